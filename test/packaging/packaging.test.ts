@@ -1,0 +1,110 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { installTarballs, packageNames, packPackages, run, type Tarball, temporaryFolder, tool } from './tarballs.ts'
+
+const oldCompiler = fileURLToPath(import.meta.resolve('typescript-api/bin/tsc'))
+
+let folder: string
+let tarballs: Tarball[]
+let consumer: string
+
+beforeAll(async () => {
+  folder = await temporaryFolder()
+  tarballs = await packPackages(folder)
+  consumer = await installTarballs(folder, tarballs)
+})
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+function tarballOf(name: string): string {
+  const tarball = tarballs.find((candidate) => candidate.name === name)
+  if (!tarball) throw new Error(`${name} was not packed`)
+  return tarball.file
+}
+
+describe.each(packageNames)('%s', (name) => {
+  it('holds its manifest, licence, sources and compiled code, and nothing else', async () => {
+    const files = (await run(folder, 'tar', '-tzf', tarballOf(name))).trim().split('\n')
+    expect(files).toEqual(
+      expect.arrayContaining(
+        ['package.json', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts'].map(
+          (file) => `package/${file}`,
+        ),
+      ),
+    )
+    const expected =
+      /^package\/(?:package\.json|LICENSE|README\.md|CHANGELOG\.md|src\/.+\.ts|dist\/.+\.(?:js|d\.ts)(?:\.map)?)$/
+    expect(files.filter((file) => !expected.test(file))).toEqual([])
+  })
+
+  it('depends on published versions only', async () => {
+    expect(await run(folder, 'tar', '-xzOf', tarballOf(name), 'package/package.json')).not.toContain('workspace:')
+  })
+
+  it('satisfies publint', async () => {
+    await expect(run(folder, tool('publint'), 'run', tarballOf(name), '--strict')).resolves.toContain('All good')
+  })
+
+  it('has types that resolve in every mode of an ESM-only package', async () => {
+    await expect(run(folder, tool('attw'), tarballOf(name), '--profile', 'esm-only')).resolves.toContain(
+      'node16 (from ESM)',
+    )
+  })
+
+  it('is the same module to import and to require', async () => {
+    const script = `
+      import { createRequire } from 'node:module'
+      const imported = await import('${name}')
+      const required = createRequire(import.meta.url)('${name}')
+      console.log(imported === required)`
+    const flags = ['--no-warnings', '--input-type=module']
+    expect(await run(consumer, process.execPath, ...flags, '--eval', script)).toBe('true\n')
+  })
+
+  it('is loaded by a CommonJS program', async () => {
+    const script = `console.log(typeof require('${name}'))`
+    const flags = ['--no-warnings', '--input-type=commonjs']
+    expect(await run(consumer, process.execPath, ...flags, '--eval', script)).toBe('object\n')
+  })
+})
+
+describe('a consumer in TypeScript', () => {
+  const options = {
+    module: 'nodenext',
+    target: 'es2023',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    types: ['node'],
+  }
+
+  beforeAll(async () => {
+    const imports = packageNames.map((name, index) => `import * as package${index} from '${name}'`)
+    const uses = packageNames.map((_, index) => `package${index}`)
+    const program = `${imports.join('\n')}\nexport const packages: object[] = [${uses.join(', ')}]\n`
+    await writeFile(join(consumer, 'esm.mts'), program)
+    await writeFile(join(consumer, 'commonjs.cts'), program)
+    const project = { compilerOptions: options, files: ['esm.mts', 'commonjs.cts'] }
+    await writeFile(join(consumer, 'tsconfig.json'), JSON.stringify(project))
+  })
+
+  it('compiles as ESM and as CommonJS with the compiler that the packages are built with', async () => {
+    await expect(run(consumer, tool('tsc'), '-p', '.')).resolves.toBe('')
+  })
+
+  it('compiles with the major version before', async () => {
+    await expect(run(consumer, process.execPath, oldCompiler, '-p', '.')).resolves.toBe('')
+  })
+
+  it('does not compile if it uses what is not there', async () => {
+    await writeFile(
+      join(consumer, 'wrong.mts'),
+      `import { nothingOfThisName } from '${packageNames[0]}'\nnothingOfThisName()\n`,
+    )
+    const flags = ['--noEmit', '--module', 'nodenext', '--target', 'es2023', '--ignoreConfig', 'wrong.mts']
+    await expect(run(consumer, tool('tsc'), ...flags)).rejects.toThrow('nothingOfThisName')
+  })
+})
