@@ -1,0 +1,92 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { ProviderOptions } from '../registry/provider-options.ts'
+import type { ProviderLocation } from '../registry/registration.ts'
+import type { Registry } from '../registry/registry.ts'
+import type { RegistryOptions } from '../registry/registry-options.ts'
+import type { TenantResolver } from '../tenants/tenant-resolver.ts'
+import type { ClaimRuleOptions } from './claim-rules.ts'
+
+/** One provider of a tenant: where its tokens come from, what they must say, how its keys are kept. */
+export interface ProviderConfig extends ProviderLocation, ProviderOptions, ClaimRuleOptions {}
+
+/** A tenant: one provider, or several by name. */
+export type TenantConfig =
+  | ProviderConfig
+  | {
+      /** The tenant's providers by name. No two of them have the same issuer. */
+      readonly providers: Readonly<Record<string, ProviderConfig>>
+    }
+
+/** What holds for every request, whoever it comes from. */
+export interface RequestOptions<Claims> {
+  /**
+   * A Standard Schema (zod, valibot, arktype, …) for the verified claims. Its output is what `auth.claims` is; a token
+   * that it refuses is answered with 401.
+   */
+  readonly claims?: StandardSchemaV1<unknown, Claims> | undefined
+  /**
+   * `false` lets a request without a token (or with another scheme's credentials) pass, with `auth` undefined; a bad
+   * token is still refused. Default `true`.
+   */
+  readonly credentialsRequired?: boolean | undefined
+  /** Bytes of a token; a longer one is answered with 400 unread. 1 or more. Default 16 384. */
+  readonly maxTokenBytes?: number | undefined
+  /** The `realm` of challenges (RFC 9110 §11.5): printable ASCII without `"` and `\`. Default `api`. */
+  readonly realm?: string | undefined
+  /** The URL of this API's protected resource metadata, for challenges (RFC 9728 §5.1). Default none. */
+  readonly resourceMetadata?: string | undefined
+  /**
+   * `true` hands refusals to the framework's own error path, with `status`, `statusCode`, `headers` and `expose` set,
+   * instead of answering them. Default `false`.
+   */
+  readonly passErrors?: boolean | undefined
+}
+
+/** Where keys are kept: a registry made for this middleware from {@link RegistryOptions}, or one that exists. */
+export type RegistryChoice =
+  | (RegistryOptions & {
+      /** Absent: a registry is made here, and closed with the middleware. */
+      readonly registry?: undefined
+    })
+  | ({
+      /** A registry to share between middlewares. It is left open by their `close()`. */
+      readonly registry: Registry
+    } & Pick<ProviderOptions, 'requireHttps' | 'allowedDomains'>)
+
+/** One tenant with one provider, both named `default`. */
+export interface SingleTenantOptions extends ProviderConfig {
+  /** Absent in the short form. */
+  readonly tenants?: undefined
+  /** Absent in the short form: there is one tenant. */
+  readonly tenant?: undefined
+}
+
+/** Many tenants. Provider options and claim rules beside `tenants` are defaults for every provider. */
+export interface MultiTenantOptions extends ProviderOptions, ClaimRuleOptions {
+  /** The tenants by name: 1 to 64 of `A-Z a-z 0-9 _ . -`, not starting with a dot; case-sensitive. */
+  readonly tenants: Readonly<Record<string, TenantConfig>>
+  /**
+   * Which tenant a request is for. The token must come from that tenant. Default `tenantFromIssuer()`, where no two
+   * tenants share an issuer; otherwise required.
+   */
+  readonly tenant?: TenantResolver | undefined
+  /** Absent beside `tenants`: each provider has its own. */
+  readonly issuer?: undefined
+  /** Absent beside `tenants`: each provider has its own. */
+  readonly jwksUri?: undefined
+}
+
+/** What `jwksAuth` takes, the same for every framework. */
+export type JwksAuthOptions<Claims = unknown> = (SingleTenantOptions | MultiTenantOptions) &
+  RequestOptions<Claims> &
+  RegistryChoice
+
+/** The names of {@link RequestOptions}. */
+export const requestOptionNames: readonly (keyof RequestOptions<unknown>)[] = Object.freeze([
+  'claims',
+  'credentialsRequired',
+  'maxTokenBytes',
+  'realm',
+  'resourceMetadata',
+  'passErrors',
+])

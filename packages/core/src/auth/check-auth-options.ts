@@ -1,0 +1,181 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import {
+  booleanOption,
+  functionOption,
+  identifierOption,
+  integerOption,
+  knownOptions,
+  objectOption,
+  stringOption,
+  type Unchecked,
+} from '../base/options.ts'
+import { parseUrl } from '../http/url-rules.ts'
+import { mergeProviderOptions } from '../registry/check-provider-options.ts'
+import { providerOptionNames } from '../registry/provider-options.ts'
+import { registryOptionNames } from '../registry/registry-options.ts'
+import { type TenantResolver, tenantFromIssuer } from '../tenants/tenant-resolver.ts'
+import type { ChallengeParameters } from './answer.ts'
+import { requestOptionNames } from './auth-options.ts'
+import { type ClaimRules, checkClaimRules, claimRuleNames } from './claim-rules.ts'
+
+/** A provider that is to be registered. */
+export interface CheckedProvider {
+  readonly tenant: string
+  readonly provider: string
+  /** Prefix of its options' names in messages. */
+  readonly where: string
+  /** For the registry. */
+  readonly registration: Unchecked
+  readonly rules: ClaimRules
+}
+
+/** What `jwksAuth` was given, complete and checked as far as no registry is needed for it. */
+export interface CheckedAuthOptions {
+  readonly providers: readonly CheckedProvider[]
+  /** Absent where there is one tenant only, or where the default depends on the tenants. */
+  readonly resolver: TenantResolver | undefined
+  readonly isSingleTenant: boolean
+  /** Absent where a registry was given. */
+  readonly registryOptions: Unchecked | undefined
+  readonly registry: unknown
+  readonly claims: StandardSchemaV1<unknown, unknown> | undefined
+  readonly credentialsRequired: boolean
+  readonly maxTokenBytes: number
+  readonly challenge: ChallengeParameters
+  readonly passErrors: boolean
+}
+
+/** The name of the tenant and of its provider in the short form. */
+const DEFAULT_NAME = 'default'
+
+const locationNames = ['issuer', 'jwksUri']
+const providerConfigNames: readonly string[] = [...locationNames, ...providerOptionNames, ...claimRuleNames]
+const knownNames: readonly string[] = [
+  ...new Set([...providerConfigNames, 'tenants', 'tenant', ...requestOptionNames, 'registry', ...registryOptionNames]),
+]
+
+/**
+ * Checks what `jwksAuth` was given.
+ *
+ * @throws TypeError that names the option
+ */
+export function checkAuthOptions(value: unknown): CheckedAuthOptions {
+  const given = objectOption('options', value)
+  knownOptions('jwksAuth', given, knownNames)
+  const { registryOptions, providerDefaults } = splitRegistryOptions(given)
+  const isSingleTenant = given['tenants'] === undefined
+  return {
+    providers: isSingleTenant ? [singleProvider(given, providerDefaults)] : tenantProviders(given, providerDefaults),
+    resolver: checkResolver(given['tenant'], isSingleTenant),
+    isSingleTenant,
+    registryOptions,
+    registry: given['registry'],
+    claims: checkSchema(given['claims']),
+    credentialsRequired: booleanOption('credentialsRequired', given['credentialsRequired'] ?? true),
+    maxTokenBytes: integerOption('maxTokenBytes', given['maxTokenBytes'] ?? 16_384, { min: 1 }),
+    challenge: { realm: checkRealm(given['realm']), resourceMetadata: checkMetadataUrl(given['resourceMetadata']) },
+    passErrors: booleanOption('passErrors', given['passErrors'] ?? false),
+  }
+}
+
+/** `requireHttps` and `allowedDomains` are the registry's where it is made here, and each provider's where it is given. */
+function splitRegistryOptions(given: Unchecked) {
+  if (given['registry'] === undefined) {
+    const registryOptions = pick(given, registryOptionNames)
+    const ofProviders = providerOptionNames.filter((name) => !(registryOptionNames as readonly string[]).includes(name))
+    return { registryOptions, providerDefaults: pick(given, [...ofProviders, ...claimRuleNames]) }
+  }
+  for (const name of registryOptionNames) {
+    if (given[name] !== undefined && !(providerOptionNames as readonly string[]).includes(name)) {
+      throw new TypeError(`${name} cannot be set beside registry: it is an option of createRegistry`)
+    }
+  }
+  return { registryOptions: undefined, providerDefaults: pick(given, [...providerOptionNames, ...claimRuleNames]) }
+}
+
+function singleProvider(given: Unchecked, providerDefaults: Unchecked): CheckedProvider {
+  if (given['tenant'] !== undefined) throw new TypeError('tenant has no effect without tenants')
+  return checkProvider(DEFAULT_NAME, DEFAULT_NAME, '', pick(given, locationNames), providerDefaults)
+}
+
+function tenantProviders(given: Unchecked, providerDefaults: Unchecked): readonly CheckedProvider[] {
+  for (const name of locationNames) {
+    if (given[name] !== undefined) throw new TypeError(`${name} cannot be set beside tenants: each tenant has its own`)
+  }
+  const tenants = Object.entries(objectOption('tenants', given['tenants']))
+  if (tenants.length === 0) throw new TypeError('tenants must have at least one tenant')
+  return tenants.flatMap(([tenant, value]) => {
+    identifierOption(`tenants: the name ${JSON.stringify(tenant)}`, tenant)
+    const where = `tenants.${tenant}`
+    const config = objectOption(where, value)
+    if (config['providers'] === undefined) {
+      return [checkProvider(tenant, DEFAULT_NAME, `${where}.`, config, providerDefaults)]
+    }
+    knownOptions(where, config, ['providers'])
+    const providers = Object.entries(objectOption(`${where}.providers`, config['providers']))
+    if (providers.length === 0) throw new TypeError(`${where}.providers must have at least one provider`)
+    return providers.map(([provider, ofProvider]) => {
+      identifierOption(`${where}.providers: the name ${JSON.stringify(provider)}`, provider)
+      const path = `${where}.providers.${provider}`
+      return checkProvider(tenant, provider, `${path}.`, objectOption(path, ofProvider), providerDefaults)
+    })
+  })
+}
+
+function checkProvider(
+  tenant: string,
+  provider: string,
+  where: string,
+  config: Unchecked,
+  providerDefaults: Unchecked,
+): CheckedProvider {
+  knownOptions(where === '' ? 'jwksAuth' : where.slice(0, -1), config, providerConfigNames)
+  const merged = mergeProviderOptions(providerDefaults, config)
+  if (merged['issuer'] === undefined) {
+    throw new TypeError(`${where}issuer is required: the iss of the provider's tokens, exactly`)
+  }
+  const registration = { tenant, provider, ...pick(merged, [...locationNames, ...providerOptionNames]) }
+  return { tenant, provider, where, registration, rules: checkClaimRules(where, merged) }
+}
+
+function checkResolver(value: unknown, isSingleTenant: boolean): TenantResolver | undefined {
+  if (isSingleTenant || value === undefined) return undefined
+  functionOption('tenant', value)
+  return value as TenantResolver
+}
+
+function checkSchema(value: unknown): StandardSchemaV1<unknown, unknown> | undefined {
+  if (value === undefined) return undefined
+  const standard = (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
+  if (!standard) throw new TypeError('claims must be a Standard Schema, such as one of zod, valibot or arktype')
+  return value as StandardSchemaV1<unknown, unknown>
+}
+
+function checkRealm(value: unknown): string {
+  if (value === undefined) return 'api'
+  const realm = stringOption('realm', value)
+  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/.test(realm)) {
+    throw new TypeError('realm must be printable ASCII without quotation marks and backslashes')
+  }
+  return realm
+}
+
+function checkMetadataUrl(value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  const url = parseUrl(stringOption('resourceMetadata', value))
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError('resourceMetadata must be an absolute URL')
+  }
+  // As URLs are written: without anything that could end the quoted string that it goes into.
+  return url.href.replaceAll('"', '%22').replaceAll('\\', '%5C')
+}
+
+function pick(from: Unchecked, names: readonly string[]): Unchecked {
+  return Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]]))
+}
+
+/** The default of `tenant`, for tenants of which no two share an issuer. */
+export function defaultResolver(sharedIssuer: string | undefined): TenantResolver {
+  if (sharedIssuer === undefined) return tenantFromIssuer()
+  throw new TypeError(`tenant is required: two tenants have the issuer ${sharedIssuer}, so a token does not tell which`)
+}

@@ -1,0 +1,118 @@
+import { choiceOption, integerOption, objectOption, stringsOption, type Unchecked } from '../base/options.ts'
+
+/** What a provider's tokens must say. Beside `tenants`, each is a default for every provider. */
+export interface ClaimRuleOptions {
+  /**
+   * The audiences of which the token's `aud` must name one (RFC 7519 §4.1.3), or `false` to accept tokens meant for
+   * anybody. Required.
+   */
+  readonly audience?: string | readonly string[] | false | undefined
+  /**
+   * Claims that must be present with exactly this value: what keeps tenants apart that share an issuer, such as
+   * `{ org_id: 'org_1' }`.
+   */
+  readonly boundClaims?: Readonly<Record<string, string | number | boolean>> | undefined
+  /** Clients whose tokens are accepted, by `client_id` (RFC 9068 §2.2) or `azp`. Default: any. */
+  readonly clientIds?: readonly string[] | undefined
+  /** Claims that must be present, beside `iss` and `exp`, which always must. */
+  readonly requiredClaims?: readonly string[] | undefined
+  /** Milliseconds by which clocks may differ, for `exp`, `nbf` and `iat`. Default 30 000. */
+  readonly clockTolerance?: number | undefined
+  /** Milliseconds since `iat`, which is then required; a token that is older is refused. Default: no bound. */
+  readonly maxTokenAge?: number | undefined
+  /**
+   * Values of the header's `typ` that are accepted (RFC 8725 §3.11), compared without case and without
+   * `application/`. Default: `JWT`, `at+jwt`, or none at all.
+   */
+  readonly typ?: string | readonly string[] | undefined
+  /**
+   * `'verify'` refuses a token with `cnf` (RFC 7800), which is bound to a key that nothing here checks; `'ignore'`
+   * accepts it as a plain bearer token. Default `'verify'`.
+   */
+  readonly cnf?: 'verify' | 'ignore' | undefined
+}
+
+/** The names of {@link ClaimRuleOptions}. */
+export const claimRuleNames: readonly (keyof ClaimRuleOptions)[] = Object.freeze([
+  'audience',
+  'boundClaims',
+  'clientIds',
+  'requiredClaims',
+  'clockTolerance',
+  'maxTokenAge',
+  'typ',
+  'cnf',
+])
+
+/** Claim rules, complete and checked. */
+export interface ClaimRules {
+  /** Absent where any audience will do. */
+  readonly audiences: ReadonlySet<string> | undefined
+  readonly boundClaims: ReadonlyMap<string, string | number | boolean>
+  readonly clientIds: ReadonlySet<string> | undefined
+  readonly requiredClaims: readonly string[]
+  readonly clockTolerance: number
+  readonly maxTokenAge: number | undefined
+  /** Lower case, without `application/`; absent for the default. */
+  readonly types: ReadonlySet<string> | undefined
+  readonly cnf: 'verify' | 'ignore'
+}
+
+/** Ten years, in milliseconds. */
+const LONGEST = 315_360_000_000
+
+/**
+ * Checks a provider's claim rules.
+ *
+ * @param where prefix of the names in messages
+ * @throws TypeError that names the option
+ */
+export function checkClaimRules(where: string, given: Unchecked): ClaimRules {
+  const { audience, clientIds, requiredClaims, clockTolerance, maxTokenAge, typ, cnf } = given
+  if (audience === undefined) {
+    throw new TypeError(`${where}audience is required: the API's identifier, a list of them, or false to accept any`)
+  }
+  return Object.freeze({
+    audiences: audience === false ? undefined : new Set(stringsOption(`${where}audience`, audience)),
+    boundClaims: checkBoundClaims(`${where}boundClaims`, given['boundClaims']),
+    clientIds: clientIds === undefined ? undefined : new Set(stringsOption(`${where}clientIds`, clientIds)),
+    requiredClaims: requiredClaims === undefined ? [] : stringsOption(`${where}requiredClaims`, requiredClaims),
+    clockTolerance: integerOption(`${where}clockTolerance`, clockTolerance ?? 30_000, { min: 0, max: LONGEST }),
+    maxTokenAge:
+      maxTokenAge === undefined
+        ? undefined
+        : integerOption(`${where}maxTokenAge`, maxTokenAge, { min: 1, max: LONGEST }),
+    types: typ === undefined ? undefined : new Set(stringsOption(`${where}typ`, typ).map(canonicalType)),
+    cnf: choiceOption(`${where}cnf`, cnf ?? 'verify', ['verify', 'ignore']),
+  })
+}
+
+/** RFC 7515 §4.1.9: a media type without case, `application/` left out. */
+export function canonicalType(typ: string): string {
+  return typ.toLowerCase().replace(/^application\//, '')
+}
+
+function checkBoundClaims(name: string, value: unknown): ReadonlyMap<string, string | number | boolean> {
+  const bound = new Map<string, string | number | boolean>()
+  if (value === undefined) return bound
+  for (const [claim, wanted] of Object.entries(objectOption(name, value))) {
+    if (typeof wanted !== 'string' && typeof wanted !== 'number' && typeof wanted !== 'boolean') {
+      throw new TypeError(`${name}.${claim} must be a string, a number or a boolean`)
+    }
+    bound.set(claim, wanted)
+  }
+  return bound
+}
+
+/**
+ * True where the rules tell two tenants with one issuer apart: another value of a bound claim, or other audiences.
+ * (A token may have several audiences; that an issuer puts two tenants' into one is the issuer's word.)
+ */
+export function areDistinguishable(one: ClaimRules, other: ClaimRules): boolean {
+  for (const [claim, value] of one.boundClaims) {
+    const otherValue = other.boundClaims.get(claim)
+    if (otherValue !== undefined && otherValue !== value) return true
+  }
+  if (one.audiences === undefined || other.audiences === undefined) return false
+  return [...one.audiences].every((audience) => other.audiences?.has(audience) === false)
+}

@@ -1,0 +1,72 @@
+import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import { AuthenticatorNotRunError, ScopeMissingError, TokenMissingError } from '../base/errors/request-errors.ts'
+import { stringOption } from '../base/options.ts'
+import { answerTo } from './answer.ts'
+import type { Auth } from './auth.ts'
+import type { Authenticator, AuthRefusal } from './authenticator.ts'
+import { passable } from './passable-error.ts'
+
+/** Decides by a verified token whether a route may be used: `undefined`, or why not. */
+export type Guard = (auth: Auth<unknown>) => JwksAuthError | undefined
+
+/** RFC 6749 §3.3. */
+const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
+
+/**
+ * A guard that asks for all of these scopes.
+ *
+ * @throws TypeError for none, or for what is no scope (RFC 6749 §3.3)
+ */
+export function scopeGuard(scopes: readonly string[]): Guard {
+  if (scopes.length === 0) throw new TypeError('requireScopes takes at least one scope')
+  for (const scope of scopes) {
+    if (!SCOPE_TOKEN.test(stringOption('requireScopes: a scope', scope))) {
+      throw new TypeError(
+        `requireScopes: ${JSON.stringify(scope)} is no scope; give each scope as an argument of its own`,
+      )
+    }
+  }
+  const required = Object.freeze([...scopes])
+  return (auth) => (required.every((scope) => auth.scopes.has(scope)) ? undefined : new ScopeMissingError(required))
+}
+
+/** What an adapter leaves on a framework's request for the guards after it. */
+interface Authenticated {
+  readonly authenticator: Pick<Authenticator<unknown>, 'refuse' | 'passErrors'>
+  readonly auth: Auth<unknown> | undefined
+}
+
+/** The same in every copy of this package, so that a guard finds what another copy's middleware left. */
+const authenticated: unique symbol = Symbol.for('@jwks-auth/core: authenticated') as never
+
+/** Leaves word on a framework's request of who authenticated it and what came of it. */
+export function markAuthenticated(
+  request: object,
+  authenticator: Authenticated['authenticator'],
+  auth: Auth<unknown> | undefined,
+): void {
+  const mark: Authenticated = { authenticator, auth }
+  Object.defineProperty(request, authenticated, { value: mark, configurable: true, writable: true })
+}
+
+/** A guard's refusal, and whether it goes the framework's own error path. */
+export interface GuardRefusal extends AuthRefusal {
+  /** True where the refusal goes the framework's own error path instead of being answered. */
+  readonly passErrors: boolean
+}
+
+/** Runs a guard on a framework's request; `undefined` where it may pass. */
+export function checkGuard(request: object, guard: Guard): GuardRefusal | undefined {
+  const mark = (request as { readonly [authenticated]?: Authenticated })[authenticated]
+  if (mark === undefined) return withoutAuthenticator()
+  const { authenticator, auth } = mark
+  const error = auth === undefined ? new TokenMissingError() : guard(auth)
+  return error === undefined ? undefined : { ...authenticator.refuse(error), passErrors: authenticator.passErrors }
+}
+
+/** A mistake in the application: its own error path tells its developers. */
+function withoutAuthenticator(): GuardRefusal {
+  const error = new AuthenticatorNotRunError()
+  const response = answerTo(error, { realm: 'api', resourceMetadata: undefined }, 'before-tenant')
+  return { ok: false, error: passable(error, response), response, passErrors: false }
+}

@@ -1,0 +1,26 @@
+import type { AuthRequest } from '../base/auth-request.ts'
+
+/** A Node request's headers, as its `headers` and `rawHeaders` have them. */
+export interface NodeHeaders {
+  /** Headers by lower-case name, repeated ones joined or dropped by Node. */
+  readonly headers: AuthRequest['headers']
+  /** Names and values in turn, as they were sent. */
+  readonly rawHeaders?: readonly string[] | undefined
+}
+
+/**
+ * The headers with an array wherever one came more than once. `headers` alone does not tell: of a second
+ * `Authorization` or `Host` Node keeps the first and says nothing, and it joins other repeated ones.
+ */
+export function nodeHeaders({ headers, rawHeaders }: NodeHeaders): AuthRequest['headers'] {
+  if (rawHeaders === undefined || rawHeaders.length === Object.keys(headers).length * 2) return headers
+  const seen: Record<string, string[]> = Object.create(null) as Record<string, string[]>
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? '').toLowerCase()
+    const values = seen[name] ?? []
+    seen[name] = values
+    values.push(rawHeaders[at + 1] ?? '')
+  }
+  const repeated = Object.entries(seen).filter(([, values]) => values.length > 1)
+  return { ...headers, ...Object.fromEntries(repeated) }
+}

@@ -1,0 +1,78 @@
+import { isUtf8 } from 'node:buffer'
+import { CriticalHeaderNotUnderstoodError, TokenMalformedError } from '../base/errors/request-errors.ts'
+import { hasDuplicateMembers } from './json-members.ts'
+
+/** A JWT's protected header (RFC 7515 §4), as far as it was looked at; other members are as they came. */
+export interface TokenHeader {
+  /** The signature algorithm (§4.1.1). */
+  readonly alg: string
+  /** Which key signed (§4.1.4). */
+  readonly kid?: string | undefined
+  /** The type of the token (§4.1.9). */
+  readonly typ?: string | undefined
+  /** Any other member. Keys and URLs of keys among them (`jwk`, `jku`, `x5c`, `x5u`) are never used. */
+  readonly [name: string]: unknown
+}
+
+/** A token taken apart, nothing of it verified. */
+export interface ParsedToken {
+  readonly token: string
+  readonly header: TokenHeader
+  readonly payload: Readonly<Record<string, unknown>>
+  /** What was signed (RFC 7515 §5.1). */
+  readonly signingInput: Buffer
+  readonly signature: Buffer
+}
+
+/**
+ * Reads a JWT in compact form (RFC 7515 §7.1) strictly: three parts, canonical base64url, UTF-8, JSON objects without
+ * duplicate members.
+ *
+ * @throws TokenMalformedError or CriticalHeaderNotUnderstoodError
+ */
+export function parseToken(token: string): ParsedToken {
+  const firstDot = token.indexOf('.')
+  const lastDot = token.lastIndexOf('.')
+  if (firstDot <= 0 || lastDot === firstDot || token.indexOf('.', firstDot + 1) !== lastDot)
+    throw new TokenMalformedError()
+  const header = readHeader(readObject(token.slice(0, firstDot)))
+  const payload = readObject(token.slice(firstDot + 1, lastDot))
+  const signature = readBase64url(token.slice(lastDot + 1))
+  return { token, header, payload, signature, signingInput: Buffer.from(token.slice(0, lastDot), 'latin1') }
+}
+
+function readHeader(header: Readonly<Record<string, unknown>>): TokenHeader {
+  const { alg, kid, typ } = header
+  if (typeof alg !== 'string') throw new TokenMalformedError()
+  if (kid !== undefined && typeof kid !== 'string') throw new TokenMalformedError()
+  if (typ !== undefined && typeof typ !== 'string') throw new TokenMalformedError()
+  // RFC 7515 §4.1.11: what is critical and not understood makes the token invalid. RFC 7797 §6: `b64` must be critical.
+  if ('crit' in header || 'b64' in header) throw new CriticalHeaderNotUnderstoodError()
+  return header as TokenHeader
+}
+
+function readObject(part: string): Readonly<Record<string, unknown>> {
+  const bytes = readBase64url(part)
+  if (!isUtf8(bytes)) throw new TokenMalformedError()
+  const text = bytes.toString('utf8')
+  const value = parseJson(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TokenMalformedError()
+  if (hasDuplicateMembers(text, value)) throw new TokenMalformedError()
+  return value as Record<string, unknown>
+}
+
+/** Canonical or not at all (RFC 7515 §2, RFC 4648 §3.5): decoding skips what does not belong, encoding again shows it. */
+function readBase64url(part: string): Buffer {
+  const bytes = Buffer.from(part, 'base64url')
+  if (part === '' || bytes.toString('base64url') !== part) throw new TokenMalformedError()
+  return bytes
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Without a cause: the parser's message quotes the token.
+    throw new TokenMalformedError()
+  }
+}

@@ -1,0 +1,36 @@
+import { KeyNotFoundError, SignatureInvalidError } from '../base/errors/request-errors.ts'
+import type { ProviderCache } from '../cache/provider-cache.ts'
+import type { VerificationKey } from '../keys/verification-key.ts'
+import type { ParsedToken } from './parse-token.ts'
+import { verifySignature } from './verify-signature.ts'
+
+/**
+ * Checks the token's signature with the provider's keys. Where none of them verifies it, the provider may have put
+ * other material under the same `kid`, so within the budget for unknown `kid`s there is one more look.
+ *
+ * @throws SignatureInvalidError, KeyNotFoundError, KeyRevokedError or KeysUnavailableError
+ */
+export async function verifyToken(token: ParsedToken, cache: ProviderCache): Promise<void> {
+  const { kid, alg } = token.header
+  const keys = await cache.find(kid, alg)
+  if (await isSignedByOneOf(keys, token, cache)) return
+  const others = await cache.findOthers(kid, alg, keys)
+  if (others.length > 0 && (await isSignedByOneOf(others, token, cache))) return
+  throw new SignatureInvalidError()
+}
+
+async function isSignedByOneOf(
+  keys: readonly VerificationKey[],
+  token: ParsedToken,
+  cache: ProviderCache,
+): Promise<boolean> {
+  let imported = 0
+  for (const key of keys) {
+    const cryptoKey = await cache.importKey(key, token.header.alg)
+    if (cryptoKey === undefined) continue
+    imported += 1
+    if (await verifySignature(cryptoKey, token)) return true
+  }
+  if (imported === 0) throw new KeyNotFoundError()
+  return false
+}

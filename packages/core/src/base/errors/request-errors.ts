@@ -1,0 +1,157 @@
+import { RequestRefusedError } from './jwks-auth-error.ts'
+
+/** No credentials, or none of the Bearer scheme (RFC 6750 §3.1). */
+export class TokenMissingError extends RequestRefusedError {
+  override readonly name = 'TokenMissingError'
+  override readonly code = 'ERR_TOKEN_MISSING'
+  constructor(options?: ErrorOptions) {
+    super('The request carries no bearer token', options)
+  }
+}
+
+/** The credentials are not those of RFC 6750 §2.1, or there is more than one set of them. */
+export class AuthorizationMalformedError extends RequestRefusedError {
+  override readonly name = 'AuthorizationMalformedError'
+  override readonly code = 'ERR_AUTHORIZATION_MALFORMED'
+  constructor(options?: ErrorOptions) {
+    super('The Authorization header is not one Bearer token', options)
+  }
+}
+
+/** The token is longer than `maxTokenBytes`. */
+export class TokenTooLongError extends RequestRefusedError {
+  override readonly name = 'TokenTooLongError'
+  override readonly code = 'ERR_TOKEN_TOO_LONG'
+  constructor(options?: ErrorOptions) {
+    super('The token is longer than maxTokenBytes', options)
+  }
+}
+
+/** What was sent is no JWT in compact form, strictly read (RFC 7515 §7.1, RFC 7519 §7.2). */
+export class TokenMalformedError extends RequestRefusedError {
+  override readonly name = 'TokenMalformedError'
+  override readonly code = 'ERR_TOKEN_MALFORMED'
+  constructor(options?: ErrorOptions) {
+    super('The token is not a well-formed JWT', options)
+  }
+}
+
+/** The token's `typ` is not one that access tokens have here (RFC 8725 §3.11). */
+export class TokenTypeNotAllowedError extends RequestRefusedError {
+  override readonly name = 'TokenTypeNotAllowedError'
+  override readonly code = 'ERR_TOKEN_TYPE_NOT_ALLOWED'
+  constructor(options?: ErrorOptions) {
+    super('The typ of the token is not allowed', options)
+  }
+}
+
+/** The token's `alg` is not among the provider's `algorithms` (RFC 8725 §3.1). */
+export class AlgorithmNotAllowedError extends RequestRefusedError {
+  override readonly name = 'AlgorithmNotAllowedError'
+  override readonly code = 'ERR_ALGORITHM_NOT_ALLOWED'
+  constructor(options?: ErrorOptions) {
+    super('The alg of the token is not allowed', options)
+  }
+}
+
+/** The protected header has `crit` or `b64`, and no extension is understood (RFC 7515 §4.1.11). */
+export class CriticalHeaderNotUnderstoodError extends RequestRefusedError {
+  override readonly name = 'CriticalHeaderNotUnderstoodError'
+  override readonly code = 'ERR_CRITICAL_HEADER_NOT_UNDERSTOOD'
+  constructor(options?: ErrorOptions) {
+    super('The token has a critical header that is not understood', options)
+  }
+}
+
+/** No tenant could be derived from the request. */
+export class TenantNotDeterminedError extends RequestRefusedError {
+  override readonly name = 'TenantNotDeterminedError'
+  override readonly code = 'ERR_TENANT_NOT_DETERMINED'
+  constructor(options?: ErrorOptions) {
+    super('No tenant could be derived from the request', options)
+  }
+}
+
+/** The tenant that was derived from the request is not configured. */
+export class TenantUnknownError extends RequestRefusedError {
+  override readonly name = 'TenantUnknownError'
+  override readonly code = 'ERR_TENANT_UNKNOWN'
+  constructor(options?: ErrorOptions) {
+    super('The tenant of the request is not configured', options)
+  }
+}
+
+/** The token's `iss` is not one of the tenant's issuers. */
+export class IssuerNotAllowedError extends RequestRefusedError {
+  override readonly name = 'IssuerNotAllowedError'
+  override readonly code = 'ERR_ISSUER_NOT_ALLOWED'
+  constructor(options?: ErrorOptions) {
+    super('The token does not come from an issuer of this tenant', options)
+  }
+}
+
+/** The key set holds no key with the `kid` of the token, also after a look upstream where one was allowed. */
+export class KeyNotFoundError extends RequestRefusedError {
+  override readonly name = 'KeyNotFoundError'
+  override readonly code = 'ERR_KEY_NOT_FOUND'
+  constructor(options?: ErrorOptions) {
+    super('No key of the issuer fits the token', options)
+  }
+}
+
+/** The key was revoked with `revokeKey`. */
+export class KeyRevokedError extends RequestRefusedError {
+  override readonly name = 'KeyRevokedError'
+  override readonly code = 'ERR_KEY_REVOKED'
+  constructor(options?: ErrorOptions) {
+    super('The key of the token was revoked', options)
+  }
+}
+
+/** The signature does not verify with the key that the token names (RFC 7515 §5.2). */
+export class SignatureInvalidError extends RequestRefusedError {
+  override readonly name = 'SignatureInvalidError'
+  override readonly code = 'ERR_SIGNATURE_INVALID'
+  constructor(options?: ErrorOptions) {
+    super('The signature of the token is not valid', options)
+  }
+}
+
+/** A scope is absent that the route requires (RFC 6750 §3.1). */
+export class ScopeMissingError extends RequestRefusedError {
+  override readonly name = 'ScopeMissingError'
+  override readonly code = 'ERR_SCOPE_MISSING'
+  /** The scopes that the route requires. */
+  readonly requiredScopes: readonly string[]
+  constructor(requiredScopes: readonly string[], options?: ErrorOptions) {
+    super('The token lacks a scope that this route requires', options)
+    this.requiredScopes = requiredScopes
+  }
+}
+
+/** Options of a {@link KeysUnavailableError}. */
+export interface KeysUnavailableErrorOptions extends ErrorOptions {
+  /** When asking again may help, in milliseconds from now. */
+  readonly retryAfter: number
+}
+
+/** No usable keys are held and none can be had now, or nobody could look whether a `kid` exists. Not the client's fault. */
+export class KeysUnavailableError extends RequestRefusedError {
+  override readonly name = 'KeysUnavailableError'
+  override readonly code = 'ERR_KEYS_UNAVAILABLE'
+  /** When asking again may help, in milliseconds from when the error was made. */
+  readonly retryAfter: number
+  constructor(options: KeysUnavailableErrorOptions) {
+    super('The keys of the issuer cannot be had at the moment', options)
+    this.retryAfter = options.retryAfter
+  }
+}
+
+/** A guard ran where no authenticator had: a mistake in the application, answered with 500. */
+export class AuthenticatorNotRunError extends RequestRefusedError {
+  override readonly name = 'AuthenticatorNotRunError'
+  override readonly code = 'ERR_AUTHENTICATOR_NOT_RUN'
+  constructor(options?: ErrorOptions) {
+    super('A guard ran before jwksAuth: mount jwksAuth ahead of the routes that it protects', options)
+  }
+}

@@ -1,0 +1,38 @@
+/** Calls the listeners of one event type. A listener that throws harms neither the caller nor the other listeners. */
+export interface EventBus<Events extends object> {
+  /** Adds a listener; the returned function removes it. */
+  on<Type extends keyof Events & string>(type: Type, listener: (event: Events[Type]) => void): () => void
+  /** Tells every listener of `type`. */
+  emit<Type extends keyof Events & string>(type: Type, event: Events[Type]): void
+}
+
+/** An event bus for a closed set of types; listening to another one is a `TypeError`. */
+export function createEventBus<Events extends object>(types: readonly (keyof Events & string)[]): EventBus<Events> {
+  const listeners = new Map<string, Set<(event: never) => void>>()
+  return {
+    on(type, listener) {
+      if (!types.includes(type))
+        throw new TypeError(`there is no event ${JSON.stringify(type)}; there are ${types.join(', ')}`)
+      if (typeof listener !== 'function') throw new TypeError('listener must be a function')
+      const ofType = listeners.get(type) ?? new Set()
+      listeners.set(type, ofType)
+      // Wrapped, so that one function added twice is called twice and removed once.
+      const call = (event: Events[typeof type]): void => listener(event)
+      ofType.add(call)
+      return () => {
+        ofType.delete(call)
+      }
+    },
+    emit(type, event) {
+      const ofType = listeners.get(type)
+      if (ofType === undefined) return
+      for (const call of [...ofType]) {
+        try {
+          ;(call as (event: unknown) => void)(event)
+        } catch {
+          // An observer's mistake is not the observed one's trouble.
+        }
+      }
+    },
+  }
+}

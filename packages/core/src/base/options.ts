@@ -1,0 +1,96 @@
+/**
+ * Checks of options, made once at creation. Each throws a `TypeError` that names the option and says
+ * what it takes; `undefined` always means absent.
+ */
+
+/** An object whose members nobody has checked yet. */
+export type Unchecked = Readonly<Record<string, unknown>>
+
+/** The value as an object with members to check. */
+export function objectOption(name: string, value: unknown): Unchecked {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TypeError(`${name} must be an object`)
+  }
+  return value as Unchecked
+}
+
+/** Refuses members that nobody reads: a misspelt option must not be ignored silently. */
+export function knownOptions(where: string, options: Unchecked, known: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (options[name] !== undefined && !known.includes(name)) {
+      throw new TypeError(`${where} has no option ${JSON.stringify(name)}; it takes ${known.join(', ')}`)
+    }
+  }
+}
+
+/** Inclusive bounds of a number. */
+export interface Bounds {
+  readonly min: number
+  readonly max?: number
+}
+
+/** A whole number within bounds. */
+export function integerOption(name: string, value: unknown, { min, max = Number.MAX_SAFE_INTEGER }: Bounds): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
+    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
+    throw new TypeError(`${name} must be a whole number ${range}`)
+  }
+  return value
+}
+
+/** `true` or `false`; nothing that merely counts as either. */
+export function booleanOption(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false`)
+  return value
+}
+
+/** A string that is not empty. */
+export function stringOption(name: string, value: unknown): string {
+  if (typeof value !== 'string' || value === '') throw new TypeError(`${name} must be a non-empty string`)
+  return value
+}
+
+/** A list of non-empty strings. */
+export function stringListOption(name: string, value: unknown): readonly string[] {
+  if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of strings`)
+  return Object.freeze(value.map((item, index) => stringOption(`${name}[${index}]`, item)))
+}
+
+/** One non-empty string or a list of at least one; always handed back as a list. */
+export function stringsOption(name: string, value: unknown): readonly string[] {
+  if (typeof value === 'string') return Object.freeze([stringOption(name, value)])
+  const list = stringListOption(name, value)
+  if (list.length === 0) throw new TypeError(`${name} must not be an empty list`)
+  return list
+}
+
+/** One of a fixed set of words. */
+export function choiceOption<const Choice extends string>(
+  name: string,
+  value: unknown,
+  choices: readonly Choice[],
+): Choice {
+  const choice = choices.find((candidate) => candidate === value)
+  if (choice === undefined) throw new TypeError(`${name} must be one of ${choices.map((c) => `'${c}'`).join(', ')}`)
+  return choice
+}
+
+/** Something to call. */
+export function functionOption(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw new TypeError(`${name} must be a function`)
+}
+
+const IDENTIFIER = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/
+
+/** True for what may name a tenant or a provider: at most 64 of `A-Z a-z 0-9 _ . -`, not starting with a dot. */
+export function isIdentifier(value: unknown): value is string {
+  return typeof value === 'string' && IDENTIFIER.test(value)
+}
+
+/** A tenant's or a provider's name, as {@link isIdentifier} defines it. */
+export function identifierOption(name: string, value: unknown): string {
+  if (!isIdentifier(value)) {
+    throw new TypeError(`${name} must be 1 to 64 characters of A-Z, a-z, 0-9, "_", "." and "-", not starting with "."`)
+  }
+  return value
+}

@@ -1,0 +1,126 @@
+import type { Clock } from '../base/clock.ts'
+import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import { RegistryClosedError } from '../base/errors/registry-errors.ts'
+import { UpstreamUnreachableError } from '../base/errors/upstream-errors.ts'
+import type { EventBus } from '../base/events.ts'
+import type { ProviderKey } from '../base/provider-key.ts'
+import type { RefusedKey } from '../keys/key-set.ts'
+import type { Random } from './backoff.ts'
+import type { FetchReason, RegistryEvents } from './cache-events.ts'
+import type { CacheOptions } from './cache-options.ts'
+import type { FetchLimit } from './fetch-limit.ts'
+import type { JwksSource } from './jwks-source.ts'
+import { type FetchedKeySet, type HeldKeySet, readAnswer, requestHeaders, UnusableKeySet } from './key-set-fetch.ts'
+import { withRetries } from './retry.ts'
+
+/** What a registry's refreshers share. */
+export interface RefreshContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly events: EventBus<RegistryEvents>
+  readonly limit: FetchLimit
+  /** Aborts when the registry closes. */
+  readonly closed: AbortSignal
+}
+
+/** How a refresh ended, told to the cache that it is for. */
+export interface RefreshReport {
+  readonly reason: FetchReason
+  /** Milliseconds, retries included. */
+  readonly duration: number
+}
+
+/** The cache that a refresher works for. */
+export interface RefreshTarget<Outcome> {
+  /** What is held when a fetch begins: its validators are sent, and a 304 is about it. */
+  held(): HeldKeySet | undefined
+  /** True when the last refresh failed. */
+  hasFailed(): boolean
+  /** Takes a checked answer over. */
+  accept(fetched: FetchedKeySet, report: RefreshReport): Outcome | Promise<Outcome>
+  /** Takes note of a failure. */
+  fail(error: JwksAuthError, refused: readonly RefusedKey[], report: RefreshReport): Outcome
+}
+
+/** Fetches one provider's key set, one fetch at a time. */
+export interface Refresher<Outcome> {
+  /** The fetch under way, if there is one. It never rejects. */
+  current(): Promise<Outcome> | undefined
+  /** What the fetch under way is for. */
+  currentReason(): FetchReason | undefined
+  /**
+   * Begins a fetch; to be called only when none is under way.
+   *
+   * @param deadline milliseconds that it may take at most, where that is less than `retryPolicy.deadline`
+   */
+  start(reason: FetchReason, deadline?: number): Promise<Outcome>
+}
+
+/** A refresher for one provider. */
+export function createRefresher<Outcome>(
+  key: ProviderKey,
+  options: Pick<CacheOptions, 'retryPolicy' | 'maxKeys'>,
+  source: JwksSource,
+  target: RefreshTarget<Outcome>,
+  context: RefreshContext,
+): Refresher<Outcome> {
+  const { clock, events, limit } = context
+  let flight: { readonly reason: FetchReason; readonly done: Promise<Outcome> } | undefined
+
+  async function fetchKeySet(reason: FetchReason, deadline: number): Promise<FetchedKeySet> {
+    const { retryPolicy } = options
+    const isLook = reason === 'unknown-kid'
+    const noCache = isLook || reason === 'requested'
+    const policy = {
+      ...retryPolicy,
+      deadline: Math.min(deadline, retryPolicy.deadline),
+      // A look is one attempt: a client is waiting, and the next look is only a cooldown away.
+      maxRetries: isLook ? 0 : retryPolicy.maxRetries,
+    }
+    let relocate = target.hasFailed()
+    return await withRetries(
+      ({ signal, begin }) =>
+        limit.run(key.tenant, signal, async () => {
+          begin()
+          events.emit('fetch', { ...key, reason })
+          const held = target.held()
+          const headersFor = (url: string): Record<string, string> => requestHeaders(url, held, { noCache })
+          const request = { headersFor, signal, timeout: policy.attemptTimeout, relocate }
+          relocate = true
+          return readAnswer(await source(request), held, clock.now(), options.maxKeys)
+        }),
+      policy,
+      context,
+    )
+  }
+
+  async function fly(reason: FetchReason, deadline: number): Promise<Outcome> {
+    const startedAt = clock.now()
+    const report = (): RefreshReport => ({ reason, duration: clock.now() - startedAt })
+    try {
+      const fetched = await fetchKeySet(reason, deadline)
+      return await target.accept(fetched, report())
+    } catch (error) {
+      const { cause, refused } = error instanceof UnusableKeySet ? error : { cause: error, refused: [] }
+      return target.fail(ownError(cause), refused, report())
+    } finally {
+      flight = undefined
+    }
+  }
+
+  return {
+    current: () => flight?.done,
+    currentReason: () => flight?.reason,
+    start(reason, deadline = Number.POSITIVE_INFINITY) {
+      if (context.closed.aborted) throw new RegistryClosedError()
+      // `fly` must not end before `flight` is set: it first awaits.
+      const done = fly(reason, deadline)
+      flight = { reason, done }
+      return done
+    },
+  }
+}
+
+function ownError(error: unknown): JwksAuthError {
+  return error instanceof JwksAuthError ? error : new UpstreamUnreachableError({ cause: error })
+}

@@ -1,0 +1,107 @@
+import CachePolicy from 'http-cache-semantics'
+
+/**
+ * What HTTP says about a stored response, as plain data that can be written to a snapshot.
+ * The rules are http-cache-semantics', for a private cache.
+ */
+export type StoredPolicy = CachePolicy.CachePolicyObject
+
+/** Response headers by lower-case name. */
+export type ResponseHeaders = Readonly<Record<string, string | undefined>>
+
+/** How long a response may be used, by its own word. */
+export interface Freshness {
+  /**
+   * Milliseconds for which the response is still fresh, its `Age` subtracted (RFC 9111 §4.2); 0 or less where it
+   * says that it must not be reused as it is; `undefined` where it does not say.
+   */
+  readonly lifetime: number | undefined
+  /** Milliseconds past expiry for which it allows use while errors last (RFC 5861 §4); 0 where it does not. */
+  readonly staleIfError: number
+}
+
+/** The validators to send with a conditional request (RFC 9110 §13.1). */
+export interface Validators {
+  readonly etag: string | undefined
+  readonly lastModified: string | undefined
+}
+
+/** The headers that say something about freshness or identity; no other one is stored. */
+const STORED_HEADERS = ['age', 'cache-control', 'date', 'etag', 'expires', 'last-modified', 'pragma', 'vary']
+
+/**
+ * No heuristic freshness from Last-Modified, and none from a bare `immutable`: where a response does not say
+ * how long it is fresh, `defaultTtl` does.
+ */
+const PRIVATE_CACHE = { shared: false, cacheHeuristic: 0, immutableMinTimeToLive: 0 }
+
+/** The policy of a response with status 200 that arrived at `receivedAt`, in milliseconds since the epoch. */
+export function storedPolicy(url: string, headers: ResponseHeaders, receivedAt: number): StoredPolicy {
+  const stored = Object.fromEntries(
+    STORED_HEADERS.filter((name) => headers[name] !== undefined).map((name) => [name, headers[name]]),
+  )
+  // Directive names are case-insensitive (RFC 9111 §5.2); the library compares them as they are.
+  if (typeof stored['cache-control'] === 'string') stored['cache-control'] = stored['cache-control'].toLowerCase()
+  const policy = new CachePolicy({ url, headers: {} }, { status: 200, headers: stored }, PRIVATE_CACHE)
+  return { ...policy.toObject(), t: receivedAt }
+}
+
+/**
+ * The policy after a 304 (RFC 9111 §4.3.4 and §3.2): what it says replaces what was stored, and the rest stays,
+ * except the `Age` of the earlier response, which no longer tells how old this validation is.
+ *
+ * (`revalidatedPolicy()` of the library leaves out headers that the stored response did not have.)
+ *
+ * @returns `undefined` when the 304 is about another representation than the stored one.
+ */
+export function revalidatedPolicy(
+  stored: StoredPolicy,
+  headers: ResponseHeaders,
+  receivedAt: number,
+): StoredPolicy | undefined {
+  const { etag } = validatorsOf(stored)
+  const confirmed = headers['etag']
+  if (etag !== undefined && confirmed !== undefined && opaqueTag(etag) !== opaqueTag(confirmed)) return undefined
+  const merged = { ...(stored.resh as Record<string, string>), age: undefined, ...headers }
+  return storedPolicy(stored.u ?? '', merged, receivedAt)
+}
+
+/** Reads what the policy says of freshness, at the moment when its response arrived. */
+export function freshnessOf(stored: StoredPolicy): Freshness {
+  const policy = CachePolicy.fromObject(stored)
+  const directives: Readonly<Record<string, unknown>> = stored.rescc
+  const explicit =
+    directives['max-age'] !== undefined ||
+    directives['no-store'] !== undefined ||
+    directives['no-cache'] !== undefined ||
+    stored.resh['expires'] !== undefined
+  const lifetime = (policy.maxAge() - seconds(stored.resh['age'])) * 1000
+  // RFC 9111 §5.2.2.2: must-revalidate forbids stale use after an error; only the operator's own window remains.
+  const staleIfError = directives['must-revalidate'] === undefined ? seconds(directives['stale-if-error']) * 1000 : 0
+  return { lifetime: explicit ? lifetime : undefined, staleIfError }
+}
+
+/** The validators of the stored response. */
+export function validatorsOf(stored: StoredPolicy): Validators {
+  const { etag, 'last-modified': lastModified } = stored.resh
+  return {
+    etag: typeof etag === 'string' ? etag : undefined,
+    lastModified: typeof lastModified === 'string' ? lastModified : undefined,
+  }
+}
+
+/** The same policy with nothing to revalidate by: the next request asks for the whole body. */
+export function withoutValidators(stored: StoredPolicy): StoredPolicy {
+  const { etag: _etag, 'last-modified': _lastModified, ...headers } = stored.resh
+  return { ...stored, resh: headers }
+}
+
+/** A delta-seconds value (RFC 9111 §1.2.2); 0 for what is none. */
+function seconds(value: unknown): number {
+  return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : 0
+}
+
+/** An entity tag for the weak comparison (RFC 9110 §8.8.3.2). */
+function opaqueTag(etag: string): string {
+  return etag.replace(/^\s*W\//, '').trim()
+}

@@ -1,0 +1,89 @@
+export type { AuthAnswer } from './auth/answer.ts'
+export type { AccessTokenClaims, Auth, ClaimsOf, Register, RegisteredClaims } from './auth/auth.ts'
+export type {
+  JwksAuthOptions,
+  MultiTenantOptions,
+  ProviderConfig,
+  RegistryChoice,
+  RequestOptions,
+  SingleTenantOptions,
+  TenantConfig,
+} from './auth/auth-options.ts'
+export { type Authenticator, type AuthOutcome, type AuthRefusal, createAuthenticator } from './auth/authenticator.ts'
+export type { ClaimRuleOptions } from './auth/claim-rules.ts'
+export { checkGuard, type Guard, type GuardRefusal, markAuthenticated, scopeGuard } from './auth/guards.ts'
+export { type NodeHeaders, nodeHeaders } from './auth/node-headers.ts'
+export type { TokenHeader } from './auth/parse-token.ts'
+export type { AuthRequest } from './base/auth-request.ts'
+export type { Clock } from './base/clock.ts'
+export {
+  AudienceNotAllowedError,
+  ClaimMalformedError,
+  ClaimMissingError,
+  ClaimNotBoundError,
+  ClaimsRejectedError,
+  ClientNotAllowedError,
+  ConfirmationNotCheckedError,
+  TokenExpiredError,
+  TokenIssuedInFutureError,
+  TokenNotYetValidError,
+  TokenTooOldError,
+} from './base/errors/claim-errors.ts'
+export { type ErrorCode, JwksAuthError, RequestRefusedError } from './base/errors/jwks-auth-error.ts'
+export { ProviderNotRegisteredError, ProviderTakenError, RegistryClosedError } from './base/errors/registry-errors.ts'
+export {
+  AlgorithmNotAllowedError,
+  AuthenticatorNotRunError,
+  AuthorizationMalformedError,
+  CriticalHeaderNotUnderstoodError,
+  IssuerNotAllowedError,
+  KeyNotFoundError,
+  KeyRevokedError,
+  KeysUnavailableError,
+  type KeysUnavailableErrorOptions,
+  ScopeMissingError,
+  SignatureInvalidError,
+  TenantNotDeterminedError,
+  TenantUnknownError,
+  TokenMalformedError,
+  TokenMissingError,
+  TokenTooLongError,
+  TokenTypeNotAllowedError,
+} from './base/errors/request-errors.ts'
+export {
+  KeySetMalformedError,
+  MetadataIssuerMismatchError,
+  MetadataMalformedError,
+  ResponseTooLargeError,
+  UpstreamAddressNotAllowedError,
+  UpstreamStatusError,
+  type UpstreamStatusErrorOptions,
+  UpstreamTimedOutError,
+  UpstreamUnreachableError,
+  UpstreamUrlNotAllowedError,
+} from './base/errors/upstream-errors.ts'
+export type { ProviderKey } from './base/provider-key.ts'
+export type {
+  FetchEvent,
+  FetchReason,
+  KeyEvent,
+  KeyRefusedEvent,
+  RefreshEvent,
+  RefreshFailedEvent,
+  RegistryEvents,
+} from './cache/cache-events.ts'
+export type { RetryPolicy } from './cache/cache-options.ts'
+export type { Counters } from './cache/counters.ts'
+export type { Network } from './http/address-rules.ts'
+export type { SignatureAlgorithm } from './keys/algorithms.ts'
+export type { KeySetChanges } from './keys/key-set.ts'
+export type { KeyRefusal } from './keys/verification-key.ts'
+export type { ProviderOptions } from './registry/provider-options.ts'
+export type { ProviderLocation, ProviderRegistration } from './registry/registration.ts'
+export { createRegistry, type RefreshOutcome, type Registry } from './registry/registry.ts'
+export type { RegistryOptions } from './registry/registry-options.ts'
+export type { ProviderStatus } from './registry/status.ts'
+export { tenantFromHeader } from './tenants/tenant-from-header.ts'
+export { tenantFromHost } from './tenants/tenant-from-host.ts'
+export { tenantFromPath } from './tenants/tenant-from-path.ts'
+export { type TenantResolver, tenantFromIssuer } from './tenants/tenant-resolver.ts'

@@ -1,0 +1,116 @@
+import type { CacheOptions, RetryPolicy } from '../cache/cache-options.ts'
+import type { Network } from '../http/address-rules.ts'
+import type { SignatureAlgorithm } from '../keys/algorithms.ts'
+
+/** What can be set for one provider, or for all in `defaults`. Durations are milliseconds, whole numbers. */
+export interface ProviderOptions {
+  /**
+   * Lead before expiry for the refresh ahead of it; 0 for none. Lead and jitter together never reach past half of
+   * the time to live. Default 30 000.
+   */
+  readonly refreshEarly?: number | undefined
+  /** Random offset on that schedule, earlier only, so that a fleet does not ask at once; 0 for none. Default 5 000. */
+  readonly prefetchJitter?: number | undefined
+  /**
+   * `'active'` refreshes ahead of expiry only if the keys were used since the last fetch, `'always'` does so
+   * always and fetches at registration, `'never'` waits for expiry. Default `'active'`.
+   */
+  readonly prefetch?: 'active' | 'always' | 'never' | undefined
+  /**
+   * How long past expiry keys serve while refreshes fail; 0 for not at all. A response's own `stale-if-error`
+   * (RFC 5861 §4) can lengthen it up to `maxStale`, for 5xx and network failures only, unless it is 0.
+   * Default 3 600 000 (an hour).
+   */
+  readonly staleWhileError?: number | undefined
+  /** Upper bound on stale use, whatever else allows it. Default 86 400 000 (a day). */
+  readonly maxStale?: number | undefined
+  /** Lower bound on what a response says of its freshness; at least 1 000. Default 30 000. */
+  readonly minTtl?: number | undefined
+  /** Upper bound on what a response says of its freshness; at least `minTtl`. Default 86 400 000 (a day). */
+  readonly maxTtl?: number | undefined
+  /** Time to live where a response gives no explicit freshness (RFC 9111 §4.2.1). Default 600 000 (ten minutes). */
+  readonly defaultTtl?: number | undefined
+  /**
+   * After a failed first fetch, requests fail at once for this long instead of asking again; doubles to 10 s while
+   * failures last; 0 asks each time. Default 1 000.
+   */
+  readonly negativeCacheTtl?: number | undefined
+  /** At most one fetch per this long on account of `kid`s that are not held; at least 1. Default 10 000. */
+  readonly unknownKidCooldown?: number | undefined
+  /** Bytes of a decoded response body, enforced while it streams; at least 1. Default 1 048 576. */
+  readonly maxResponseBytes?: number | undefined
+  /** Keys of a set; those beyond it are refused. At least 1. Default 1 000. */
+  readonly maxKeys?: number | undefined
+  /** Redirects followed, 0 to 10; each target is checked like the first URL. Default 3. */
+  readonly maxRedirects?: number | undefined
+  /** Retries within one refresh; what is not given keeps its default. */
+  readonly retryPolicy?: { readonly [Name in keyof RetryPolicy]?: RetryPolicy[Name] | undefined } | undefined
+  /** Only `https:` URLs. Default: the registry's; a provider may be stricter, never laxer. */
+  readonly requireHttps?: boolean | undefined
+  /**
+   * Hosts that may be asked, each with everything below it; empty for any. Default: the registry's; a provider's
+   * list narrows that further, never widens it.
+   */
+  readonly allowedDomains?: readonly string[] | undefined
+  /**
+   * `'public'` connects only to globally reachable unicast addresses, checked after name resolution; `'any'` to all
+   * but the clouds' metadata services. Default: `'public'` for `registry.register` and for redirects and discovered
+   * URIs at another origin, `'any'` for what an authenticator's options name.
+   */
+  readonly network?: Network | undefined
+  /** IP addresses and CIDR blocks that are exempt from the address rules. Default none. */
+  readonly allowAddresses?: readonly string[] | undefined
+  /** Signature algorithms that tokens may have. Default: all of {@link SignatureAlgorithm}. */
+  readonly algorithms?: readonly SignatureAlgorithm[] | undefined
+}
+
+/** The names of {@link ProviderOptions}. */
+export const providerOptionNames: readonly (keyof ProviderOptions)[] = Object.freeze([
+  'refreshEarly',
+  'prefetchJitter',
+  'prefetch',
+  'staleWhileError',
+  'maxStale',
+  'minTtl',
+  'maxTtl',
+  'defaultTtl',
+  'negativeCacheTtl',
+  'unknownKidCooldown',
+  'maxResponseBytes',
+  'maxKeys',
+  'maxRedirects',
+  'retryPolicy',
+  'requireHttps',
+  'allowedDomains',
+  'network',
+  'allowAddresses',
+  'algorithms',
+])
+
+/** The defaults that do not depend on anything else. */
+export const providerDefaults: Readonly<CacheOptions> & {
+  readonly maxResponseBytes: number
+  readonly maxRedirects: number
+} = Object.freeze({
+  refreshEarly: 30_000,
+  prefetchJitter: 5_000,
+  prefetch: 'active',
+  staleWhileError: 3_600_000,
+  maxStale: 86_400_000,
+  minTtl: 30_000,
+  maxTtl: 86_400_000,
+  defaultTtl: 600_000,
+  negativeCacheTtl: 1_000,
+  unknownKidCooldown: 10_000,
+  maxResponseBytes: 1_048_576,
+  maxKeys: 1_000,
+  maxRedirects: 3,
+  retryPolicy: Object.freeze({
+    maxRetries: 2,
+    attemptTimeout: 3_000,
+    initialBackoff: 250,
+    maxBackoff: 2_000,
+    deadline: 8_000,
+    jitter: 'full',
+  }),
+})

@@ -1,0 +1,240 @@
+import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../base/clock.ts'
+import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import { ProviderNotRegisteredError, ProviderTakenError, RegistryClosedError } from '../base/errors/registry-errors.ts'
+import { createEventBus } from '../base/events.ts'
+import { stringOption } from '../base/options.ts'
+import type { Random } from '../cache/backoff.ts'
+import { type RegistryEvents, registryEventTypes } from '../cache/cache-events.ts'
+import { createFetchLimit } from '../cache/fetch-limit.ts'
+import type { CacheContext, ProviderCache } from '../cache/provider-cache.ts'
+import { createTombstones, type Tombstones } from '../cache/tombstones.ts'
+import { createRefusedKids } from '../cache/unknown-kids.ts'
+import type { Network } from '../http/address-rules.ts'
+import { createTransport, type Transport } from '../http/transport.ts'
+import { createKeyImporter } from '../keys/import-key.ts'
+import type { KeySet, KeySetChanges } from '../keys/key-set.ts'
+import { createJwksSource } from './discovery.ts'
+import { createKeyResolver } from './key-resolver.ts'
+import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
+import { checkRegistration, type ProviderRegistration } from './registration.ts'
+import { checkRegistryOptions, type RegistryOptions } from './registry-options.ts'
+import { type ProviderStatus, providerStatus } from './status.ts'
+
+/** How a refresh that was asked for ended. */
+export type RefreshOutcome =
+  | ({
+      /** `true`: fetched, or confirmed. */
+      readonly ok: true
+      /** False when the provider confirmed what was held with a 304. */
+      readonly modified: boolean
+    } & KeySetChanges)
+  | {
+      /** `false`: not fetched. */
+      readonly ok: false
+      /** What went wrong; the keys that were held still serve. */
+      readonly error: JwksAuthError
+    }
+
+/** The providers of all tenants, and the cached keys of each. */
+export interface Registry {
+  /**
+   * Registers a provider; waits for no upstream. The same registration again shares what is there.
+   *
+   * @throws TypeError that names a wrong option
+   * @throws ProviderTakenError where something else has the name: `unregister` it first
+   */
+  register(registration: ProviderRegistration): Promise<void>
+  /** Forgets a provider and its keys, not what was revoked of it. False when it was not registered. */
+  unregister(tenant: string, provider: string): Promise<boolean>
+  /**
+   * The provider's usable keys, public members only. With a `kid`, a set that holds that `kid`, fetched if it must be.
+   *
+   * @throws ProviderNotRegisteredError, KeysUnavailableError, KeyNotFoundError or KeyRevokedError
+   */
+  resolve(tenant: string, provider: string, kid?: string): Promise<JSONWebKeySet>
+  /** Fetches the provider's keys now, whether due or not. A failure is an outcome, not a rejection. */
+  refresh(tenant: string, provider: string): Promise<RefreshOutcome>
+  /**
+   * Refuses a `kid`, and the key that is held under it by its RFC 7638 thumbprint, at once and without a fetch. It
+   * outlives refreshes and `unregister`.
+   */
+  revokeKey(tenant: string, provider: string, kid: string): Promise<void>
+  /** Takes `revokeKey` back. False when the `kid` was not revoked. */
+  unrevokeKey(tenant: string, provider: string, kid: string): Promise<boolean>
+  /** A key resolver for `jose.jwtVerify`, in the place of `createRemoteJWKSet`. */
+  keyResolver(tenant: string, provider: string): JWTVerifyGetKey
+  /** How one provider stands. Asks nobody. */
+  status(tenant: string, provider: string): ProviderStatus
+  /** How every provider stands, in the order of their registration. */
+  statuses(): ProviderStatus[]
+  /** Listens to one type of event; the returned function stops it. A listener that throws harms nobody. */
+  on<Type extends keyof RegistryEvents>(type: Type, listener: (event: RegistryEvents[Type]) => void): () => void
+  /** Stops timers, requests and connections, so that the process can exit. What is asked for afterwards is refused. */
+  close(): Promise<void>
+}
+
+/** What the simulation and the authenticator need beyond {@link Registry}. */
+export interface RegistryInternals extends Registry {
+  readonly [internals]: {
+    readonly clock: Clock
+    /** Registers synchronously; `network` holds where neither the registration nor the defaults say. */
+    registerNow(
+      registration: unknown,
+      options: { readonly network: Network; readonly where: string },
+    ): RegisteredProvider
+    /** Checks without registering. */
+    check(registration: unknown, options: { readonly network: Network; readonly where: string }): void
+  }
+}
+
+/** The key of what a registry keeps for its own package. */
+export const internals: unique symbol = Symbol('jwks-auth registry internals')
+
+/** What a registry is built on; the simulation brings its own. */
+export interface RegistryParts {
+  readonly random: Random
+  readonly transport: (options: ReturnType<typeof checkRegistryOptions>) => Transport
+}
+
+/**
+ * Makes a registry: a JWKS cache for any number of tenants and providers.
+ *
+ * @throws TypeError that names a wrong option
+ */
+export function createRegistry(options: RegistryOptions = {}): Registry {
+  return createRegistryFrom(options, {
+    random: Math.random,
+    transport: ({ dispatcher }) => createTransport(dispatcher),
+  })
+}
+
+/** {@link createRegistry} with its randomness and its network handed in. */
+export function createRegistryFrom(options: RegistryOptions, { random, transport }: RegistryParts): RegistryInternals {
+  const checked = checkRegistryOptions(options)
+  const { clock, rules, defaults, maxProviders, maxConcurrentFetches } = checked
+  const connections = transport(checked)
+  const closing = new AbortController()
+  const events = createEventBus<RegistryEvents>(registryEventTypes)
+  const providers = new Map<string, RegisteredProvider>()
+  const tombstones = new Map<string, Tombstones>()
+  const held = new LRUCache<ProviderCache, true>({
+    max: maxProviders,
+    dispose: (_, cache, reason) => {
+      if (reason === 'evict') cache.evict()
+    },
+  })
+  const context: CacheContext = {
+    clock,
+    random,
+    events,
+    limit: createFetchLimit(maxConcurrentFetches),
+    closed: closing.signal,
+    importer: createKeyImporter(),
+    refusedKids: createRefusedKids(),
+    touch: (cache) => {
+      if (held.get(cache) === undefined) held.set(cache, true)
+    },
+  }
+
+  function tombstonesOf(tenant: string, provider: string): Tombstones {
+    const name = providerName(tenant, provider)
+    const known = tombstones.get(name) ?? createTombstones()
+    tombstones.set(name, known)
+    return known
+  }
+
+  function find(tenant: string, provider: string): RegisteredProvider {
+    if (closing.signal.aborted) throw new RegistryClosedError()
+    const found = providers.get(providerName(tenant, provider))
+    if (found === undefined) throw new ProviderNotRegisteredError()
+    return found
+  }
+
+  function check(registration: unknown, { network, where }: { readonly network: Network; readonly where: string }) {
+    if (closing.signal.aborted) throw new RegistryClosedError()
+    return checkRegistration(registration, { rules, defaults, network, where })
+  }
+
+  function registerNow(
+    registration: unknown,
+    where: { readonly network: Network; readonly where: string },
+  ): RegisteredProvider {
+    const checkedRegistration = check(registration, where)
+    const { tenant, provider } = checkedRegistration.key
+    const taken = providers.get(providerName(tenant, provider))
+    if (taken !== undefined) {
+      if (taken.registration.fingerprint === checkedRegistration.fingerprint) return taken
+      throw new ProviderTakenError(tenant, provider)
+    }
+    const parts: ProviderParts = {
+      context,
+      tombstones: () => tombstonesOf(tenant, provider),
+      source: (of) => createJwksSource(of, connections, clock),
+    }
+    const registered = new RegisteredProvider(checkedRegistration, parts)
+    providers.set(providerName(tenant, provider), registered)
+    if (checkedRegistration.options.prefetch === 'always') registered.cache.start()
+    return registered
+  }
+
+  return {
+    async register(registration) {
+      registerNow(registration, { network: 'public', where: '' })
+    },
+    async unregister(tenant, provider) {
+      const name = providerName(tenant, provider)
+      const registered = providers.get(name)
+      if (registered === undefined) return false
+      providers.delete(name)
+      registered.isRemoved = true
+      if (registered.usedCache !== undefined) {
+        registered.usedCache.retire()
+        held.delete(registered.usedCache)
+      }
+      return true
+    },
+    async resolve(tenant, provider, kid) {
+      const { cache } = find(tenant, provider)
+      if (kid !== undefined) await cache.find(stringOption('kid', kid), undefined)
+      return toJwks(await cache.keySet())
+    },
+    async refresh(tenant, provider) {
+      const outcome = await find(tenant, provider).cache.refresh()
+      if (!outcome.ok) return outcome
+      const { modified, added, removed, changed } = outcome
+      return { ok: true, modified, added, removed, changed }
+    },
+    async revokeKey(tenant, provider, kid) {
+      await find(tenant, provider).cache.revoke(stringOption('kid', kid))
+    },
+    async unrevokeKey(tenant, provider, kid) {
+      return await find(tenant, provider).cache.unrevoke(stringOption('kid', kid))
+    },
+    keyResolver: (tenant, provider) => createKeyResolver(() => find(tenant, provider)),
+    status(tenant, provider) {
+      const { key, usedCache } = find(tenant, provider)
+      return providerStatus(key, usedCache, clock.now())
+    },
+    statuses: () => [...providers.values()].map(({ key, usedCache }) => providerStatus(key, usedCache, clock.now())),
+    on: (type, listener) => events.on(type, listener),
+    async close() {
+      if (closing.signal.aborted) return
+      closing.abort(new RegistryClosedError())
+      for (const { usedCache } of providers.values()) usedCache?.retire()
+      held.clear()
+      await connections.close()
+    },
+    [internals]: { clock, registerNow, check },
+  }
+}
+
+function toJwks({ keys }: KeySet): JSONWebKeySet {
+  return { keys: keys.map(({ jwk }) => ({ ...jwk })) }
+}
+
+/** Identifiers have no line break, so two names never make the same. */
+function providerName(tenant: string, provider: string): string {
+  return `${tenant}\n${provider}`
+}

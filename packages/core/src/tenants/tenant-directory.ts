@@ -1,0 +1,57 @@
+/** A provider of a tenant, by the issuers of its tokens. */
+export interface DirectoryProvider {
+  readonly issuers: readonly string[]
+}
+
+/** A tenant with its providers. */
+export interface Tenant<Provider> {
+  readonly name: string
+  /** Its providers by issuer, compared character by character. */
+  readonly byIssuer: ReadonlyMap<string, Provider>
+}
+
+/** The tenants that are configured. Maps throughout, so that no name is taken for a member of `Object.prototype`. */
+export interface TenantDirectory<Provider> {
+  /** The tenant of this name. */
+  find(name: string): Tenant<Provider> | undefined
+  /** The one tenant that has this issuer, where each issuer has one tenant. */
+  findByIssuer(issuer: string): Tenant<Provider> | undefined
+  /** An issuer that more than one tenant has, if there is one. */
+  readonly sharedIssuer: string | undefined
+}
+
+/**
+ * A directory of tenants that are known from the start.
+ *
+ * @throws TypeError where two providers of one tenant have the same issuer
+ */
+export function createTenantDirectory<Provider extends DirectoryProvider>(
+  tenants: ReadonlyMap<string, readonly Provider[]>,
+): TenantDirectory<Provider> {
+  const byName = new Map<string, Tenant<Provider>>()
+  const byIssuer = new Map<string, Tenant<Provider>>()
+  let sharedIssuer: string | undefined
+  for (const [name, providers] of tenants) {
+    const tenant = { name, byIssuer: providersByIssuer(name, providers) }
+    byName.set(name, tenant)
+    for (const issuer of tenant.byIssuer.keys()) {
+      if (byIssuer.has(issuer)) sharedIssuer ??= issuer
+      byIssuer.set(issuer, tenant)
+    }
+  }
+  return { find: (name) => byName.get(name), findByIssuer: (issuer) => byIssuer.get(issuer), sharedIssuer }
+}
+
+function providersByIssuer<Provider extends DirectoryProvider>(
+  tenant: string,
+  providers: readonly Provider[],
+): ReadonlyMap<string, Provider> {
+  const found = new Map<string, Provider>()
+  for (const provider of providers) {
+    for (const issuer of provider.issuers) {
+      if (found.has(issuer)) throw new TypeError(`tenants.${tenant}: two providers have the issuer ${issuer}`)
+      found.set(issuer, provider)
+    }
+  }
+  return found
+}

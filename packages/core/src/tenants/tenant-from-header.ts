@@ -1,0 +1,18 @@
+import { stringOption } from '../base/options.ts'
+import type { TenantResolver } from './tenant-resolver.ts'
+
+/**
+ * Takes the tenant from a header, such as `'x-tenant-id'`. Only for a header that clients cannot set at will, or where
+ * the token's own tenant is what counts: the token must come from that tenant anyhow. A header that came twice names
+ * no tenant.
+ *
+ * @throws TypeError for what is no header name (RFC 9110 §5.1)
+ */
+export function tenantFromHeader(name: string): TenantResolver {
+  const header = stringOption('tenantFromHeader name', name).toLowerCase()
+  if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(header)) throw new TypeError('tenantFromHeader name must be a header name')
+  return ({ headers }) => {
+    const value = headers[header]
+    return typeof value === 'string' ? value : undefined
+  }
+}

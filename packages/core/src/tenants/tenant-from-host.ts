@@ -1,0 +1,46 @@
+import { stringOption } from '../base/options.ts'
+import { isAbsoluteForm, type TenantResolver } from './tenant-resolver.ts'
+
+const PLACEHOLDER = ':tenant'
+
+/**
+ * Takes the tenant from the host name, by a pattern such as `':tenant.api.example.com'` in which `:tenant` stands for
+ * exactly one label. Port, case and a trailing dot make no difference; the tenant comes out in lower case.
+ *
+ * @throws TypeError for a pattern without exactly one `:tenant` label
+ */
+export function tenantFromHost(pattern: string): TenantResolver {
+  const labels = stringOption('tenantFromHost pattern', pattern).toLowerCase().split('.')
+  const index = labels.indexOf(PLACEHOLDER)
+  const isWhole = labels.every((label, at) => at === index || /^[a-z0-9_-]+$/.test(label))
+  if (index < 0 || !isWhole) {
+    throw new TypeError(
+      'tenantFromHost pattern must be a host name with one label ":tenant", such as ":tenant.example.com"',
+    )
+  }
+  const prefix = labels
+    .slice(0, index)
+    .map((label) => `${label}.`)
+    .join('')
+  const suffix = labels
+    .slice(index + 1)
+    .map((label) => `.${label}`)
+    .join('')
+  return ({ url, hostname, headers }) => {
+    const header = headers['host']
+    // A Host that came twice is nobody's host, whatever a framework made of it.
+    if (Array.isArray(header) || isAbsoluteForm(url)) return undefined
+    const host = hostname ?? header
+    if (typeof host !== 'string') return undefined
+    const name = withoutPort(host).toLowerCase()
+    if (name.length <= prefix.length + suffix.length || !name.startsWith(prefix) || !name.endsWith(suffix))
+      return undefined
+    const tenant = name.slice(prefix.length, name.length - suffix.length)
+    return tenant.includes('.') ? undefined : tenant
+  }
+}
+
+function withoutPort(host: string): string {
+  const name = host.replace(/:\d*$/, '')
+  return name.endsWith('.') ? name.slice(0, -1) : name
+}
