@@ -1,0 +1,93 @@
+import { keyExpectations, type SigningAlgorithm } from './keys.ts'
+import { checkOptions, headerValue, integer, isRecord } from './option-checks.ts'
+
+/** A source of time. */
+export interface IssuerClock {
+  /** The time in epoch milliseconds. */
+  now(): number
+}
+
+/** How to set up an issuer. */
+export interface TestIssuerOptions {
+  /** The algorithm of the first key. Default: `'RS256'`. `'ES256'` and `'EdDSA'` are made much faster. */
+  readonly algorithm?: SigningAlgorithm
+  /** The name of the first key. Default: `key-1`. */
+  readonly kid?: string
+  /** The `aud` of signed tokens. Default: tokens have none. */
+  readonly audience?: string | readonly string[]
+  /**
+   * The path of the issuer identifier, such as `/oauth2/default`: segments of unreserved characters
+   * (RFC 3986 §2.3), no slash at the end. Default: none.
+   */
+  readonly path?: string
+  /** The port on 127.0.0.1, 0 to 65535. Default: 0, one that is free. */
+  readonly port?: number
+  /** The `Cache-Control` of key sets; `undefined` for none. Default: `max-age=600`. */
+  readonly cacheControl?: string | undefined
+  /** Where `iat`, `exp` and `Date` come from. Default: `Date`. Delays of answers are real time always. */
+  readonly clock?: IssuerClock
+}
+
+/** What an issuer is set up with, nothing left open. */
+export interface IssuerSettings {
+  /** The algorithm of the first key. */
+  readonly algorithm: SigningAlgorithm
+  /** The name of the first key, if it was given one. */
+  readonly kid: string | undefined
+  /** The default `aud`. */
+  readonly audience: string | readonly string[] | undefined
+  /** The path, or an empty string. */
+  readonly path: string
+  /** The port to ask for. */
+  readonly port: number
+  /** The `Cache-Control` of key sets. */
+  readonly cacheControl: string | undefined
+  /** Where the time comes from. */
+  readonly clock: IssuerClock
+}
+
+const defaults: IssuerSettings = Object.freeze({
+  algorithm: 'RS256',
+  kid: undefined,
+  audience: undefined,
+  path: '',
+  port: 0,
+  cacheControl: 'max-age=600',
+  clock: Date,
+})
+
+/** Whether a string is a path that an issuer or its key set can have. */
+export function isIssuerPath(value: unknown): value is string {
+  if (typeof value !== 'string' || !/^(?:\/[A-Za-z0-9._~-]+)+$/.test(value)) return false
+  return !value.split('/').some((segment) => segment === '.' || segment === '..')
+}
+
+const expectations = Object.freeze({
+  ...keyExpectations,
+  audience: {
+    holds: (value: unknown) => [value].flat().every((one) => typeof one === 'string'),
+    mustBe: 'a string or a list of strings',
+  },
+  path: { holds: isIssuerPath, mustBe: "a path such as '/oauth2/default'" },
+  port: integer(0, 65_535),
+  cacheControl: headerValue,
+  clock: {
+    holds: (value: unknown) =>
+      typeof value === 'function' || isRecord(value) ? typeof Reflect.get(value, 'now') === 'function' : false,
+    mustBe: 'an object with a function now',
+  },
+})
+
+/** Checks options and fills in the defaults. */
+export function settle(options: TestIssuerOptions): IssuerSettings {
+  checkOptions('createTestIssuer', options, expectations)
+  return {
+    algorithm: options.algorithm ?? defaults.algorithm,
+    kid: options.kid,
+    audience: options.audience,
+    path: options.path ?? defaults.path,
+    port: options.port ?? defaults.port,
+    cacheControl: Object.hasOwn(options, 'cacheControl') ? options.cacheControl : defaults.cacheControl,
+    clock: options.clock ?? defaults.clock,
+  }
+}

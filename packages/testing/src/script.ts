@@ -1,0 +1,124 @@
+import type { Answer, AnswerFunction } from './answers.ts'
+import {
+  anyText,
+  checkOptions,
+  type Expectation,
+  headerFields,
+  headerValue,
+  integer,
+  isRecord,
+  milliseconds,
+  oneOf,
+} from './option-checks.ts'
+import type { IssuerEndpoint, ReceivedRequest } from './request-log.ts'
+
+/** What an issuer has been told to answer. */
+export interface AnswerScript {
+  /** Adds to the answers that are given once each, in order. */
+  readonly once: (endpoint: IssuerEndpoint, answers: readonly (Answer | AnswerFunction)[]) => void
+  /** Says what to answer when no one-off answer is left. */
+  readonly always: (endpoint: IssuerEndpoint, answer: Answer | AnswerFunction) => void
+  /** Forgets one-off and standing answers, of one endpoint or of all. */
+  readonly normally: (endpoint: IssuerEndpoint | undefined) => void
+  /** What to answer now. Uses up a one-off answer. */
+  readonly next: (endpoint: IssuerEndpoint, request: ReceivedRequest) => Answer | Promise<Answer>
+}
+
+/** The endpoints that can be scripted. */
+export const issuerEndpoints: readonly IssuerEndpoint[] = Object.freeze(['jwks', 'openid', 'oauth'])
+
+/** Refuses an endpoint that does not exist. */
+export function checkEndpoint(method: string, endpoint: unknown, known: readonly string[] = issuerEndpoints): void {
+  const expectation = oneOf(known)
+  if (!expectation.holds(endpoint)) throw new TypeError(`${method}: the endpoint must be ${expectation.mustBe}`)
+}
+
+const timed = { kind: anyText, delay: milliseconds }
+const headed = { ...timed, headers: headerFields }
+const bytes = integer(0, Number.MAX_SAFE_INTEGER)
+const body: Expectation = {
+  holds: (value) => typeof value === 'string' || value instanceof Uint8Array,
+  mustBe: 'a string or a Uint8Array',
+}
+const redirectStatus: Expectation = {
+  holds: (value) => [301, 302, 303, 307, 308].some((status) => status === value),
+  mustBe: '301, 302, 303, 307 or 308',
+}
+
+const members: Readonly<Record<Answer['kind'], Readonly<Record<string, Expectation>>>> = Object.freeze({
+  normal: headed,
+  reply: { ...headed, status: integer(200, 599), body },
+  redirect: { ...headed, location: headerValue, status: redirectStatus },
+  garbage: headed,
+  hang: { kind: anyText },
+  'hang-after-headers': headed,
+  'stalled-body': { ...headed, bytes },
+  'slow-body': { ...headed, interval: milliseconds, bytes: integer(1, Number.MAX_SAFE_INTEGER) },
+  'truncated-body': { ...headed, bytes },
+  'oversized-body': { ...headed, bytes, framing: oneOf(['content-length', 'chunked']) },
+  gzip: headed,
+  'truncated-gzip': { ...headed, bytes },
+  reset: timed,
+  close: timed,
+})
+
+/** The members without which an answer means nothing. */
+const required: Readonly<Partial<Record<Answer['kind'], string>>> = Object.freeze({
+  redirect: 'location',
+  'oversized-body': 'bytes',
+})
+
+/** Makes a script in which everything is answered normally. */
+export function createAnswerScript(): AnswerScript {
+  const queued = new Map<IssuerEndpoint, (Answer | AnswerFunction)[]>()
+  const standing = new Map<IssuerEndpoint, Answer | AnswerFunction>()
+
+  return {
+    once(endpoint, answers) {
+      checkEndpoint('answerOnce', endpoint)
+      for (const answer of answers) checkAnswer('answerOnce', answer)
+      queued.set(endpoint, [...(queued.get(endpoint) ?? []), ...answers])
+    },
+    always(endpoint, answer) {
+      checkEndpoint('answerAlways', endpoint)
+      checkAnswer('answerAlways', answer)
+      standing.set(endpoint, answer)
+    },
+    normally(endpoint) {
+      if (endpoint !== undefined) checkEndpoint('answerNormally', endpoint)
+      for (const each of endpoint === undefined ? issuerEndpoints : [endpoint]) {
+        queued.delete(each)
+        standing.delete(each)
+      }
+    },
+    next(endpoint, request) {
+      const answer = queued.get(endpoint)?.shift() ?? standing.get(endpoint) ?? { kind: 'normal' }
+      return typeof answer === 'function' ? decide(answer, request) : answer
+    },
+  }
+}
+
+async function decide(answerFunction: AnswerFunction, request: ReceivedRequest): Promise<Answer> {
+  const answer = await answerFunction(request)
+  checkPlainAnswer('an answer function', answer)
+  return answer
+}
+
+function checkAnswer(method: string, answer: unknown): void {
+  if (typeof answer !== 'function') checkPlainAnswer(method, answer)
+}
+
+function checkPlainAnswer(method: string, answer: unknown): void {
+  if (!isRecord(answer)) throw new TypeError(`${method}: an answer must be an object or a function`)
+  const { kind } = answer
+  if (!isKind(kind)) throw new TypeError(`${method}: unknown kind of answer '${String(kind)}'`)
+  checkOptions(`${method}, '${kind}'`, answer, members[kind])
+  const needed = required[kind]
+  if (needed !== undefined && answer[needed] === undefined) {
+    throw new TypeError(`${method}, '${kind}': option '${needed}' is required`)
+  }
+}
+
+function isKind(kind: unknown): kind is Answer['kind'] {
+  return typeof kind === 'string' && Object.hasOwn(members, kind)
+}
