@@ -1,0 +1,100 @@
+import {
+  type AccessTokenClaims,
+  type Auth,
+  type Authenticator,
+  type AuthOutcome,
+  type AuthRefusal,
+  type AuthRequest,
+  checkGuard,
+  createAuthenticator,
+  type Guard,
+  type JwksAuthOptions,
+  markAuthenticated,
+  nodeHeaders,
+  type Registry,
+  scopeGuard,
+} from '@jwks-auth/core'
+import type { NextFunction, Request, RequestHandler, Response } from 'express'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Who is asking, after `jwksAuth`; `undefined` where no token was required and none was sent. */
+      auth?: Auth | undefined
+    }
+  }
+}
+
+/** The middleware that {@link jwksAuth} makes. */
+export interface JwksAuthMiddleware<Claims = AccessTokenClaims> extends RequestHandler {
+  /** What it authenticates with. */
+  readonly authenticator: Authenticator<Claims>
+  /** The registry that holds the keys. */
+  readonly registry: Registry
+  /** Closes the registry, unless it was given in the options. */
+  close(): Promise<void>
+}
+
+/**
+ * Makes a middleware that verifies bearer tokens and attaches what they say as `req.auth`.
+ *
+ * @throws TypeError that names a wrong option
+ */
+export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Claims>): JwksAuthMiddleware<Claims> {
+  const authenticator = createAuthenticator<Claims>(options)
+  const middleware: RequestHandler = (req, res, next) => {
+    const settle = (outcome: AuthOutcome<Claims>): void => {
+      if (!outcome.ok) {
+        refuse(outcome, authenticator.passErrors, res, next)
+        return
+      }
+      markAuthenticated(req, authenticator, outcome.auth)
+      // Which claims these are, the application says in `Register`.
+      req.auth = outcome.auth as Auth | undefined
+      next()
+    }
+    const outcome = attempt(() => authenticator.authenticate(toAuthRequest(req)), next)
+    if (outcome instanceof Promise) outcome.then(settle, next)
+    else if (outcome !== undefined) settle(outcome)
+  }
+  const { registry } = authenticator
+  return Object.assign(middleware, { authenticator, registry, close: () => authenticator.close() })
+}
+
+/** Lets requests pass whose token has all of these scopes; answers others with 403. Comes after {@link jwksAuth}. */
+export function requireScopes(...scopes: string[]): RequestHandler {
+  return guardHandler(scopeGuard(scopes))
+}
+
+function guardHandler(guard: Guard): RequestHandler {
+  return (req, res, next) => {
+    const refusal = checkGuard(req, guard)
+    if (refusal === undefined) next()
+    else refuse(refusal, refusal.passErrors, res, next)
+  }
+}
+
+function toAuthRequest(req: Request): AuthRequest {
+  const { method, originalUrl: url, hostname } = req
+  return { method, url, hostname, headers: nodeHeaders(req), raw: req }
+}
+
+/** Express 4 does not catch what a handler throws asynchronously, nor 5 what is not awaited. */
+function attempt<Value>(work: () => Value, next: NextFunction): Value | undefined {
+  try {
+    return work()
+  } catch (error) {
+    next(error)
+    return undefined
+  }
+}
+
+function refuse({ error, response }: AuthRefusal, passErrors: boolean, res: Response, next: NextFunction): void {
+  if (passErrors) {
+    next(error)
+    return
+  }
+  // Not `res.json`, which would add a charset to the type.
+  res.writeHead(response.status, { ...response.headers, 'content-length': Buffer.byteLength(response.body) })
+  res.end(response.body)
+}

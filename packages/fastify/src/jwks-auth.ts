@@ -1,0 +1,98 @@
+import {
+  type Auth,
+  type Authenticator,
+  type AuthRefusal,
+  checkGuard,
+  createAuthenticator,
+  type Guard,
+  type JwksAuthOptions,
+  markAuthenticated,
+  nodeHeaders,
+  type Registry,
+  scopeGuard,
+} from '@jwks-auth/core'
+import type {
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  preHandlerAsyncHookHandler,
+} from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is asking, after `jwksAuth`; `undefined` where no token was required and none was sent. */
+    auth: Auth | undefined
+  }
+  interface FastifyInstance {
+    /** The hook that authenticates, for routes that opt in: `onRequest: fastify.authenticate`. */
+    authenticate: onRequestAsyncHookHandler
+    /** What `jwksAuth` was registered with. */
+    jwksAuth: JwksAuthDecoration
+  }
+}
+
+/** What `fastify.jwksAuth` is. */
+export interface JwksAuthDecoration {
+  /** What it authenticates with. */
+  readonly authenticator: Authenticator<unknown>
+  /** The registry that holds the keys. */
+  readonly registry: Registry
+}
+
+/** What {@link jwksAuth} is registered with. */
+export type JwksAuthPluginOptions<Claims = unknown> = JwksAuthOptions<Claims> & {
+  /** `false` guards no route by itself; routes opt in with `onRequest: fastify.authenticate`. Default `true`. */
+  readonly global?: boolean | undefined
+}
+
+/**
+ * A plugin that verifies bearer tokens of the routes in its scope and attaches what they say as `request.auth`.
+ * Registering it rejects with a `TypeError` that names a wrong option.
+ */
+export const jwksAuth: FastifyPluginAsync<JwksAuthPluginOptions> = fastifyPlugin(
+  async (fastify, { global: isGlobal = true, ...options }: JwksAuthPluginOptions) => {
+    if (typeof isGlobal !== 'boolean') throw new TypeError('global must be true or false')
+    const authenticator = createAuthenticator(options as JwksAuthOptions)
+    const authenticate: onRequestAsyncHookHandler = async (request, reply) => {
+      const { method, originalUrl: url, hostname, raw } = request
+      const outcome = await authenticator.authenticate({
+        method,
+        url,
+        hostname,
+        headers: nodeHeaders(raw),
+        raw: request,
+      })
+      if (!outcome.ok) return refuse(outcome, authenticator.passErrors, reply)
+      markAuthenticated(request, authenticator, outcome.auth)
+      // Which claims these are, the application says in `Register`.
+      request.auth = outcome.auth as Auth | undefined
+      return undefined
+    }
+    fastify.decorateRequest('auth', undefined)
+    fastify.decorate('authenticate', authenticate)
+    fastify.decorate('jwksAuth', { authenticator, registry: authenticator.registry })
+    fastify.addHook('onClose', () => authenticator.close())
+    if (isGlobal) fastify.addHook('onRequest', authenticate)
+  },
+  { name: '@jwks-auth/fastify', fastify: '5.x' },
+)
+
+/** Lets requests pass whose token has all of these scopes; answers others with 403. Comes after {@link jwksAuth}. */
+export function requireScopes(...scopes: string[]): preHandlerAsyncHookHandler {
+  return guardHook(scopeGuard(scopes))
+}
+
+function guardHook(guard: Guard): preHandlerAsyncHookHandler {
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    const refusal = checkGuard(request, guard)
+    return refusal === undefined ? undefined : refuse(refusal, refusal.passErrors, reply)
+  }
+}
+
+function refuse({ error, response }: AuthRefusal, passErrors: boolean, reply: FastifyReply): FastifyReply {
+  if (passErrors) throw error
+  // A buffer: to the type of a string Fastify would add a charset.
+  return reply.code(response.status).headers(response.headers).send(Buffer.from(response.body))
+}
