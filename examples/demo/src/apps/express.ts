@@ -1,0 +1,30 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { jwksAuth, requireScopes, tenantFromHeader } from '@jwks-auth/express'
+import express from 'express'
+import type { ProtectedApi, Tenants } from './protected-api.ts'
+
+/** The API in Express. */
+export async function startExpress(tenants: Tenants): Promise<ProtectedApi> {
+  // The demo's providers are on loopback; elsewhere, leave `requireHttps` alone.
+  const authenticate = jwksAuth({ tenant: tenantFromHeader('x-tenant-id'), tenants, requireHttps: false })
+
+  const app = express()
+  app.use(authenticate)
+  app.get('/whoami', (req, res) => {
+    const { tenant, claims, scopes = [], header } = req.auth ?? {}
+    res.json({ tenant, client: claims?.['client_id'], scopes: [...scopes], key: header?.kid })
+  })
+  app.get('/admin', requireScopes('admin'), (req, res) => {
+    res.json({ welcome: req.auth?.claims.sub })
+  })
+
+  const server = app.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const close = async (): Promise<void> => {
+    server.close()
+    await authenticate.close()
+  }
+  return { name: 'Express', url: `http://127.0.0.1:${port}`, registry: authenticate.registry, close }
+}

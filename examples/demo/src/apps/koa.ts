@@ -1,0 +1,37 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { type AuthState, jwksAuth, requireScopes, tenantFromHeader } from '@jwks-auth/koa'
+import Koa from 'koa'
+import type { ProtectedApi, Tenants } from './protected-api.ts'
+
+/** The API in Koa, without a router: one middleware for each route. */
+export async function startKoa(tenants: Tenants): Promise<ProtectedApi> {
+  // The demo's providers are on loopback; elsewhere, leave `requireHttps` alone.
+  const authenticate = jwksAuth({ tenant: tenantFromHeader('x-tenant-id'), tenants, requireHttps: false })
+  const requireAdmin = requireScopes('admin')
+
+  const app = new Koa<AuthState>()
+  app.use(authenticate)
+  app.use(async (ctx, next) => {
+    if (ctx.path === '/whoami') {
+      const { tenant, claims, scopes = [], header } = ctx.state.auth ?? {}
+      ctx.body = { tenant, client: claims?.['client_id'], scopes: [...scopes], key: header?.kid }
+    } else await next()
+  })
+  app.use(async (ctx, next) => {
+    if (ctx.path === '/admin') {
+      await requireAdmin(ctx, async () => {
+        ctx.body = { welcome: ctx.state.auth?.claims.sub }
+      })
+    } else await next()
+  })
+
+  const server = app.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const close = async (): Promise<void> => {
+    server.close()
+    await authenticate.close()
+  }
+  return { name: 'Koa', url: `http://127.0.0.1:${port}`, registry: authenticate.registry, close }
+}
