@@ -7,7 +7,10 @@ import type { TenantResolver } from '../tenants/tenant-resolver.ts'
 import type { ClaimRuleOptions } from './claim-rules.ts'
 
 /** One provider of a tenant: where its tokens come from, what they must say, how its keys are kept. */
-export interface ProviderConfig extends ProviderLocation, ProviderOptions, ClaimRuleOptions {}
+export interface ProviderConfig extends ProviderLocation, ProviderOptions, ClaimRuleOptions {
+  /** As in {@link ProviderLocation}, and required: it is by its `iss` that a token finds its provider. */
+  readonly issuer: string | readonly string[]
+}
 
 /** A tenant: one provider, or several by name. */
 export type TenantConfig =
@@ -55,6 +58,8 @@ export type RegistryChoice =
 
 /** One tenant with one provider, both named `default`. */
 export interface SingleTenantOptions extends ProviderConfig {
+  /** As in {@link ClaimRuleOptions}. */
+  readonly audience: string | readonly string[] | false
   /** Absent in the short form. */
   readonly tenants?: undefined
   /** Absent in the short form: there is one tenant. */

@@ -1,3 +1,4 @@
+import type { ProviderKey } from '../base/provider-key.ts'
 import type { ParsedToken, TokenHeader } from './parse-token.ts'
 
 /** The claims of a verified access token (RFC 7519 §4.1); what else the issuer put in is `unknown`. */
@@ -62,13 +63,11 @@ export type ClaimsOf<Authenticating> = Authenticating extends {
   : never
 
 /** The verified token as the application sees it. */
-export function createAuth(
-  tenant: string,
-  provider: string,
+export function createAuth<Claims>(
+  { tenant, provider }: ProviderKey,
   { token, header, payload }: ParsedToken,
-): Auth<AccessTokenClaims> {
-  // `iss` and `exp` were checked to be there and of their type.
-  const claims = payload as unknown as AccessTokenClaims
+  claims: Claims,
+): Auth<Claims> {
   return { tenant, provider, claims, header, token, scopes: scopesOf(payload) }
 }
 

@@ -16,11 +16,12 @@ import { type AuthAnswer, answerTo, isAnswered, type Stage } from './answer.ts'
 import { type AccessTokenClaims, type Auth, createAuth } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
 import { bearerToken } from './bearer.ts'
+import { callbackError } from './callback-error.ts'
 import { type CheckedAuthOptions, checkAuthOptions, defaultResolver } from './check-auth-options.ts'
 import { checkBasicClaims, checkClaims, checkType } from './check-claims.ts'
 import { type ParsedToken, parseToken } from './parse-token.ts'
 import { passable } from './passable-error.ts'
-import { type AuthProvider, internalsOf, registerProviders } from './provider-table.ts'
+import { type AuthProvider, checkProviders, internalsOf } from './provider-table.ts'
 import { verifyToken } from './verify-token.ts'
 
 /** A request that is refused. */
@@ -47,7 +48,7 @@ export type AuthOutcome<Claims> =
 export interface Authenticator<Claims = AccessTokenClaims> {
   /**
    * Finds out who is asking. A refusal is an outcome; it throws or rejects only with what a callback of the
-   * application threw.
+   * application threw, wrapped in an `Error` where it is none.
    */
   authenticate(request: AuthRequest): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
   /** The refusal for an error that a guard found, with this authenticator's challenge. */
@@ -73,8 +74,9 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   const registry = ownsRegistry ? createRegistry(checked.registryOptions) : internalsOf(checked.registry)
   const { clock } = internalsOf(registry)[internals]
   const { challenge, passErrors, credentialsRequired, maxTokenBytes } = checked
-  const { directory, all } = registerProviders(registry, checked.providers)
-  const resolveTenant = checked.isSingleTenant ? undefined : tenantResolution(checked, directory.sharedIssuer)
+  const providers = checkProviders(registry, checked.providers)
+  const resolveTenant = checked.isSingleTenant ? undefined : tenantResolution(checked, providers.sharedIssuer)
+  const { directory, all } = providers.register()
   // What every provider refuses can be refused before it is known whose token it is.
   const algorithms = new Set(all.flatMap((provider) => [...provider.algorithms]))
   const clockTolerance = Math.max(...new Set(all.map(({ rules }) => rules.clockTolerance)))
@@ -87,7 +89,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   /** Whatever is not ours to answer is thrown on. */
   function refuseThrown(error: unknown, stage: Stage): AuthRefusal {
     if (isAnswered(error)) return refuse(error, stage)
-    throw error
+    throw callbackError(error)
   }
 
   function readToken(request: AuthRequest): ParsedToken {
@@ -107,17 +109,26 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     return provider
   }
 
+  function tenantNameOf(request: AuthRequest, token: ParsedToken, resolve: NonNullable<typeof resolveTenant>): unknown {
+    try {
+      return resolve(request, token)
+    } catch (error) {
+      throw callbackError(error)
+    }
+  }
+
   async function verify(token: ParsedToken, tenantName: unknown): Promise<AuthOutcome<Claims>> {
     try {
       const { registered, rules, algorithms: allowed } = findProvider(token, tenantName)
       if (!allowed.has(token.header.alg)) throw new AlgorithmNotAllowedError()
       checkType(token.header.typ, rules)
-      checkClaims(token.payload, rules, clock.now())
-      await verifyToken(token, registered.cache)
-      const auth = createAuth(registered.key.tenant, registered.key.provider, token)
+      const now = clock.now()
+      checkClaims(token.payload, rules, now)
+      await verifyToken(token, registered.cache, now)
       const { claims: schema } = checked
-      const claims = schema === undefined ? auth.claims : await validateClaims(schema, auth.claims)
-      return { ok: true, auth: { ...auth, claims: claims as Claims } }
+      const claims = schema === undefined ? token.payload : await validateClaims(schema, token.payload)
+      // Without a schema `Claims` is AccessTokenClaims, of which `iss` and `exp` were checked.
+      return { ok: true, auth: createAuth(registered.key, token, claims as Claims) }
     } catch (error) {
       return refuseThrown(error, 'tenant-known')
     }
@@ -136,10 +147,12 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
         return refuseThrown(error, 'before-tenant')
       }
       if (resolveTenant === undefined) return verify(token, 'default')
-      const tenantName = resolveTenant(request, token)
-      return isThenable(tenantName)
-        ? Promise.resolve(tenantName).then((name) => verify(token, name))
-        : verify(token, tenantName)
+      const tenantName = tenantNameOf(request, token, resolveTenant)
+      if (!isThenable(tenantName)) return verify(token, tenantName)
+      return Promise.resolve(tenantName).then(
+        (name) => verify(token, name),
+        (error: unknown) => Promise.reject(callbackError(error)),
+      )
     },
     async close() {
       if (ownsRegistry) await registry.close()

@@ -8,6 +8,7 @@ import {
   objectOption,
   stringOption,
   type Unchecked,
+  withDefault,
 } from '../base/options.ts'
 import { parseUrl } from '../http/url-rules.ts'
 import { mergeProviderOptions } from '../registry/check-provider-options.ts'
@@ -71,10 +72,10 @@ export function checkAuthOptions(value: unknown): CheckedAuthOptions {
     registryOptions,
     registry: given['registry'],
     claims: checkSchema(given['claims']),
-    credentialsRequired: booleanOption('credentialsRequired', given['credentialsRequired'] ?? true),
-    maxTokenBytes: integerOption('maxTokenBytes', given['maxTokenBytes'] ?? 16_384, { min: 1 }),
+    credentialsRequired: booleanOption('credentialsRequired', withDefault(given['credentialsRequired'], true)),
+    maxTokenBytes: integerOption('maxTokenBytes', withDefault(given['maxTokenBytes'], 16_384), { min: 1 }),
     challenge: { realm: checkRealm(given['realm']), resourceMetadata: checkMetadataUrl(given['resourceMetadata']) },
-    passErrors: booleanOption('passErrors', given['passErrors'] ?? false),
+    passErrors: booleanOption('passErrors', withDefault(given['passErrors'], false)),
   }
 }
 

@@ -68,7 +68,7 @@ const LONGEST = 315_360_000_000
  * @throws TypeError that names the option
  */
 export function checkClaimRules(where: string, given: Unchecked): ClaimRules {
-  const { audience, clientIds, requiredClaims, clockTolerance, maxTokenAge, typ, cnf } = given
+  const { audience, clientIds, requiredClaims, clockTolerance = 30_000, maxTokenAge, typ, cnf = 'verify' } = given
   if (audience === undefined) {
     throw new TypeError(`${where}audience is required: the API's identifier, a list of them, or false to accept any`)
   }
@@ -77,13 +77,13 @@ export function checkClaimRules(where: string, given: Unchecked): ClaimRules {
     boundClaims: checkBoundClaims(`${where}boundClaims`, given['boundClaims']),
     clientIds: clientIds === undefined ? undefined : new Set(stringsOption(`${where}clientIds`, clientIds)),
     requiredClaims: requiredClaims === undefined ? [] : stringsOption(`${where}requiredClaims`, requiredClaims),
-    clockTolerance: integerOption(`${where}clockTolerance`, clockTolerance ?? 30_000, { min: 0, max: LONGEST }),
+    clockTolerance: integerOption(`${where}clockTolerance`, clockTolerance, { min: 0, max: LONGEST }),
     maxTokenAge:
       maxTokenAge === undefined
         ? undefined
         : integerOption(`${where}maxTokenAge`, maxTokenAge, { min: 1, max: LONGEST }),
     types: typ === undefined ? undefined : new Set(stringsOption(`${where}typ`, typ).map(canonicalType)),
-    cnf: choiceOption(`${where}cnf`, cnf ?? 'verify', ['verify', 'ignore']),
+    cnf: choiceOption(`${where}cnf`, cnf, ['verify', 'ignore']),
   })
 }
 

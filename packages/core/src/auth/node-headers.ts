@@ -13,14 +13,16 @@ export interface NodeHeaders {
  * `Authorization` or `Host` Node keeps the first and says nothing, and it joins other repeated ones.
  */
 export function nodeHeaders({ headers, rawHeaders }: NodeHeaders): AuthRequest['headers'] {
-  if (rawHeaders === undefined || rawHeaders.length === Object.keys(headers).length * 2) return headers
-  const seen: Record<string, string[]> = Object.create(null) as Record<string, string[]>
+  if (rawHeaders === undefined) return headers
+  // Not by comparing lengths: middleware may have added to `headers` what makes up for what Node left out.
+  const seen = new Map<string, string[]>()
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? '').toLowerCase()
-    const values = seen[name] ?? []
-    seen[name] = values
-    values.push(rawHeaders[at + 1] ?? '')
+    const values = seen.get(name)
+    if (values === undefined) seen.set(name, [rawHeaders[at + 1] ?? ''])
+    else values.push(rawHeaders[at + 1] ?? '')
   }
-  const repeated = Object.entries(seen).filter(([, values]) => values.length > 1)
+  if (seen.size * 2 === rawHeaders.length) return headers
+  const repeated = [...seen].filter(([, values]) => values.length > 1)
   return { ...headers, ...Object.fromEntries(repeated) }
 }

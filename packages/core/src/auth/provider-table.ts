@@ -18,6 +18,14 @@ export interface AuthProviders {
   readonly all: readonly AuthProvider[]
 }
 
+/** Providers that can be registered. */
+export interface RegistrableProviders {
+  /** An issuer that more than one tenant has, if there is one. */
+  readonly sharedIssuer: string | undefined
+  /** Registers them all. */
+  register(): AuthProviders
+}
+
 /** What an authenticator's options name is the operator's own word, so it may lie in a private network. */
 const NETWORK = 'any'
 
@@ -30,37 +38,55 @@ export function internalsOf(registry: unknown): RegistryInternals {
 }
 
 /**
- * Registers the providers and lists them by tenant. Everything is checked before anything is registered.
+ * Checks the providers, alone, together and against what the registry has. Nothing is registered yet, so that an
+ * authenticator that cannot be made leaves nothing behind.
  *
  * @throws TypeError that names a wrong option, or two tenants that nothing tells apart
  * @throws ProviderTakenError where a shared registry has something else under one of the names
  */
-export function registerProviders(registry: Registry, providers: readonly CheckedProvider[]): AuthProviders {
-  const inside = internalsOf(registry)[internals]
-  for (const { registration, where } of providers) inside.check(registration, { network: NETWORK, where })
-  checkSharedIssuers(providers)
-  const tenants = new Map<string, AuthProvider[]>()
-  for (const { tenant, registration, where, rules } of providers) {
-    const registered = inside.registerNow(registration, { network: NETWORK, where })
-    const { issuers } = registered.registration
-    const ofTenant = tenants.get(tenant) ?? []
-    tenants.set(tenant, ofTenant)
-    ofTenant.push({ registered, issuers, algorithms: new Set(registered.algorithms), rules })
+export function checkProviders(registry: Registry, providers: readonly CheckedProvider[]): RegistrableProviders {
+  const { check, registerNow } = internalsOf(registry)[internals]
+  const checked = providers.map((provider) => {
+    const { registration, where } = provider
+    return { ...provider, issuers: check(registration, { network: NETWORK, where }).issuers }
+  })
+  checkSharedIssuers(checked)
+  return {
+    sharedIssuer: createTenantDirectory(byTenant(checked, (provider) => provider)).sharedIssuer,
+    register() {
+      const tenants = byTenant(checked, ({ registration, where, issuers, rules }): AuthProvider => {
+        const registered = registerNow(registration, { network: NETWORK, where })
+        return { registered, issuers, algorithms: new Set(registered.algorithms), rules }
+      })
+      return { directory: createTenantDirectory(tenants), all: [...tenants.values()].flat() }
+    },
   }
-  return { directory: createTenantDirectory(tenants), all: [...tenants.values()].flat() }
+}
+
+function byTenant<Given extends { readonly tenant: string }, Made>(
+  providers: readonly Given[],
+  make: (provider: Given) => Made,
+): ReadonlyMap<string, readonly Made[]> {
+  const tenants = new Map<string, Made[]>()
+  for (const provider of providers) {
+    const ofTenant = tenants.get(provider.tenant) ?? []
+    tenants.set(provider.tenant, ofTenant)
+    ofTenant.push(make(provider))
+  }
+  return tenants
 }
 
 /** Tenants with one issuer, and nothing in their rules that a token of the one could not satisfy for the other. */
-function checkSharedIssuers(providers: readonly CheckedProvider[]): void {
-  const byIssuer = new Map<unknown, CheckedProvider[]>()
+function checkSharedIssuers(providers: readonly (CheckedProvider & { readonly issuers: readonly string[] })[]): void {
+  const byIssuer = new Map<string, CheckedProvider[]>()
   for (const provider of providers) {
-    for (const issuer of [provider.registration['issuer']].flat()) {
+    for (const issuer of provider.issuers) {
       const same = byIssuer.get(issuer) ?? []
       byIssuer.set(issuer, same)
       for (const other of same) {
         if (other.tenant === provider.tenant || areDistinguishable(other.rules, provider.rules)) continue
         throw new TypeError(
-          `tenants ${other.tenant} and ${provider.tenant} have the issuer ${String(issuer)}, and neither audience nor ` +
+          `tenants ${other.tenant} and ${provider.tenant} have the issuer ${issuer}, and neither audience nor ` +
             'boundClaims tells their tokens apart: a token of the one would be accepted for the other',
         )
       }

@@ -8,13 +8,14 @@ import { verifySignature } from './verify-signature.ts'
  * Checks the token's signature with the provider's keys. Where none of them verifies it, the provider may have put
  * other material under the same `kid`, so within the budget for unknown `kid`s there is one more look.
  *
+ * @param askedAt when the request began to wait, in milliseconds since the epoch: its deadline counts from here
  * @throws SignatureInvalidError, KeyNotFoundError, KeyRevokedError or KeysUnavailableError
  */
-export async function verifyToken(token: ParsedToken, cache: ProviderCache): Promise<void> {
+export async function verifyToken(token: ParsedToken, cache: ProviderCache, askedAt: number): Promise<void> {
   const { kid, alg } = token.header
-  const keys = await cache.find(kid, alg)
+  const keys = await cache.find(kid, alg, askedAt)
   if (await isSignedByOneOf(keys, token, cache)) return
-  const others = await cache.findOthers(kid, alg, keys)
+  const others = await cache.findOthers(kid, alg, keys, askedAt)
   if (others.length > 0 && (await isSignedByOneOf(others, token, cache))) return
   throw new SignatureInvalidError()
 }

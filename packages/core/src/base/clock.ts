@@ -36,6 +36,23 @@ export function schedule(clock: Clock, delay: number, callback: () => void): () 
   }
 }
 
+/** What the promise, which never rejects, comes to within `delay` milliseconds; `undefined` where that is too short. */
+export async function settledWithin<Value>(
+  clock: Clock,
+  delay: number,
+  promise: Promise<Value>,
+): Promise<Value | undefined> {
+  let cancel = (): void => undefined
+  const timeout = new Promise<undefined>((resolve) => {
+    cancel = schedule(clock, Math.max(0, delay), () => resolve(undefined))
+  })
+  try {
+    return await Promise.race([promise, timeout])
+  } finally {
+    cancel()
+  }
+}
+
 /** Resolves after `delay` milliseconds; rejects with the signal's reason when that aborts first. */
 export function sleep(clock: Clock, delay: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

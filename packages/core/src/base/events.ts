@@ -1,4 +1,7 @@
-/** Calls the listeners of one event type. A listener that throws harms neither the caller nor the other listeners. */
+/**
+ * Calls the listeners of one event type. A listener that throws, or whose promise rejects, harms neither the caller nor
+ * the other listeners.
+ */
 export interface EventBus<Events extends object> {
   /** Adds a listener; the returned function removes it. */
   on<Type extends keyof Events & string>(type: Type, listener: (event: Events[Type]) => void): () => void
@@ -8,7 +11,7 @@ export interface EventBus<Events extends object> {
 
 /** An event bus for a closed set of types; listening to another one is a `TypeError`. */
 export function createEventBus<Events extends object>(types: readonly (keyof Events & string)[]): EventBus<Events> {
-  const listeners = new Map<string, Set<(event: never) => void>>()
+  const listeners = new Map<string, Set<(event: never) => unknown>>()
   return {
     on(type, listener) {
       if (!types.includes(type))
@@ -17,7 +20,7 @@ export function createEventBus<Events extends object>(types: readonly (keyof Eve
       const ofType = listeners.get(type) ?? new Set()
       listeners.set(type, ofType)
       // Wrapped, so that one function added twice is called twice and removed once.
-      const call = (event: Events[typeof type]): void => listener(event)
+      const call = (event: Events[typeof type]): unknown => listener(event)
       ofType.add(call)
       return () => {
         ofType.delete(call)
@@ -28,7 +31,8 @@ export function createEventBus<Events extends object>(types: readonly (keyof Eve
       if (ofType === undefined) return
       for (const call of [...ofType]) {
         try {
-          ;(call as (event: unknown) => void)(event)
+          const result = (call as (event: unknown) => unknown)(event)
+          if (result instanceof Promise) result.catch(() => undefined)
         } catch {
           // An observer's mistake is not the observed one's trouble.
         }

@@ -23,6 +23,11 @@ export function knownOptions(where: string, options: Unchecked, known: readonly 
   }
 }
 
+/** The default for what is absent; `null` is not absent but wrong, and goes to the check. */
+export function withDefault(value: unknown, byDefault: unknown): unknown {
+  return value === undefined ? byDefault : value
+}
+
 /** Inclusive bounds of a number. */
 export interface Bounds {
   readonly min: number

@@ -41,10 +41,16 @@ export function refreshBackoff(failures: number, random: Random): number {
 
 /** How long a failed first fetch is remembered: `negativeCacheTtl` doubling to 10 s; a longer one stays as it is. */
 export function negativeTtl(negativeCacheTtl: number, failures: number): number {
-  return Math.min(negativeCacheTtl * 2 ** (failures - 1), Math.max(negativeCacheTtl, LONGEST_NEGATIVE_TTL))
+  // Past 1 024 doublings the factor is infinite, and 0 times that is no number.
+  const factor = 2 ** Math.min(failures - 1, 30)
+  return Math.min(negativeCacheTtl * factor, Math.max(negativeCacheTtl, LONGEST_NEGATIVE_TTL))
 }
 
-/** How much of a `Retry-After`, in milliseconds, is obeyed. */
-export function obeyedRetryAfter(retryAfter: number | undefined, hasFreshKeys: boolean): number {
-  return Math.min(retryAfter ?? 0, hasFreshKeys ? LONGEST_RETRY_AFTER_FRESH : LONGEST_RETRY_AFTER)
+/**
+ * How much of a `Retry-After`, in milliseconds, is obeyed: past the keys' expiry no more than without fresh keys.
+ *
+ * @param freshFor milliseconds for which the held keys are still fresh; 0 or less where there are none
+ */
+export function obeyedRetryAfter(retryAfter: number | undefined, freshFor: number): number {
+  return Math.min(retryAfter ?? 0, Math.max(LONGEST_RETRY_AFTER, Math.min(freshFor, LONGEST_RETRY_AFTER_FRESH)))
 }

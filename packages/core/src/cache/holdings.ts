@@ -1,4 +1,5 @@
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import { KeysUnavailableError } from '../base/errors/request-errors.ts'
 import { UpstreamStatusError } from '../base/errors/upstream-errors.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { withoutValidators } from '../http/freshness.ts'
@@ -53,6 +54,8 @@ export interface Holdings extends RefreshTarget<FetchOutcome> {
   lastAttemptFailed(): boolean
   /** How the last failed attempt failed. */
   lastError(): JwksAuthError | undefined
+  /** The refusal of a request for which there are no usable keys. */
+  unavailable(cause?: JwksAuthError): KeysUnavailableError
   /** Takes revocations into account that were made or taken back just now. */
   applyTombstones(): Promise<void>
   /** Counts keys served past their expiry. */
@@ -62,6 +65,9 @@ export interface Holdings extends RefreshTarget<FetchOutcome> {
   /** Forgets the keys. */
   clear(): void
 }
+
+/** Milliseconds after which a refused request may ask again where nothing else says when. */
+const SHORTEST_RETRY_AFTER = 1_000
 
 /** Nothing held, to begin with. */
 export function createHoldings(
@@ -119,7 +125,7 @@ export function createHoldings(
     const now = clock.now()
     const count = (failure?.count ?? 0) + 1
     const backoff = entry === undefined ? negativeTtl(options.negativeCacheTtl, count) : refreshBackoff(count, random)
-    const retryAfter = obeyedRetryAfter(retryAfterOf(error), entry !== undefined && now < entry.freshUntil)
+    const retryAfter = obeyedRetryAfter(retryAfterOf(error), (entry?.freshUntil ?? now) - now)
     return { count, retryAt: now + Math.max(backoff, retryAfter), isOutage: isOutage(error) }
   }
 
@@ -127,6 +133,8 @@ export function createHoldings(
     entry = undefined
     published = undefined
     active = undefined
+    // It was between refreshes of these keys; a first fetch has `negativeCacheTtl`.
+    failure = undefined
   }
 
   return {
@@ -176,6 +184,11 @@ export function createHoldings(
       tellRefused(refused)
       events.emit('refresh-failed', { ...key, reason, duration, error })
       return { ok: false, error }
+    },
+
+    unavailable(cause = lastError) {
+      const wait = (failure?.retryAt ?? 0) - clock.now()
+      return new KeysUnavailableError({ retryAfter: Math.max(wait, SHORTEST_RETRY_AFTER), cause })
     },
 
     async applyTombstones() {

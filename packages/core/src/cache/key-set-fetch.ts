@@ -1,6 +1,6 @@
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeySetMalformedError, UpstreamStatusError } from '../base/errors/upstream-errors.ts'
-import { revalidatedPolicy, type StoredPolicy, storedPolicy, validatorsOf } from '../http/freshness.ts'
+import { isOlder, revalidatedPolicy, type StoredPolicy, storedPolicy, validatorsOf } from '../http/freshness.ts'
 import { readRetryAfter } from '../http/retry-after.ts'
 import { type KeySet, type RefusedKey, readKeySet } from '../keys/key-set.ts'
 import type { JwksAnswer } from './jwks-source.ts'
@@ -35,6 +35,11 @@ export function requestHeaders(
   if (etag !== undefined) headers['if-none-match'] = etag
   if (lastModified !== undefined) headers['if-modified-since'] = lastModified
   return headers
+}
+
+/** True for a set that was made before the one that is held. */
+export function isOutdated(answer: JwksAnswer, held: HeldKeySet | undefined): boolean {
+  return answer.status === 200 && held !== undefined && isOlder(answer.headers, held.policy)
 }
 
 /** Thrown where an answer cannot replace what is held; `refused` tells of keys that must go all the same. */

@@ -1,6 +1,5 @@
 import type { CryptoKey } from 'jose'
-import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
-import { KeyNotFoundError, KeyRevokedError, KeysUnavailableError } from '../base/errors/request-errors.ts'
+import { KeyNotFoundError, KeyRevokedError } from '../base/errors/request-errors.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { KeyImporter } from '../keys/import-key.ts'
 import { type KeySet, selectKeys } from '../keys/key-set.ts'
@@ -22,9 +21,6 @@ export interface CacheContext extends RefreshContext {
   /** Called on each use of a cache that holds keys: the least recently used one may have to go. */
   touch(cache: ProviderCache): void
 }
-
-/** Milliseconds after which a refused request may ask again where nothing else says when. */
-const SHORTEST_RETRY_AFTER = 1_000
 
 /** One provider's keys: serves them, keeps them fresh, and looks for those that it does not hold. */
 export class ProviderCache {
@@ -73,7 +69,7 @@ export class ProviderCache {
     const held = active()
     if (held === undefined || decision === 'wait' || decision === 'refuse') {
       counters.misses += 1
-      if (decision === 'refuse') throw this.#unavailable()
+      if (decision === 'refuse') throw this.#holdings.unavailable()
       return this.#waitForKeySet()
     }
     counters.hits += 1
@@ -84,18 +80,18 @@ export class ProviderCache {
   }
 
   /**
-   * The keys that may have signed a token, at least one. A `kid` that is not held is looked for upstream, within
-   * the budget for that.
+   * The keys that may have signed a token, at least one. An unknown `kid` is looked for upstream, within its budget.
    *
    * @param alg the token's algorithm; `undefined` for a key of whatever algorithm
+   * @param askedAt when the caller began to wait, in milliseconds since the epoch: its deadline counts from here
    * @throws KeyNotFoundError, KeyRevokedError or KeysUnavailableError
    */
   find(
     kid: string | undefined,
     alg: string | undefined,
+    askedAt: number = this.#context.clock.now(),
   ): readonly VerificationKey[] | Promise<readonly VerificationKey[]> {
     if (kid !== undefined && this.#tombstones.has(kid)) throw new KeyRevokedError()
-    const askedAt = this.#context.clock.now()
     const keySet = this.keySet()
     if (keySet instanceof Promise) return keySet.then((awaited) => this.#findIn(awaited, kid, alg, askedAt))
     return this.#findIn(keySet, kid, alg, askedAt)
@@ -109,12 +105,13 @@ export class ProviderCache {
     kid: string | undefined,
     alg: string,
     tried: readonly VerificationKey[],
+    askedAt: number = this.#context.clock.now(),
   ): Promise<readonly VerificationKey[]> {
-    await this.#unknownKid.look(undefined, this.#context.clock.now())
-    const keySet = this.#holdings.active()
-    const fitting = keySet === undefined ? [] : selectKeys(keySet, kid, alg)
-    const others = fitting.filter((key) => tried.every(({ material }) => material !== key.material))
-    if (others.length > 0) this.#unknownKid.found()
+    const untried = (): readonly VerificationKey[] =>
+      this.#selectUsable(kid, alg).filter((key) => tried.every(({ material }) => material !== key.material))
+    const look = await this.#unknownKid.look(undefined, () => untried().length > 0, askedAt)
+    const others = untried()
+    if (look !== undefined && others.length > 0) this.#unknownKid.found(look)
     return others
   }
 
@@ -171,15 +168,16 @@ export class ProviderCache {
   async #waitForKeySet(): Promise<KeySet> {
     const reason = this.#holdings.active() === undefined ? 'first' : 'due'
     const outcome = await (this.#refresher.current() ?? this.#refresher.start(reason))
-    this.#used()
     const active = this.#holdings.active()
     if (active !== undefined) {
-      if (outcome.ok) return active
-      const decision = decideAfterFailure(this.#holdings.state(), this.#context.clock.now())
+      const decision = outcome.ok ? 'serve' : decideAfterFailure(this.#holdings.state(), this.#context.clock.now())
       if (decision === 'serve-stale') this.#holdings.servedStale()
-      if (decision !== 'refuse') return active
+      if (decision !== 'refuse') {
+        this.#used()
+        return active
+      }
     }
-    throw this.#unavailable(outcome.ok ? undefined : outcome.error)
+    throw this.#holdings.unavailable(outcome.ok ? undefined : outcome.error)
   }
 
   #findIn(keySet: KeySet, kid: string | undefined, alg: string | undefined, askedAt: number) {
@@ -195,18 +193,26 @@ export class ProviderCache {
     alg: string | undefined,
     askedAt: number,
   ): Promise<readonly VerificationKey[]> {
-    const looked = await this.#unknownKid.look(kid, askedAt)
-    const keySet = this.#holdings.active()
-    const found = keySet === undefined ? [] : selectKeys(keySet, kid, alg)
+    const look = await this.#unknownKid.look(kid, () => this.#selectUsable(kid, alg).length > 0, askedAt)
+    const found = this.#selectUsable(kid, alg)
     if (found.length > 0) {
-      if (looked) this.#unknownKid.found()
+      if (look !== undefined) this.#unknownKid.found(look)
       return found
     }
-    if (looked && kid !== undefined && !this.#holdings.lastAttemptFailed()) this.#unknownKid.notFound(kid)
-    throw this.#holdings.lastAttemptFailed() ? this.#unavailable() : new KeyNotFoundError()
+    if (look !== undefined && kid !== undefined && !this.#holdings.lastAttemptFailed()) this.#unknownKid.notFound(kid)
+    throw this.#holdings.lastAttemptFailed() ? this.#holdings.unavailable() : new KeyNotFoundError()
+  }
+
+  /** What fits of what is held now: while a look lasted, its stale window may have ended. */
+  #selectUsable(kid: string | undefined, alg: string | undefined): readonly VerificationKey[] {
+    const active = this.#holdings.active()
+    const isUsable = decideAfterFailure(this.#holdings.state(), this.#context.clock.now()) !== 'refuse'
+    return active === undefined || !isUsable ? [] : selectKeys(active, kid, alg)
   }
 
   async #refreshWhenFree(): Promise<FetchOutcome> {
+    // Past the caller's tick: whoever asks within it shares this, and the promise is kept before it is let go.
+    await Promise.resolve()
     for (let underWay = this.#refresher.current(); underWay !== undefined; underWay = this.#refresher.current()) {
       await underWay
     }
@@ -229,13 +235,5 @@ export class ProviderCache {
     if (this.#isRetired) return
     this.#prefetch.used()
     this.#context.touch(this)
-  }
-
-  #unavailable(cause?: JwksAuthError): KeysUnavailableError {
-    const wait = (this.#holdings.state().failure?.retryAt ?? 0) - this.#context.clock.now()
-    return new KeysUnavailableError({
-      retryAfter: Math.max(wait, SHORTEST_RETRY_AFTER),
-      cause: cause ?? this.#holdings.lastError(),
-    })
   }
 }

@@ -9,8 +9,15 @@ import type { Random } from './backoff.ts'
 import type { FetchReason, RegistryEvents } from './cache-events.ts'
 import type { CacheOptions } from './cache-options.ts'
 import type { FetchLimit } from './fetch-limit.ts'
-import type { JwksSource } from './jwks-source.ts'
-import { type FetchedKeySet, type HeldKeySet, readAnswer, requestHeaders, UnusableKeySet } from './key-set-fetch.ts'
+import type { JwksAnswer, JwksSource } from './jwks-source.ts'
+import {
+  type FetchedKeySet,
+  type HeldKeySet,
+  isOutdated,
+  readAnswer,
+  requestHeaders,
+  UnusableKeySet,
+} from './key-set-fetch.ts'
 import { withRetries } from './retry.ts'
 
 /** What a registry's refreshers share. */
@@ -82,12 +89,18 @@ export function createRefresher<Outcome>(
       ({ signal, begin }) =>
         limit.run(key.tenant, signal, async () => {
           begin()
-          events.emit('fetch', { ...key, reason })
           const held = target.held()
-          const headersFor = (url: string): Record<string, string> => requestHeaders(url, held, { noCache })
-          const request = { headersFor, signal, timeout: policy.attemptTimeout, relocate }
-          relocate = true
-          return readAnswer(await source(request), held, clock.now(), options.maxKeys)
+          const ask = async (directives: { readonly noCache: boolean }): Promise<JwksAnswer> => {
+            events.emit('fetch', { ...key, reason })
+            const headersFor = (url: string): Record<string, string> => requestHeaders(url, held, directives)
+            const request = { headersFor, signal, timeout: policy.attemptTimeout, relocate }
+            relocate = true
+            return await source(request)
+          }
+          let answer = await ask({ noCache })
+          // After a rotation, a cache on the way may have an older set than a look has brought: ask past it.
+          if (!noCache && isOutdated(answer, held)) answer = await ask({ noCache: true })
+          return readAnswer(answer, held, clock.now(), options.maxKeys)
         }),
       policy,
       context,

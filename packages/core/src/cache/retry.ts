@@ -30,6 +30,7 @@ export async function withRetries<Value>(
   const deadline = clock.now() + policy.deadline
   let delay = policy.initialBackoff
   for (let retry = 0; ; retry += 1) {
+    closed.throwIfAborted()
     try {
       return await attemptOnce(attempt, policy.attemptTimeout, deadline, context)
     } catch (error) {

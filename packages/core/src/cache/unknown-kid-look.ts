@@ -1,3 +1,4 @@
+import { settledWithin } from '../base/clock.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { CacheOptions } from './cache-options.ts'
 import type { FetchOutcome } from './holdings.ts'
@@ -10,12 +11,14 @@ export interface UnknownKidLook {
    * Has a look upstream, or shares the one under way. Whoever comes while there is no budget is told at once:
    * a queue would have valid tokens wait behind bogus ones.
    *
+   * @param kid what is looked for, if it has a name
+   * @param isHeld says whether it is held now, perhaps through a fetch for another reason
    * @param askedAt when the caller began to wait, in milliseconds since the epoch: its deadline counts from here
-   * @returns true when there was a look, with whatever result
+   * @returns the look's number; `undefined` when there was none
    */
-  look(kid: string | undefined, askedAt: number): Promise<boolean>
+  look(kid: string | undefined, isHeld: () => boolean, askedAt: number): Promise<number | undefined>
   /** The look found what it was for: its budget is given back. */
-  found(): void
+  found(look: number): void
   /** The look did not find this `kid`: it is refused without a look for the rest of the cooldown. */
   notFound(kid: string): void
 }
@@ -28,25 +31,27 @@ export function createUnknownKidLook(
   { clock, events, refusedKids }: Pick<RefreshContext, 'clock' | 'events'> & { readonly refusedKids: RefusedKids },
 ): UnknownKidLook {
   const unknownKids = createUnknownKids(`${key.tenant}\n${key.provider}`, unknownKidCooldown, refusedKids)
+  let latest = 0
 
-  async function look(kid: string | undefined, askedAt: number): Promise<boolean> {
+  async function look(kid: string | undefined, isHeld: () => boolean, askedAt: number): Promise<number | undefined> {
     const underWay = refresher.current()
+    const timeLeft = askedAt + retryPolicy.deadline - clock.now()
     if (underWay !== undefined && refresher.currentReason() === 'unknown-kid') {
-      await underWay
-      return true
+      const shared = latest
+      return (await settledWithin(clock, timeLeft, underWay)) === undefined ? undefined : shared
     }
-    if (!unknownKids.mayLook(kid, clock.now())) return false
+    if (timeLeft <= 0 || !unknownKids.mayLook(kid, clock.now())) return undefined
     if (underWay !== undefined) {
       // It may bring the key; if not, a cache on the way may have answered it with an old set.
-      const outcome = await underWay
-      if (!outcome.ok || (kid !== undefined && outcome.keySet.byKid.has(kid))) return false
-      return await look(kid, askedAt)
+      const outcome = await settledWithin(clock, timeLeft, underWay)
+      return outcome?.ok === true && !isHeld() ? await look(kid, isHeld, askedAt) : undefined
     }
-    unknownKids.spend(clock.now())
+    latest = unknownKids.spend(clock.now())
+    const own = latest
     events.emit('unknown-kid', { ...key })
-    await refresher.start('unknown-kid', askedAt + retryPolicy.deadline - clock.now())
-    return true
+    await refresher.start('unknown-kid', timeLeft)
+    return own
   }
 
-  return { look, found: () => unknownKids.giveBack(), notFound: (kid) => unknownKids.remember(kid) }
+  return { look, found: unknownKids.giveBack, notFound: unknownKids.remember }
 }

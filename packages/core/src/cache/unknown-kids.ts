@@ -18,16 +18,17 @@ export function createRefusedKids(): RefusedKids {
 export interface UnknownKids {
   /** True if a look for this `kid` may be made now. (Without a `kid`: if any may.) */
   mayLook(kid: string | undefined, now: number): boolean
-  /** Spends the budget on a look that starts now. */
-  spend(now: number): void
-  /** Gives the budget back: the look found what it was for. */
-  giveBack(): void
+  /** Spends the budget on a look that starts now; what it returns names the look. */
+  spend(now: number): number
+  /** Gives the budget of this look back, which found what it was for. That of a later one stays spent. */
+  giveBack(look: number): void
   /** Remembers that a look, begun when the budget was last spent, did not find this `kid`. */
   remember(kid: string): void
 }
 
 /** One look for each `cooldown` milliseconds, and none for a `kid` that a look did not find in that time. */
 export function createUnknownKids(provider: string, cooldown: number, refused: RefusedKids): UnknownKids {
+  let looks = 0
   let spentUntil = Number.NEGATIVE_INFINITY
   // Kept apart from `spentUntil`, which giving back resets.
   let refusedUntil = Number.NEGATIVE_INFINITY
@@ -43,9 +44,11 @@ export function createUnknownKids(provider: string, cooldown: number, refused: R
     spend(now) {
       spentUntil = now + cooldown
       refusedUntil = spentUntil
+      looks += 1
+      return looks
     },
-    giveBack() {
-      spentUntil = Number.NEGATIVE_INFINITY
+    giveBack(look) {
+      if (look === looks) spentUntil = Number.NEGATIVE_INFINITY
     },
     remember(kid) {
       if (!isTooLong(kid)) refused.set(name(kid), refusedUntil)

@@ -40,9 +40,15 @@ export function createAddressCheck({ network, allowAddresses }: AddressRules): A
     const address = ipaddr.process(withoutZone(text))
     const canonical = address.toString()
     if (exempt.check(canonical, address.kind())) return true
-    if (metadata.check(canonical, address.kind())) return false
+    if (metadata.check(canonical, address.kind()) || metadata.check(translatedAddress(address))) return false
     return network === 'any' || isPublic(address)
   }
+}
+
+/** The IPv4 address that a NAT64 makes of this one, in its last 32 bits (RFC 6052 §2.2); otherwise the unspecified one. */
+function translatedAddress(address: ipaddr.IPv4 | ipaddr.IPv6): string {
+  if (address instanceof ipaddr.IPv4 || address.range() !== 'rfc6052') return '0.0.0.0'
+  return ipaddr.fromByteArray(address.toByteArray().slice(12)).toString()
 }
 
 /** True for an IP address or a CIDR block. */

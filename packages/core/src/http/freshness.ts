@@ -48,7 +48,8 @@ export function storedPolicy(url: string, headers: ResponseHeaders, receivedAt: 
 
 /**
  * The policy after a 304 (RFC 9111 §4.3.4 and §3.2): what it says replaces what was stored, and the rest stays,
- * except the `Age` of the earlier response, which no longer tells how old this validation is.
+ * except the `Age` and `Date` of the earlier response, which no longer tell how old this validation is. (Without a
+ * `Date` of its own, that of the 304 is when it arrived: RFC 9110 §6.6.1.)
  *
  * (`revalidatedPolicy()` of the library leaves out headers that the stored response did not have.)
  *
@@ -62,7 +63,7 @@ export function revalidatedPolicy(
   const { etag } = validatorsOf(stored)
   const confirmed = headers['etag']
   if (etag !== undefined && confirmed !== undefined && opaqueTag(etag) !== opaqueTag(confirmed)) return undefined
-  const merged = { ...(stored.resh as Record<string, string>), age: undefined, ...headers }
+  const merged = { ...(stored.resh as Record<string, string>), age: undefined, date: undefined, ...headers }
   return storedPolicy(stored.u ?? '', merged, receivedAt)
 }
 
@@ -88,6 +89,15 @@ export function validatorsOf(stored: StoredPolicy): Validators {
     etag: typeof etag === 'string' ? etag : undefined,
     lastModified: typeof lastModified === 'string' ? lastModified : undefined,
   }
+}
+
+/**
+ * True for an answer that was made before the stored one, by their `Date`s (RFC 9111 §4: of several responses, the most
+ * recent counts): a cache on the way still has what the origin has replaced.
+ */
+export function isOlder(headers: ResponseHeaders, stored: StoredPolicy): boolean {
+  const [made, storedMade] = [headers['date'], stored.resh['date']].map((date) => Date.parse(String(date)))
+  return made !== undefined && storedMade !== undefined && made < storedMade
 }
 
 /** The same policy with nothing to revalidate by: the next request asks for the whole body. */

@@ -88,10 +88,8 @@ export function checkProviderOptions(where: string, given: Unchecked, rules: Reg
 
 /** Fills a provider's gaps from defaults; `retryPolicy` merges member by member. */
 export function mergeProviderOptions(defaults: Unchecked, given: Unchecked): Unchecked {
-  const merged: Record<string, unknown> = { ...defaults }
-  for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined) merged[name] = value
-  }
+  const present = Object.entries(given).filter(([, value]) => value !== undefined)
+  const merged: Record<string, unknown> = { ...defaults, ...Object.fromEntries(present) }
   const [retryDefaults, retryGiven] = [defaults['retryPolicy'], given['retryPolicy']]
   if (isObject(retryDefaults) && isObject(retryGiven)) {
     merged['retryPolicy'] = mergeProviderOptions(retryDefaults, retryGiven)

@@ -89,7 +89,7 @@ export function checkRegistration(value: unknown, context: RegistrationContext):
     maxRedirects: options.maxRedirects,
   })
   const { issuers, jwksUri } = location
-  const fingerprint = JSON.stringify([key, issuers, jwksUri, { ...options, network }])
+  const fingerprint = JSON.stringify([key, issuers, jwksUri, { ...options, network }, options.network ?? 'public'])
   return { key, issuers, jwksUri, options, transport, fingerprint }
 }
 
@@ -105,7 +105,7 @@ function checkLocation(where: string, given: Unchecked, options: CheckedProvider
   const text = stringOption(`${where}issuer`, issuer)
   const url = checkUrlOption(`${where}issuer`, text, options)
   // RFC 8414 §2: an issuer identifier has no query and no fragment.
-  if (url.search !== '' || url.hash !== '') throw new TypeError(`${where}issuer must have neither query nor fragment`)
+  if (/[?#]/.test(text)) throw new TypeError(`${where}issuer must have neither query nor fragment`)
   return { issuers: [text], jwksUri: undefined, origin: url.origin }
 }
 

@@ -7,6 +7,7 @@ import {
   knownOptions,
   objectOption,
   type Unchecked,
+  withDefault,
 } from '../base/options.ts'
 import { checkDomains, checkProviderOptions, type RegistryRules } from './check-provider-options.ts'
 import { type ProviderOptions, providerOptionNames } from './provider-options.ts'
@@ -68,8 +69,13 @@ export function checkRegistryOptions(value: unknown): CheckedRegistryOptions {
   return {
     rules,
     defaults: Object.freeze({ ...defaults }),
-    maxProviders: integerOption('maxProviders', given['maxProviders'] ?? 10_000, { min: 1, max: 10_000_000 }),
-    maxConcurrentFetches: integerOption('maxConcurrentFetches', given['maxConcurrentFetches'] ?? 32, { min: 1 }),
+    maxProviders: integerOption('maxProviders', withDefault(given['maxProviders'], 10_000), {
+      min: 1,
+      max: 10_000_000,
+    }),
+    maxConcurrentFetches: integerOption('maxConcurrentFetches', withDefault(given['maxConcurrentFetches'], 32), {
+      min: 1,
+    }),
     dispatcher: checkDispatcher(given['dispatcher']),
     clock: checkClock(given['clock']),
   }
@@ -77,8 +83,8 @@ export function checkRegistryOptions(value: unknown): CheckedRegistryOptions {
 
 function checkRules(given: Unchecked): RegistryRules {
   return {
-    requireHttps: booleanOption('requireHttps', given['requireHttps'] ?? true),
-    allowedDomains: checkDomains('allowedDomains', given['allowedDomains'] ?? []),
+    requireHttps: booleanOption('requireHttps', withDefault(given['requireHttps'], true)),
+    allowedDomains: checkDomains('allowedDomains', withDefault(given['allowedDomains'], [])),
     hasDispatcher: given['dispatcher'] !== undefined,
   }
 }

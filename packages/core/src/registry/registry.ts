@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../base/clock.ts'
@@ -18,7 +19,7 @@ import type { KeySet, KeySetChanges } from '../keys/key-set.ts'
 import { createJwksSource } from './discovery.ts'
 import { createKeyResolver } from './key-resolver.ts'
 import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
-import { checkRegistration, type ProviderRegistration } from './registration.ts'
+import { type CheckedRegistration, checkRegistration, type ProviderRegistration } from './registration.ts'
 import { checkRegistryOptions, type RegistryOptions } from './registry-options.ts'
 import { type ProviderStatus, providerStatus } from './status.ts'
 
@@ -84,8 +85,11 @@ export interface RegistryInternals extends Registry {
       registration: unknown,
       options: { readonly network: Network; readonly where: string },
     ): RegisteredProvider
-    /** Checks without registering. */
-    check(registration: unknown, options: { readonly network: Network; readonly where: string }): void
+    /** Checks without registering; throws what `registerNow` would throw. */
+    check(
+      registration: unknown,
+      options: { readonly network: Network; readonly where: string },
+    ): Pick<CheckedRegistration, 'issuers'>
   }
 }
 
@@ -116,6 +120,8 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
   const { clock, rules, defaults, maxProviders, maxConcurrentFetches } = checked
   const connections = transport(checked)
   const closing = new AbortController()
+  // Every fetch under way listens, and there may be far more than the ten at which Node suspects a leak.
+  setMaxListeners(0, closing.signal)
   const events = createEventBus<RegistryEvents>(registryEventTypes)
   const providers = new Map<string, RegisteredProvider>()
   const tombstones = new Map<string, Tombstones>()
@@ -154,7 +160,13 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
 
   function check(registration: unknown, { network, where }: { readonly network: Network; readonly where: string }) {
     if (closing.signal.aborted) throw new RegistryClosedError()
-    return checkRegistration(registration, { rules, defaults, network, where })
+    const checkedRegistration = checkRegistration(registration, { rules, defaults, network, where })
+    const { key, fingerprint } = checkedRegistration
+    const taken = providers.get(providerName(key.tenant, key.provider))
+    if (taken !== undefined && taken.registration.fingerprint !== fingerprint) {
+      throw new ProviderTakenError(key.tenant, key.provider)
+    }
+    return checkedRegistration
   }
 
   function registerNow(
@@ -163,11 +175,8 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
   ): RegisteredProvider {
     const checkedRegistration = check(registration, where)
     const { tenant, provider } = checkedRegistration.key
-    const taken = providers.get(providerName(tenant, provider))
-    if (taken !== undefined) {
-      if (taken.registration.fingerprint === checkedRegistration.fingerprint) return taken
-      throw new ProviderTakenError(tenant, provider)
-    }
+    const same = providers.get(providerName(tenant, provider))
+    if (same !== undefined) return same
     const parts: ProviderParts = {
       context,
       tombstones: () => tombstonesOf(tenant, provider),

@@ -4,6 +4,12 @@ import { isAbsoluteForm, type TenantResolver } from './tenant-resolver.ts'
 const PLACEHOLDER = ':tenant'
 
 /**
+ * RFC 9110 §7.2: a host and perhaps a port. Of lists and user information frameworks make different host names, so
+ * they name no tenant.
+ */
+const HOST = /^(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d*)?$/i
+
+/**
  * Takes the tenant from the host name, by a pattern such as `':tenant.api.example.com'` in which `:tenant` stands for
  * exactly one label. Port, case and a trailing dot make no difference; the tenant comes out in lower case.
  *
@@ -27,9 +33,10 @@ export function tenantFromHost(pattern: string): TenantResolver {
     .map((label) => `.${label}`)
     .join('')
   return ({ url, hostname, headers }) => {
-    const header = headers['host']
+    const header = headers['host'] ?? headers[':authority']
     // A Host that came twice is nobody's host, whatever a framework made of it.
     if (Array.isArray(header) || isAbsoluteForm(url)) return undefined
+    if (typeof header === 'string' && !HOST.test(header)) return undefined
     const host = hostname ?? header
     if (typeof host !== 'string') return undefined
     const name = withoutPort(host).toLowerCase()

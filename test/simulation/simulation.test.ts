@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest'
+import { simulate } from './run.ts'
+
+const FIXED_SEEDS = [1, 2, 3, 4, 5, 6, 7, 8]
+const freshSeeds = Array.from({ length: 4 }, () => Math.floor(Math.random() * 2 ** 32))
+
+describe('days of a provider that rotates, fails, hangs, throttles and lies', () => {
+  it.each([...FIXED_SEEDS, ...freshSeeds])('break no rule of the cache (seed %i)', async (seed) => {
+    const { counts } = await simulate(seed, 24)
+    // A run in which nothing happened would hold every rule.
+    expect(counts.fetches).toBeGreaterThan(20)
+    expect(counts.accepted).toBeGreaterThan(1_000)
+    expect(counts.refused).toBeGreaterThan(100)
+  })
+})
+
+it('plays the same seed the same way', async () => {
+  expect(await simulate(42, 12)).toEqual(await simulate(42, 12))
+})
