@@ -1,5 +1,6 @@
 import { KeyNotFoundError, KeyRevokedError, KeysUnavailableError } from '@jwks-auth/core'
-import { createRegistryFrom, internals } from '../../packages/core/src/registry/registry.ts'
+import { createRegistryFrom } from '../../packages/core/src/registry/create-registry.ts'
+import { internals } from '../../packages/core/src/registry/registry.ts'
 import { createInvariants, InvariantBroken, type Invariants } from './invariants.ts'
 import { createModel } from './model.ts'
 import { createKey, createPublishedKeys, type SimulatedKey } from './published-keys.ts'

@@ -53,9 +53,11 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
       req.auth = outcome.auth as Auth | undefined
       next()
     }
-    const outcome = attempt(() => authenticator.authenticate(toAuthRequest(req)), next)
-    if (outcome instanceof Promise) outcome.then(settle, next)
-    else if (outcome !== undefined) settle(outcome)
+    const fail = (error: unknown): void => next(error)
+    const outcome = authenticator.authenticate(toAuthRequest(req))
+    // Express 4 does not wait for what a handler returns, so a rejection would be nobody's.
+    if (outcome instanceof Promise) outcome.then(settle).catch(fail)
+    else settle(outcome)
   }
   const { registry } = authenticator
   return Object.assign(middleware, { authenticator, registry, close: () => authenticator.close() })
@@ -79,21 +81,13 @@ function toAuthRequest(req: Request): AuthRequest {
   return { method, url, hostname, headers: nodeHeaders(req), raw: req }
 }
 
-/** Express 4 does not catch what a handler throws asynchronously, nor 5 what is not awaited. */
-function attempt<Value>(work: () => Value, next: NextFunction): Value | undefined {
-  try {
-    return work()
-  } catch (error) {
-    next(error)
-    return undefined
-  }
-}
-
 function refuse({ error, response }: AuthRefusal, passErrors: boolean, res: Response, next: NextFunction): void {
   if (passErrors) {
     next(error)
     return
   }
+  // A time limit may have answered in the meantime.
+  if (res.headersSent) return
   // Not `res.json`, which would add a charset to the type.
   res.writeHead(response.status, { ...response.headers, 'content-length': Buffer.byteLength(response.body) })
   res.end(response.body)

@@ -12,6 +12,7 @@ import {
   scopeGuard,
 } from '@jwks-auth/core'
 import type {
+  FastifyInstance,
   FastifyPluginAsync,
   FastifyReply,
   FastifyRequest,
@@ -52,7 +53,7 @@ export type JwksAuthPluginOptions<Claims = unknown> = JwksAuthOptions<Claims> & 
  * Registering it rejects with a `TypeError` that names a wrong option.
  */
 export const jwksAuth: FastifyPluginAsync<JwksAuthPluginOptions> = fastifyPlugin(
-  async (fastify, { global: isGlobal = true, ...options }: JwksAuthPluginOptions) => {
+  async (fastify: FastifyInstance, { global: isGlobal = true, ...options }: JwksAuthPluginOptions) => {
     if (typeof isGlobal !== 'boolean') throw new TypeError('global must be true or false')
     const authenticator = createAuthenticator(options as JwksAuthOptions)
     const authenticate: onRequestAsyncHookHandler = async (request, reply) => {
@@ -70,10 +71,11 @@ export const jwksAuth: FastifyPluginAsync<JwksAuthPluginOptions> = fastifyPlugin
       request.auth = outcome.auth as Auth | undefined
       return undefined
     }
-    fastify.decorateRequest('auth', undefined)
+    fastify.addHook('onClose', () => authenticator.close())
+    // Where a scope around this one has it, its requests have the decoration already.
+    if (!fastify.hasDecorator('jwksAuth')) fastify.decorateRequest('auth', undefined)
     fastify.decorate('authenticate', authenticate)
     fastify.decorate('jwksAuth', { authenticator, registry: authenticator.registry })
-    fastify.addHook('onClose', () => authenticator.close())
     if (isGlobal) fastify.addHook('onRequest', authenticate)
   },
   { name: '@jwks-auth/fastify', fastify: '5.x' },

@@ -10,7 +10,8 @@ import {
   TokenMissingError,
 } from '../base/errors/request-errors.ts'
 import { isIdentifier } from '../base/options.ts'
-import { createRegistry, internals, type Registry } from '../registry/registry.ts'
+import { createRegistry } from '../registry/create-registry.ts'
+import { internals, type Registry } from '../registry/registry.ts'
 import { isTenantFromIssuer } from '../tenants/tenant-resolver.ts'
 import { type AuthAnswer, answerTo, isAnswered, type Stage } from './answer.ts'
 import { type AccessTokenClaims, type Auth, createAuth } from './auth.ts'

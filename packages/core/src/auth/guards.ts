@@ -64,7 +64,7 @@ export function checkGuard(request: object, guard: Guard): GuardRefusal | undefi
   return error === undefined ? undefined : { ...authenticator.refuse(error), passErrors: authenticator.passErrors }
 }
 
-/** A mistake in the application: its own error path tells its developers. */
+/** A mistake in the application. Answered, not passed on: there is no authenticator that was told `passErrors`. */
 function withoutAuthenticator(): GuardRefusal {
   const error = new AuthenticatorNotRunError()
   const response = answerTo(error, { realm: 'api', resourceMetadata: undefined }, 'before-tenant')

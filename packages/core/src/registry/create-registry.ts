@@ -1,0 +1,175 @@
+import { setMaxListeners } from 'node:events'
+import type { JSONWebKeySet } from 'jose'
+import { LRUCache } from 'lru-cache'
+import { ProviderNotRegisteredError, ProviderTakenError, RegistryClosedError } from '../base/errors/registry-errors.ts'
+import { createEventBus } from '../base/events.ts'
+import { stringOption } from '../base/options.ts'
+import type { Random } from '../cache/backoff.ts'
+import { type RegistryEvents, registryEventTypes } from '../cache/cache-events.ts'
+import { createFetchLimit } from '../cache/fetch-limit.ts'
+import type { CacheContext, ProviderCache } from '../cache/provider-cache.ts'
+import { createTombstones, type Tombstones } from '../cache/tombstones.ts'
+import { createRefusedKids } from '../cache/unknown-kids.ts'
+import type { Network } from '../http/address-rules.ts'
+import { createTransport, type Transport } from '../http/transport.ts'
+import { createKeyImporter } from '../keys/import-key.ts'
+import type { KeySet } from '../keys/key-set.ts'
+import { createJwksSource } from './discovery.ts'
+import { createKeyResolver } from './key-resolver.ts'
+import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
+import { checkRegistration } from './registration.ts'
+import { internals, type Registry, type RegistryInternals } from './registry.ts'
+import { checkRegistryOptions, type RegistryOptions } from './registry-options.ts'
+import { providerStatus } from './status.ts'
+
+/** What a registry is built on; the simulation brings its own. */
+export interface RegistryParts {
+  readonly random: Random
+  readonly transport: (options: ReturnType<typeof checkRegistryOptions>) => Transport
+}
+
+/**
+ * Makes a registry: a JWKS cache for any number of tenants and providers.
+ *
+ * @throws TypeError that names a wrong option
+ */
+export function createRegistry(options: RegistryOptions = {}): Registry {
+  return createRegistryFrom(options, {
+    random: Math.random,
+    transport: ({ dispatcher }) => createTransport(dispatcher),
+  })
+}
+
+/** {@link createRegistry} with its randomness and its network handed in. */
+export function createRegistryFrom(options: RegistryOptions, { random, transport }: RegistryParts): RegistryInternals {
+  const checked = checkRegistryOptions(options)
+  const { clock, rules, defaults, maxProviders, maxConcurrentFetches } = checked
+  const connections = transport(checked)
+  const closing = new AbortController()
+  // Every fetch under way listens, and there may be far more than the ten at which Node suspects a leak.
+  setMaxListeners(0, closing.signal)
+  const events = createEventBus<RegistryEvents>(registryEventTypes)
+  const providers = new Map<string, RegisteredProvider>()
+  const tombstones = new Map<string, Tombstones>()
+  const held = new LRUCache<ProviderCache, true>({
+    max: maxProviders,
+    dispose: (_, cache, reason) => {
+      if (reason === 'evict') cache.evict()
+    },
+  })
+  const context: CacheContext = {
+    clock,
+    random,
+    events,
+    limit: createFetchLimit(maxConcurrentFetches),
+    closed: closing.signal,
+    importer: createKeyImporter(),
+    refusedKids: createRefusedKids(),
+    touch: (cache) => {
+      if (held.get(cache) === undefined) held.set(cache, true)
+    },
+  }
+
+  function tombstonesOf(tenant: string, provider: string): Tombstones {
+    const name = providerName(tenant, provider)
+    const known = tombstones.get(name) ?? createTombstones()
+    tombstones.set(name, known)
+    return known
+  }
+
+  function find(tenant: string, provider: string): RegisteredProvider {
+    if (closing.signal.aborted) throw new RegistryClosedError()
+    const found = providers.get(providerName(tenant, provider))
+    if (found === undefined) throw new ProviderNotRegisteredError()
+    return found
+  }
+
+  function check(registration: unknown, { network, where }: { readonly network: Network; readonly where: string }) {
+    if (closing.signal.aborted) throw new RegistryClosedError()
+    const checkedRegistration = checkRegistration(registration, { rules, defaults, network, where })
+    const { key, fingerprint } = checkedRegistration
+    const taken = providers.get(providerName(key.tenant, key.provider))
+    if (taken !== undefined && taken.registration.fingerprint !== fingerprint) {
+      throw new ProviderTakenError(key.tenant, key.provider)
+    }
+    return checkedRegistration
+  }
+
+  function registerNow(
+    registration: unknown,
+    where: { readonly network: Network; readonly where: string },
+  ): RegisteredProvider {
+    const checkedRegistration = check(registration, where)
+    const { tenant, provider } = checkedRegistration.key
+    const same = providers.get(providerName(tenant, provider))
+    if (same !== undefined) return same
+    const parts: ProviderParts = {
+      context,
+      tombstones: () => tombstonesOf(tenant, provider),
+      source: (of) => createJwksSource(of, connections, clock),
+    }
+    const registered = new RegisteredProvider(checkedRegistration, parts)
+    providers.set(providerName(tenant, provider), registered)
+    if (checkedRegistration.options.prefetch === 'always') registered.cache.start()
+    return registered
+  }
+
+  return {
+    async register(registration) {
+      registerNow(registration, { network: 'public', where: '' })
+    },
+    async unregister(tenant, provider) {
+      const name = providerName(tenant, provider)
+      const registered = providers.get(name)
+      if (registered === undefined) return false
+      providers.delete(name)
+      registered.isRemoved = true
+      if (registered.usedCache !== undefined) {
+        registered.usedCache.retire()
+        held.delete(registered.usedCache)
+      }
+      return true
+    },
+    async resolve(tenant, provider, kid) {
+      const { cache } = find(tenant, provider)
+      if (kid !== undefined) await cache.find(stringOption('kid', kid), undefined)
+      return toJwks(await cache.keySet())
+    },
+    async refresh(tenant, provider) {
+      const outcome = await find(tenant, provider).cache.refresh()
+      if (!outcome.ok) return outcome
+      const { modified, added, removed, changed } = outcome
+      return { ok: true, modified, added, removed, changed }
+    },
+    async revokeKey(tenant, provider, kid) {
+      await find(tenant, provider).cache.revoke(stringOption('kid', kid))
+    },
+    async unrevokeKey(tenant, provider, kid) {
+      return await find(tenant, provider).cache.unrevoke(stringOption('kid', kid))
+    },
+    keyResolver: (tenant, provider) => createKeyResolver(() => find(tenant, provider)),
+    status(tenant, provider) {
+      const { key, usedCache } = find(tenant, provider)
+      return providerStatus(key, usedCache, clock.now())
+    },
+    statuses: () => [...providers.values()].map(({ key, usedCache }) => providerStatus(key, usedCache, clock.now())),
+    on: (type, listener) => events.on(type, listener),
+    async close() {
+      if (closing.signal.aborted) return
+      closing.abort(new RegistryClosedError())
+      for (const { usedCache } of providers.values()) usedCache?.retire()
+      held.clear()
+      await connections.close()
+    },
+    [internals]: { clock, registerNow, check },
+  }
+}
+
+function toJwks({ keys }: KeySet): JSONWebKeySet {
+  return { keys: keys.map(({ jwk }) => ({ ...jwk })) }
+}
+
+/** Identifiers have no line break, so two names never make the same. */
+function providerName(tenant: string, provider: string): string {
+  return `${tenant}\n${provider}`
+}

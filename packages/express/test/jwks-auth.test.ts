@@ -1,0 +1,171 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import {
+  createRegistry,
+  JwksAuthError,
+  type JwksAuthMiddleware,
+  type JwksAuthOptions,
+  jwksAuth,
+  requireScopes,
+} from '@jwks-auth/express'
+import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
+import express5, { type ErrorRequestHandler, type Express } from 'express'
+import express4 from 'express4'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+
+const audience = 'https://api.example'
+let issuer: TestIssuer
+let authorization: string
+let options: { readonly issuer: string; readonly audience: string; readonly requireHttps: boolean }
+type RequestOptions = Pick<JwksAuthOptions, 'passErrors'>
+const closing: (() => unknown)[] = []
+
+beforeAll(async () => {
+  issuer = await createTestIssuer({ algorithm: 'ES256', audience })
+  authorization = `Bearer ${await issuer.sign({ scope: 'a b' })}`
+  options = { issuer: issuer.issuer, audience, requireHttps: false }
+})
+afterEach(async () => {
+  await Promise.all(closing.splice(0).map((close) => close()))
+})
+afterAll(async () => {
+  await issuer.close()
+})
+
+/** A middleware that is closed after the test. */
+function start(more: RequestOptions = {}): JwksAuthMiddleware {
+  const middleware = jwksAuth({ ...options, ...more })
+  closing.push(() => middleware.close())
+  return middleware
+}
+
+async function listen(app: Express): Promise<string> {
+  const server: Server = createServer(app).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  closing.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Answers with the error's message, and says so. */
+const showError: ErrorRequestHandler = (error: Error & { status?: number }, _req, res, _next) => {
+  res.status(error.status ?? 500).send(`shown: ${error.message}`)
+}
+
+describe.each([
+  // The types of 4 say the same of what is used here.
+  ['Express 4', express4 as unknown as typeof express5],
+  ['Express 5', express5],
+])('jwksAuth in %s', (_, express) => {
+  it('carries the registry that it was made with, and closes it', async () => {
+    const middleware = start()
+    const url = await listen(express().use(middleware))
+    await fetch(url, { headers: { authorization } })
+    expect(middleware.registry.status('default', 'default')).toMatchObject({ state: 'ready', kids: ['key-1'] })
+    await middleware.close()
+    await expect(middleware.registry.resolve('default', 'default')).rejects.toMatchObject({
+      code: 'ERR_REGISTRY_CLOSED',
+    })
+  })
+
+  it('leaves a shared registry open', async () => {
+    const registry = createRegistry({ requireHttps: false })
+    closing.push(() => registry.close())
+    const middleware = jwksAuth({ issuer: issuer.issuer, audience, registry })
+    expect(middleware.registry).toBe(registry)
+    await middleware.close()
+    await expect(registry.resolve('default', 'default')).resolves.toMatchObject({ keys: [{ kid: 'key-1' }] })
+  })
+
+  it('throws a TypeError for a wrong option when it is made', () => {
+    const misspelt = { issuer: issuer.issuer, audiences: audience } as unknown as JwksAuthOptions
+    expect(() => jwksAuth(misspelt)).toThrow(TypeError)
+  })
+
+  it('leaves errors of later handlers to the application', async () => {
+    const app = express().use(start())
+    app.get('/', () => {
+      throw new Error('later')
+    })
+    const answer = await fetch(await listen(app.use(showError)), { headers: { authorization } })
+    expect([answer.status, await answer.text()]).toEqual([500, 'shown: later'])
+  })
+
+  it('runs what comes after it once', async () => {
+    let runs = 0
+    const app = express().use(start())
+    app.use((_req, _res, next) => {
+      runs += 1
+      next(new Error('no'))
+    })
+    await fetch(await listen(app.use(showError)), { headers: { authorization } })
+    expect(runs).toBe(1)
+  })
+
+  it('guards a single route, and guards stand in one line with it', async () => {
+    const app = express()
+    app.get('/open', (_req, res) => {
+      res.send('open')
+    })
+    app.get('/closed', start(), requireScopes('a', 'b'), (req, res) => {
+      res.send(req.auth?.claims.sub)
+    })
+    const url = await listen(app)
+    expect((await fetch(`${url}/open`)).status).toBe(200)
+    expect((await fetch(`${url}/closed`)).status).toBe(401)
+    expect(await (await fetch(`${url}/closed`, { headers: { authorization } })).text()).toBe('user-1')
+  })
+
+  it('keeps what was set on the response before it', async () => {
+    const app = express()
+    app.use((_req, res, next) => {
+      res.set({ 'access-control-allow-origin': '*', 'x-request-id': '7' })
+      res.cookie('a', 'b')
+      next()
+    })
+    const { status, headers } = await fetch(await listen(app.use(start())))
+    expect(status).toBe(401)
+    expect(headers.get('access-control-allow-origin')).toBe('*')
+    expect(headers.get('x-request-id')).toBe('7')
+    expect(headers.get('set-cookie')).toBe('a=b; Path=/')
+  })
+
+  it('leaves a response alone that was sent while it waited', async () => {
+    const errors: unknown[] = []
+    const app = express()
+    app.use((_req, res, next) => {
+      next()
+      res.status(504).send('too late')
+    })
+    app.use(start())
+    app.use(((error, _req, _res, next) => {
+      errors.push(error)
+      next(error)
+    }) as ErrorRequestHandler)
+    const unknown = await issuer.sign({}, { kid: 'unknown' })
+    const answer = await fetch(await listen(app), { headers: { authorization: `Bearer ${unknown}` } })
+    expect([answer.status, await answer.text()]).toEqual([504, 'too late'])
+    // Past the time in which the refusal would have been written.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(errors).toEqual([])
+  })
+
+  it('hands errors on where told to, those of guards too', async () => {
+    const seen: unknown[] = []
+    const app = express().use(start({ passErrors: true }))
+    app.get('/', requireScopes('c'))
+    const collect: ErrorRequestHandler = (error, _req, _res, next) => {
+      seen.push(error)
+      next(error)
+    }
+    app.set('env', 'test')
+    const url = await listen(app.use(collect).use(showError))
+    expect((await fetch(url)).status).toBe(401)
+    expect((await fetch(url, { headers: { authorization } })).status).toBe(403)
+    expect(seen.every((error) => error instanceof JwksAuthError)).toBe(true)
+    expect(seen).toMatchObject([{ code: 'ERR_TOKEN_MISSING' }, { code: 'ERR_SCOPE_MISSING', requiredScopes: ['c'] }])
+  })
+})

@@ -1,0 +1,39 @@
+import { afterAll } from 'vitest'
+import { expressFive, expressFour } from './express-app.ts'
+import { fastifyFive } from './fastify-app.ts'
+import { koaThree, koaTwo } from './koa-app.ts'
+import type { AppOptions, Framework, ProtectedApp } from './protected-app.ts'
+import { type RawAnswer, type RawRequest, sendRaw } from './raw-request.ts'
+
+/** Every framework version that the adapters support. */
+export const frameworks: readonly Framework[] = [expressFour, expressFive, koaTwo, koaThree, fastifyFive]
+
+const open: ProtectedApp[] = []
+
+afterAll(async () => {
+  await Promise.all(open.splice(0).map((app) => app.close()))
+})
+
+/** The same API in every framework; closed when the file's tests are done. */
+export async function startEverywhere(options: AppOptions): Promise<readonly ProtectedApp[]> {
+  const apps = await Promise.all(frameworks.map((framework) => framework.start(options)))
+  open.push(...apps)
+  return apps
+}
+
+/** The API of one framework among those that were started. */
+export function appOf(apps: readonly ProtectedApp[], framework: string): ProtectedApp {
+  const found = apps.find((app) => app.framework === framework)
+  if (found === undefined) throw new Error(`${framework} was not started`)
+  return found
+}
+
+/** Sends one request to every framework, and says of each what it answered. */
+export async function askEverywhere(
+  apps: readonly ProtectedApp[],
+  request: RawRequest,
+): Promise<readonly { readonly framework: string; readonly answer: RawAnswer }[]> {
+  return await Promise.all(
+    apps.map(async (app) => ({ framework: app.framework, answer: await sendRaw(app.port, request) })),
+  )
+}

@@ -1,0 +1,73 @@
+import type { MultiTenantOptions, RequestOptions } from '@jwks-auth/core'
+import { createTestIssuer, type TestIssuer, type TokenClaims } from '@jwks-auth/testing'
+import { z } from 'zod'
+
+export const audience = 'https://api.example'
+export const realm = 'contract'
+export const resourceMetadata = 'https://api.example/.well-known/oauth-protected-resource'
+
+/** Every token has this in its claims, every request in its header fields: no answer may. */
+export const marker = 'marker-7d1f'
+
+/** The issuers that the tests are about. */
+export interface World {
+  readonly acme: TestIssuer
+  readonly globex: TestIssuer
+  /** An issuer that nobody configured. */
+  readonly stranger: TestIssuer
+  /** The issuer of a tenant, down since before anybody asked for its keys. */
+  readonly dark: TestIssuer
+  close(): Promise<void>
+}
+
+/** Starts them, each with an ES256 key of its own. */
+export async function createWorld(): Promise<World> {
+  const [acme, globex, stranger, dark] = await Promise.all(
+    ['acme-1', 'globex-1', 'stranger-1', 'dark-1'].map((kid) =>
+      createTestIssuer({ algorithm: 'ES256', kid, audience }),
+    ),
+  )
+  if (!acme || !globex || !stranger || !dark) throw new Error('an issuer did not start')
+  await acme.addKey({ kid: 'acme-revoked' })
+  await dark.stop()
+  return {
+    acme,
+    globex,
+    stranger,
+    dark,
+    async close() {
+      await Promise.all([acme, globex, stranger, dark].map((issuer) => issuer.close()))
+    },
+  }
+}
+
+/** A good token of an issuer, unless `claims` and `overrides` say otherwise. */
+export function sign(
+  issuer: TestIssuer,
+  claims: TokenClaims = {},
+  overrides: Parameters<TestIssuer['sign']>[1] = {},
+): Promise<string> {
+  return issuer.sign({ marker, ...claims }, overrides)
+}
+
+/** Options for one provider on loopback that is not asked twice. */
+export const onLoopback = { requireHttps: false, retryPolicy: { maxRetries: 0 } } as const
+
+/** What most of the tests run against: tenants by header, a schema, a challenge with all that it can say. */
+export function contractOptions({ acme, globex, dark }: World): MultiTenantOptions & RequestOptions<unknown> {
+  return {
+    ...onLoopback,
+    tenant: ({ headers }) => (typeof headers['x-tenant'] === 'string' ? headers['x-tenant'] : undefined),
+    audience,
+    algorithms: ['ES256'],
+    tenants: {
+      acme: { issuer: acme.issuer },
+      globex: { issuer: globex.issuer },
+      dark: { issuer: dark.issuer },
+    },
+    claims: z.looseObject({ sub: z.string().startsWith('user-') }),
+    maxTokenBytes: 2_048,
+    realm,
+    resourceMetadata,
+  }
+}
