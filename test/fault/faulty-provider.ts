@@ -16,8 +16,8 @@ export interface FaultyProvider {
   forget(): void
 }
 
-export const tenant = 'acme'
-export const provider = 'main'
+const tenant = 'acme'
+const provider = 'main'
 
 /** Three attempts, with pauses of 250 and 500 ms between them. */
 const retryPolicy = { maxRetries: 2, jitter: 'none', deadline: 60_000 } as const

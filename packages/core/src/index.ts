@@ -14,6 +14,13 @@ export type { ClaimRuleOptions } from './auth/claim-rules.ts'
 export { checkGuard, type Guard, type GuardRefusal, markAuthenticated, scopeGuard } from './auth/guards.ts'
 export { type NodeHeaders, nodeHeaders } from './auth/node-headers.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
+export {
+  type CookieSourceOptions,
+  type TokenSource,
+  tokenFromCookie,
+  tokenFromHeader,
+  tokenFromQuery,
+} from './auth/token-sources.ts'
 export type { AuthRequest } from './base/auth-request.ts'
 export type { Clock } from './base/clock.ts'
 export {
@@ -51,6 +58,7 @@ export {
   TokenTypeNotAllowedError,
 } from './base/errors/request-errors.ts'
 export {
+  KeyPinMismatchError,
   KeySetMalformedError,
   MetadataIssuerMismatchError,
   MetadataMalformedError,

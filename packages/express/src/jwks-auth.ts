@@ -48,6 +48,7 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
         refuse(outcome, authenticator.passErrors, res, next)
         return
       }
+      if (outcome.headers !== undefined) res.set(outcome.headers)
       markAuthenticated(req, authenticator, outcome.auth)
       // Which claims these are, the application says in `Register`.
       req.auth = outcome.auth as Auth | undefined

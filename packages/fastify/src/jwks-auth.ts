@@ -66,6 +66,7 @@ export const jwksAuth: FastifyPluginAsync<JwksAuthPluginOptions> = fastifyPlugin
         raw: request,
       })
       if (!outcome.ok) return refuse(outcome, authenticator.passErrors, reply)
+      if (outcome.headers !== undefined) reply.headers(outcome.headers)
       markAuthenticated(request, authenticator, outcome.auth)
       // Which claims these are, the application says in `Register`.
       request.auth = outcome.auth as Auth | undefined

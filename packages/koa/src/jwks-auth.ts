@@ -44,6 +44,7 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
       refuse(outcome, authenticator.passErrors, ctx)
       return
     }
+    if (outcome.headers !== undefined) ctx.set({ ...outcome.headers })
     markAuthenticated(ctx, authenticator, outcome.auth)
     ctx.state.auth = outcome.auth
     await next()

@@ -92,6 +92,8 @@ const rows: Readonly<Partial<Record<ErrorCode, Row>>> = Object.freeze({
     challenge: 'error',
   },
   ERR_KEYS_UNAVAILABLE: unavailable,
+  // Requests that come while the application shuts down.
+  ERR_REGISTRY_CLOSED: unavailable,
   ERR_AUTHENTICATOR_NOT_RUN: {
     status: 500,
     error: 'server_error',
@@ -118,9 +120,13 @@ export function answerTo(error: JwksAuthError, challenge: ChallengeParameters, s
     'cache-control': 'no-store',
   }
   if (row.challenge !== 'none') headers['www-authenticate'] = challengeFor(row, description, error, challenge)
-  if (error instanceof KeysUnavailableError)
-    headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfter / 1000)))
+  if (row.status === 503) headers['retry-after'] = retryAfter(error)
   return { status: row.status, headers, body: JSON.stringify({ error: row.error, error_description: description }) }
+}
+
+/** RFC 9110 §10.2.3, in seconds. */
+function retryAfter(error: JwksAuthError): string {
+  return String(error instanceof KeysUnavailableError ? Math.max(1, Math.ceil(error.retryAfter / 1000)) : 1)
 }
 
 /** RFC 6750 §3; `scope` only where it says which ones are missing. */

@@ -5,6 +5,7 @@ import type { Registry } from '../registry/registry.ts'
 import type { RegistryOptions } from '../registry/registry-options.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'
 import type { ClaimRuleOptions } from './claim-rules.ts'
+import type { TokenSource } from './token-sources.ts'
 
 /** One provider of a tenant: where its tokens come from, what they must say, how its keys are kept. */
 export interface ProviderConfig extends ProviderLocation, ProviderOptions, ClaimRuleOptions {
@@ -32,6 +33,12 @@ export interface RequestOptions<Claims> {
    * token is still refused. Default `true`.
    */
   readonly credentialsRequired?: boolean | undefined
+  /**
+   * Where the token is looked for, one source or a list: `tokenFromHeader()`, `tokenFromCookie(name)`,
+   * `tokenFromQuery(name)` or a function. A token in more than one of them is answered with 400.
+   * Default `tokenFromHeader()`.
+   */
+  readonly getToken?: TokenSource | readonly TokenSource[] | undefined
   /** Bytes of a token; a longer one is answered with 400 unread. 1 or more. Default 16 384. */
   readonly maxTokenBytes?: number | undefined
   /** The `realm` of challenges (RFC 9110 §11.5): printable ASCII without `"` and `\`. Default `api`. */
@@ -90,6 +97,7 @@ export type JwksAuthOptions<Claims = unknown> = (SingleTenantOptions | MultiTena
 export const requestOptionNames: readonly (keyof RequestOptions<unknown>)[] = Object.freeze([
   'claims',
   'credentialsRequired',
+  'getToken',
   'maxTokenBytes',
   'realm',
   'resourceMetadata',

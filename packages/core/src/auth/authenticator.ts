@@ -16,13 +16,13 @@ import { isTenantFromIssuer } from '../tenants/tenant-resolver.ts'
 import { type AuthAnswer, answerTo, isAnswered, type Stage } from './answer.ts'
 import { type AccessTokenClaims, type Auth, createAuth } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
-import { bearerToken } from './bearer.ts'
 import { callbackError } from './callback-error.ts'
 import { type CheckedAuthOptions, checkAuthOptions, defaultResolver } from './check-auth-options.ts'
 import { checkBasicClaims, checkClaims, checkType } from './check-claims.ts'
 import { type ParsedToken, parseToken } from './parse-token.ts'
 import { passable } from './passable-error.ts'
 import { type AuthProvider, checkProviders, internalsOf } from './provider-table.ts'
+import { findToken } from './token-sources.ts'
 import { verifyToken } from './verify-token.ts'
 
 /** A request that is refused. */
@@ -42,6 +42,8 @@ export type AuthOutcome<Claims> =
       readonly ok: true
       /** Absent where there were no credentials and `credentialsRequired` is false. */
       readonly auth: Auth<Claims> | undefined
+      /** Headers for the answer that the application gives, by lower-case name. */
+      readonly headers?: Readonly<Record<string, string>>
     }
   | AuthRefusal
 
@@ -62,6 +64,15 @@ export interface Authenticator<Claims = AccessTokenClaims> {
   close(): Promise<void>
 }
 
+/** What an outcome says of the headers of the application's answer. */
+interface AnswerHeaders {
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const PUBLIC: AnswerHeaders = Object.freeze({})
+/** RFC 6750 §2.3. */
+const PRIVATE: AnswerHeaders = Object.freeze({ headers: Object.freeze({ 'cache-control': 'private' }) })
+
 /**
  * Makes an authenticator, the neutral core of every adapter.
  *
@@ -74,7 +85,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   const ownsRegistry = checked.registryOptions !== undefined
   const registry = ownsRegistry ? createRegistry(checked.registryOptions) : internalsOf(checked.registry)
   const { clock } = internalsOf(registry)[internals]
-  const { challenge, passErrors, credentialsRequired, maxTokenBytes } = checked
+  const { challenge, passErrors, credentialsRequired, maxTokenBytes, sources } = checked
   const providers = checkProviders(registry, checked.providers)
   const resolveTenant = checked.isSingleTenant ? undefined : tenantResolution(checked, providers.sharedIssuer)
   const { directory, all } = providers.register()
@@ -93,8 +104,8 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     throw callbackError(error)
   }
 
-  function readToken(request: AuthRequest): ParsedToken {
-    const token = parseToken(bearerToken(request.headers['authorization'], maxTokenBytes))
+  function readToken(text: string): ParsedToken {
+    const token = parseToken(text)
     if (!algorithms.has(token.header.alg)) throw new AlgorithmNotAllowedError()
     checkBasicClaims(token.payload, clock.now(), clockTolerance)
     return token
@@ -105,8 +116,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     const tenant = directory.find(tenantName)
     if (tenant === undefined) throw new TenantUnknownError()
     const provider = tenant.byIssuer.get(token.payload['iss'] as string)
-    if (provider === undefined) throw new IssuerNotAllowedError()
-    if (provider.registered.isRemoved) throw new TenantUnknownError()
+    if (provider === undefined || provider.registered.isRemoved) throw new IssuerNotAllowedError()
     return provider
   }
 
@@ -118,7 +128,11 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     }
   }
 
-  async function verify(token: ParsedToken, tenantName: unknown): Promise<AuthOutcome<Claims>> {
+  async function verify(
+    token: ParsedToken,
+    tenantName: unknown,
+    answerHeaders: AnswerHeaders,
+  ): Promise<AuthOutcome<Claims>> {
     try {
       const { registered, rules, algorithms: allowed } = findProvider(token, tenantName)
       if (!allowed.has(token.header.alg)) throw new AlgorithmNotAllowedError()
@@ -129,7 +143,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
       const { claims: schema } = checked
       const claims = schema === undefined ? token.payload : await validateClaims(schema, token.payload)
       // Without a schema `Claims` is AccessTokenClaims, of which `iss` and `exp` were checked.
-      return { ok: true, auth: createAuth(registered.key, token, claims as Claims) }
+      return { ok: true, auth: createAuth(registered.key, token, claims as Claims), ...answerHeaders }
     } catch (error) {
       return refuseThrown(error, 'tenant-known')
     }
@@ -141,17 +155,20 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     refuse: (error) => refuse(error, 'tenant-known'),
     authenticate(request) {
       let token: ParsedToken
+      let answerHeaders: AnswerHeaders
       try {
-        token = readToken(request)
+        const found = findToken(request, sources, maxTokenBytes)
+        token = readToken(found.token)
+        answerHeaders = found.isPrivate ? PRIVATE : PUBLIC
       } catch (error) {
         if (error instanceof TokenMissingError && !credentialsRequired) return { ok: true, auth: undefined }
         return refuseThrown(error, 'before-tenant')
       }
-      if (resolveTenant === undefined) return verify(token, 'default')
+      if (resolveTenant === undefined) return verify(token, 'default', answerHeaders)
       const tenantName = tenantNameOf(request, token, resolveTenant)
-      if (!isThenable(tenantName)) return verify(token, tenantName)
+      if (!isThenable(tenantName)) return verify(token, tenantName, answerHeaders)
       return Promise.resolve(tenantName).then(
-        (name) => verify(token, name),
+        (name) => verify(token, name, answerHeaders),
         (error: unknown) => Promise.reject(callbackError(error)),
       )
     },

@@ -1,4 +1,4 @@
-import { AuthorizationMalformedError, TokenMissingError, TokenTooLongError } from '../base/errors/request-errors.ts'
+import { AuthorizationMalformedError, TokenTooLongError } from '../base/errors/request-errors.ts'
 
 /** The scheme (RFC 9110 §11.1: case-insensitive), and nothing more of the same word. */
 const BEARER = /^bearer(?![!#$%&'*+.^_`|~0-9a-z-])/i
@@ -8,14 +8,14 @@ const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 /**
  * Takes the token from the `Authorization` header (RFC 6750 §2.1).
  *
- * @throws TokenMissingError where there are no credentials or those of another scheme
+ * @returns `undefined` where there are no credentials or those of another scheme
  * @throws AuthorizationMalformedError for a header that came twice, or holds anything but one token
  * @throws TokenTooLongError past `maxBytes`, before anything is read
  */
-export function bearerToken(header: string | readonly string[] | undefined, maxBytes: number): string {
-  if (header === undefined || header === '') throw new TokenMissingError()
+export function bearerToken(header: string | readonly string[] | undefined, maxBytes: number): string | undefined {
+  if (header === undefined || header === '') return undefined
   if (typeof header !== 'string') throw new AuthorizationMalformedError()
-  if (!BEARER.test(header)) throw new TokenMissingError()
+  if (!BEARER.test(header)) return undefined
   const start = 'bearer'.length
   // The spaces after the scheme may be many; what is longer than any of them and a token allow is cut off unread.
   if (header.length - start > maxBytes * 2) throw new TokenTooLongError()

@@ -18,6 +18,7 @@ import { type TenantResolver, tenantFromIssuer } from '../tenants/tenant-resolve
 import type { ChallengeParameters } from './answer.ts'
 import { requestOptionNames } from './auth-options.ts'
 import { type ClaimRules, checkClaimRules, claimRuleNames } from './claim-rules.ts'
+import { type TokenSource, tokenFromHeader } from './token-sources.ts'
 
 /** A provider that is to be registered. */
 export interface CheckedProvider {
@@ -41,6 +42,7 @@ export interface CheckedAuthOptions {
   readonly registry: unknown
   readonly claims: StandardSchemaV1<unknown, unknown> | undefined
   readonly credentialsRequired: boolean
+  readonly sources: readonly TokenSource[]
   readonly maxTokenBytes: number
   readonly challenge: ChallengeParameters
   readonly passErrors: boolean
@@ -73,6 +75,7 @@ export function checkAuthOptions(value: unknown): CheckedAuthOptions {
     registry: given['registry'],
     claims: checkSchema(given['claims']),
     credentialsRequired: booleanOption('credentialsRequired', withDefault(given['credentialsRequired'], true)),
+    sources: checkSources(given['getToken']),
     maxTokenBytes: integerOption('maxTokenBytes', withDefault(given['maxTokenBytes'], 16_384), { min: 1 }),
     challenge: { realm: checkRealm(given['realm']), resourceMetadata: checkMetadataUrl(given['resourceMetadata']) },
     passErrors: booleanOption('passErrors', withDefault(given['passErrors'], false)),
@@ -143,6 +146,16 @@ function checkResolver(value: unknown, isSingleTenant: boolean): TenantResolver 
   if (isSingleTenant || value === undefined) return undefined
   functionOption('tenant', value)
   return value as TenantResolver
+}
+
+function checkSources(value: unknown): readonly TokenSource[] {
+  if (value === undefined) return [tokenFromHeader()]
+  const sources: readonly unknown[] = Array.isArray(value) ? value : [value]
+  if (sources.length === 0) throw new TypeError('getToken must have at least one source')
+  return sources.map((source) => {
+    functionOption('getToken', source)
+    return source as TokenSource
+  })
 }
 
 function checkSchema(value: unknown): StandardSchemaV1<unknown, unknown> | undefined {

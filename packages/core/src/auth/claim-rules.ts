@@ -26,6 +26,11 @@ export interface ClaimRuleOptions {
    */
   readonly typ?: string | readonly string[] | undefined
   /**
+   * `'rfc9068'` accepts access tokens of RFC 9068 only: `typ` is `at+jwt` (§4), and `aud`, `sub`, `client_id`, `iat` and
+   * `jti` are required, too (§2.2). Not beside `typ`. Default: no profile.
+   */
+  readonly profile?: 'rfc9068' | undefined
+  /**
    * `'verify'` refuses a token with `cnf` (RFC 7800), which is bound to a key that nothing here checks; `'ignore'`
    * accepts it as a plain bearer token. Default `'verify'`.
    */
@@ -41,6 +46,7 @@ export const claimRuleNames: readonly (keyof ClaimRuleOptions)[] = Object.freeze
   'clockTolerance',
   'maxTokenAge',
   'typ',
+  'profile',
   'cnf',
 ])
 
@@ -61,6 +67,9 @@ export interface ClaimRules {
 /** Ten years, in milliseconds. */
 const LONGEST = 315_360_000_000
 
+/** RFC 9068 §2.2, beside `iss` and `exp`. */
+const RFC9068_CLAIMS = ['aud', 'sub', 'client_id', 'iat', 'jti']
+
 /**
  * Checks a provider's claim rules.
  *
@@ -68,23 +77,41 @@ const LONGEST = 315_360_000_000
  * @throws TypeError that names the option
  */
 export function checkClaimRules(where: string, given: Unchecked): ClaimRules {
-  const { audience, clientIds, requiredClaims, clockTolerance = 30_000, maxTokenAge, typ, cnf = 'verify' } = given
+  const {
+    audience,
+    clientIds,
+    requiredClaims,
+    clockTolerance = 30_000,
+    maxTokenAge,
+    typ,
+    profile,
+    cnf = 'verify',
+  } = given
   if (audience === undefined) {
     throw new TypeError(`${where}audience is required: the API's identifier, a list of them, or false to accept any`)
   }
+  if (profile !== undefined) choiceOption(`${where}profile`, profile, ['rfc9068'])
+  if (profile !== undefined && typ !== undefined) {
+    throw new TypeError(`${where}typ cannot be set beside profile, which sets it`)
+  }
+  const ownClaims = requiredClaims === undefined ? [] : stringsOption(`${where}requiredClaims`, requiredClaims)
   return Object.freeze({
     audiences: audience === false ? undefined : new Set(stringsOption(`${where}audience`, audience)),
     boundClaims: checkBoundClaims(`${where}boundClaims`, given['boundClaims']),
     clientIds: clientIds === undefined ? undefined : new Set(stringsOption(`${where}clientIds`, clientIds)),
-    requiredClaims: requiredClaims === undefined ? [] : stringsOption(`${where}requiredClaims`, requiredClaims),
+    requiredClaims: profile === undefined ? ownClaims : [...ownClaims, ...RFC9068_CLAIMS],
     clockTolerance: integerOption(`${where}clockTolerance`, clockTolerance, { min: 0, max: LONGEST }),
     maxTokenAge:
       maxTokenAge === undefined
         ? undefined
         : integerOption(`${where}maxTokenAge`, maxTokenAge, { min: 1, max: LONGEST }),
-    types: typ === undefined ? undefined : new Set(stringsOption(`${where}typ`, typ).map(canonicalType)),
+    types: checkTypes(`${where}typ`, profile === undefined ? typ : 'at+jwt'),
     cnf: choiceOption(`${where}cnf`, cnf, ['verify', 'ignore']),
   })
+}
+
+function checkTypes(name: string, value: unknown): ReadonlySet<string> | undefined {
+  return value === undefined ? undefined : new Set(stringsOption(name, value).map(canonicalType))
 }
 
 /** RFC 7515 §4.1.9: a media type without case, `application/` left out. */

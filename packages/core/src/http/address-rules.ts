@@ -16,39 +16,72 @@ export interface AddressRules {
 export type AddressCheck = (address: string) => boolean
 
 /**
- * Where clouds answer with their machines' credentials: AWS, Azure, GCP and most others; ECS tasks; Alibaba;
- * Azure's wire server; Oracle; and AWS's and GCP's over IPv6.
+ * Where clouds answer with their machines' credentials: AWS, Azure, GCP and most others; ECS tasks; Tencent; Scaleway;
+ * Alibaba; Azure's wire server; Oracle; and AWS's, GCP's, OpenStack's and Scaleway's over IPv6.
  */
 const CLOUD_METADATA = [
   '169.254.169.254',
   '169.254.170.2',
   '169.254.170.23',
+  '169.254.0.23',
+  '169.254.42.42',
   '100.100.100.200',
   '168.63.129.16',
   '192.0.0.192',
   'fd00:ec2::254',
   'fd00:ec2::23',
   'fd20:ce::254',
+  'fe80::a9fe:a9fe',
+  'fd00:42::42',
 ]
+
+/**
+ * Which bytes of an IPv6 address can hold the IPv4 address that it leads to: by the prefixes of NAT64 (RFC 6052 §2.2;
+ * 96, 64, 56 and 48 bits long), of SIIT (RFC 6145), of 6to4 (RFC 3056), and as IPv4-compatible (RFC 4291 §2.5.5.1).
+ */
+const LAST_BYTES = [12, 13, 14, 15] as const
+const NAT64_BYTES = [LAST_BYTES, [9, 10, 11, 12], [7, 9, 10, 11], [6, 7, 9, 10]] as const
+const SIX_TO_FOUR_BYTES = [2, 3, 4, 5] as const
 
 /** Compiles the rules; `allowAddresses` must have passed {@link isAddressOrBlock}. */
 export function createAddressCheck({ network, allowAddresses }: AddressRules): AddressCheck {
   const exempt = blockList(allowAddresses)
   const metadata = blockList(CLOUD_METADATA)
   return (text) => {
-    // process() unwraps ::ffff:a.b.c.d, so that a mapped address is judged as the IPv4 address that it is.
-    const address = ipaddr.process(withoutZone(text))
+    const address = parseAddress(text)
     const canonical = address.toString()
     if (exempt.check(canonical, address.kind())) return true
-    if (metadata.check(canonical, address.kind()) || metadata.check(translatedAddress(address))) return false
+    if (metadata.check(canonical, address.kind())) return false
+    if (embeddedAddresses(address).some((embedded) => metadata.check(embedded.toString()))) return false
     return network === 'any' || isPublic(address)
   }
 }
 
-/** The IPv4 address that a NAT64 makes of this one, in its last 32 bits (RFC 6052 §2.2); otherwise the unspecified one. */
-function translatedAddress(address: ipaddr.IPv4 | ipaddr.IPv6): string {
-  if (address instanceof ipaddr.IPv4 || address.range() !== 'rfc6052') return '0.0.0.0'
-  return ipaddr.fromByteArray(address.toByteArray().slice(12)).toString()
+/** Unwraps ::ffff:a.b.c.d, so that a mapped address is judged as the IPv4 address that it is. */
+function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 {
+  const [, groups, dotted] = /^(.*:)(\d+\.[\d.]+)$/.exec(withoutZone(text)) ?? []
+  if (groups === undefined || dotted === undefined) return ipaddr.process(withoutZone(text))
+  // ipaddr.js would take ::a.b.c.d for mapped, too, but not the same address in groups.
+  const [a = 0, b = 0, c = 0, d = 0] = ipaddr.IPv4.parse(dotted).octets
+  return ipaddr.process(`${groups}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`)
+}
+
+/** The IPv4 addresses that a packet to this address may end up at, once gateways have had it. */
+function embeddedAddresses(address: ipaddr.IPv4 | ipaddr.IPv6): readonly ipaddr.IPv4[] {
+  if (address instanceof ipaddr.IPv4) return []
+  const bytes = address.toByteArray()
+  return embeddingOf(address).map((places) => new ipaddr.IPv4(places.map((place) => bytes[place] ?? 0)))
+}
+
+function embeddingOf(address: ipaddr.IPv6): readonly (readonly number[])[] {
+  const range = address.range()
+  if (range === 'rfc6052') return NAT64_BYTES
+  if (range === '6to4') return [SIX_TO_FOUR_BYTES]
+  return range === 'rfc6145' || startsWith(address, [0, 0, 0, 0, 0, 0]) ? [LAST_BYTES] : []
+}
+
+function startsWith(address: ipaddr.IPv6, groups: readonly number[]): boolean {
+  return groups.every((group, index) => address.parts[index] === group)
 }
 
 /** True for an IP address or a CIDR block. */
@@ -58,6 +91,10 @@ export function isAddressOrBlock(text: string): boolean {
 
 /** By IANA's special-purpose registries; of IPv6 only 2000::/3 is assigned for global unicast (RFC 4291 §2.4). */
 function isPublic(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  // NAT64's well-known prefix is globally reachable; behind a DNS64 every IPv4 host has such an address (RFC 6052 §3.1).
+  if (address instanceof ipaddr.IPv6 && startsWith(address, [0x64, 0xff9b, 0, 0, 0, 0])) {
+    return isPublic(new ipaddr.IPv4(address.toByteArray().slice(12)))
+  }
   if (address.range() !== 'unicast') return false
   return address instanceof ipaddr.IPv4 || ((address.parts[0] ?? 0) & 0xe000) === 0x2000
 }
@@ -69,7 +106,7 @@ function blockList(entries: readonly string[]): BlockList {
       const [base, bits] = ipaddr.parseCIDR(entry)
       list.addSubnet(base.toString(), bits, base.kind())
     } else {
-      const address = ipaddr.process(entry)
+      const address = parseAddress(entry)
       list.addAddress(address.toString(), address.kind())
     }
   }

@@ -13,7 +13,12 @@ export const ACCEPTED_ENCODINGS = 'gzip, deflate, br'
 export async function readBody(body: Readable, headers: ResponseHeaders, maxBytes: number): Promise<string> {
   const coding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
   const decoder = decoderFor(coding)
-  const decoded = decoder === undefined ? body : pipeline(body, decoder, () => undefined)
+  if (decoder === 'unknown') {
+    // A body that nobody reads would hold its connection for as long as the server likes. Its end is an error to undici.
+    body.on('error', () => undefined).destroy()
+    throw new UpstreamUnreachableError()
+  }
+  const decoded = decoder === 'none' ? body : pipeline(body, decoder, () => undefined)
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of decoded as AsyncIterable<Buffer>) {
@@ -27,11 +32,11 @@ export async function readBody(body: Readable, headers: ResponseHeaders, maxByte
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function decoderFor(coding: string): Transform | undefined {
+function decoderFor(coding: string): Transform | 'none' | 'unknown' {
   switch (coding) {
     case 'identity':
     case '':
-      return undefined
+      return 'none'
     case 'gzip':
     case 'x-gzip':
       return createGunzip()
@@ -40,6 +45,6 @@ function decoderFor(coding: string): Transform | undefined {
     case 'br':
       return createBrotliDecompress()
     default:
-      throw new UpstreamUnreachableError()
+      return 'unknown'
   }
 }

@@ -1,14 +1,16 @@
+import { lookup } from 'node:dns'
+import { LRUCache } from 'lru-cache'
 import { type Agent, type Dispatcher, request } from 'undici'
 import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { UpstreamUnreachableError, UpstreamUrlNotAllowedError } from '../base/errors/upstream-errors.ts'
-import type { AddressRules } from './address-rules.ts'
 import type { ResponseHeaders } from './freshness.ts'
-import { createGuardedAgent } from './guarded-agent.ts'
+import { type ConnectionParts, type ConnectionRules, createGuardedAgent } from './guarded-agent.ts'
 import { ACCEPTED_ENCODINGS, readBody } from './read-body.ts'
+import { createTrustAnchors } from './trust-anchors.ts'
 import { checkUrl, parseUrl, type UrlRules } from './url-rules.ts'
 
 /** What a provider's documents may be fetched from, and how much of it. */
-export interface TransportPolicy extends UrlRules, AddressRules {
+export interface TransportPolicy extends UrlRules, ConnectionRules {
   /** The origin that the operator configured; only here does an implicit `network` hold. */
   readonly configuredOrigin: string
   /** True when the operator gave `network` for this provider, so that it holds for other origins, too. */
@@ -47,21 +49,43 @@ export interface Transport {
   close(): Promise<void>
 }
 
+/** Some firewalls refuse clients that do not say who they are. */
+const COMMON_HEADERS = Object.freeze({
+  accept: 'application/json',
+  'accept-encoding': ACCEPTED_ENCODINGS,
+  'user-agent': '@jwks-auth/core',
+})
+
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
-/** The connections of a registry. Providers share sockets only if their address rules are the same. */
-export function createTransport(dispatcher?: Dispatcher): Transport {
-  const agents = new Map<string, Agent>()
+/** What a {@link Transport} can be made with instead of what it has by itself; for tests. */
+export interface TransportParts extends Partial<Omit<ConnectionParts, 'trustAnchors'>> {
+  /** Agents kept; where there are more policies, the least recently used one's sockets are closed. */
+  readonly maxAgents?: number
+}
+
+/** The connections of a registry. Providers share sockets only if their address rules and their pins are the same. */
+export function createTransport(dispatcher?: Dispatcher, parts: TransportParts = {}): Transport {
+  const { resolveName = lookup, ca, maxAgents = 1_000 } = parts
+  const connectionParts: ConnectionParts = { resolveName, ca, trustAnchors: createTrustAnchors(ca) }
+  const agents = new LRUCache<string, Agent>({
+    max: maxAgents,
+    dispose: (agent, _, reason) => {
+      // Ends when what is under way has ended.
+      if (reason === 'evict') void agent.close()
+    },
+  })
 
   function dispatcherFor(url: URL, policy: TransportPolicy): Dispatcher {
     if (dispatcher !== undefined) return dispatcher
     const trusted = policy.networkIsExplicit || url.origin === policy.configuredOrigin
-    const rules: AddressRules = {
+    const rules: ConnectionRules = {
       network: trusted ? policy.network : 'public',
       allowAddresses: policy.allowAddresses,
+      pinnedSpki: policy.pinnedSpki,
     }
     const key = JSON.stringify(rules)
-    const agent = agents.get(key) ?? createGuardedAgent(rules)
+    const agent = agents.get(key) ?? createGuardedAgent(rules, connectionParts)
     agents.set(key, agent)
     return agent
   }
@@ -69,7 +93,7 @@ export function createTransport(dispatcher?: Dispatcher): Transport {
   async function exchange(url: URL, { headers, signal, timeout }: TransportRequest, policy: TransportPolicy) {
     return await request(url, {
       dispatcher: dispatcherFor(url, policy),
-      headers: { accept: 'application/json', 'accept-encoding': ACCEPTED_ENCODINGS, ...headers },
+      headers: { ...COMMON_HEADERS, ...headers },
       signal,
       headersTimeout: timeout,
       bodyTimeout: timeout,

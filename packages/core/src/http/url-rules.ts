@@ -11,7 +11,9 @@ export interface UrlRules {
 /** Throws an {@link UpstreamUrlNotAllowedError} for a URL that the rules do not allow. */
 export function checkUrl(url: URL, rules: UrlRules): void {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') refuse('it is neither https: nor http:')
-  if (url.protocol === 'http:' && rules.requireHttps) refuse('it is http: and requireHttps is true')
+  if (url.protocol === 'http:' && rules.requireHttps) {
+    refuse('it is http: and requireHttps is true, as it is beside pinnedSpki')
+  }
   if (url.username !== '' || url.password !== '') refuse('it contains credentials')
   const host = withoutTrailingDot(url.hostname)
   if (rules.allowedDomains.length > 0 && !rules.allowedDomains.some((domain) => isWithin(host, domain))) {
@@ -28,7 +30,9 @@ export function isWithin(host: string, domain: string): boolean {
 export function canonicalDomain(domain: string): string | undefined {
   if (/[/@?#:\\\s*]/.test(domain)) return undefined
   const url = parseUrl(`https://${domain}`)
-  return url === undefined ? undefined : withoutTrailingDot(url.hostname)
+  const host = url === undefined ? '' : withoutTrailingDot(url.hostname)
+  // ".example.com" would match no host; it is a slip for "example.com".
+  return host.split('.').includes('') ? undefined : host
 }
 
 /** Parses a URL without throwing (`URL.parse` came with Node 22). */

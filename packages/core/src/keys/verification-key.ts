@@ -22,6 +22,7 @@ export type KeyRefusal =
   | 'private' // published with its private half (RFC 7517 §9.2): the key is compromised
   | 'symmetric'
   | 'rsa-size'
+  | 'forgeable' // anybody can make signatures that it verifies
   | 'too-many'
   | 'import-failed'
 
@@ -42,6 +43,22 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 const COORDINATE_BYTES: Readonly<Record<string, number>> = { 'P-256': 32, 'P-384': 48, 'P-521': 66 }
 const MIN_RSA_BITS = 2048
 const MAX_RSA_BITS = 8192
+const SIGN_BIT = 0x80
+
+/**
+ * The points of Ed25519 whose order divides 8, in hex as RFC 8032 §5.1.2 encodes them, without the sign bit: 0, 1, the
+ * two of order 8, -1, and 0 and 1 once more with the prime added. Under such a key anybody can make signatures that
+ * OpenSSL, and so Web Crypto, verifies (Chalkias, Garillot, Nikolaenko: Taming the Many EdDSAs, 2020).
+ */
+const SMALL_ORDER_POINTS: ReadonlySet<string> = new Set([
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+])
 
 /** Reads one member of a set's `keys` (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2). */
 export function readKey(member: unknown): KeyReading {
@@ -59,6 +76,8 @@ export function readKey(member: unknown): KeyReading {
     return kty === 'RSA' || kty === 'EC' || kty === 'OKP' ? unusable(jwk, kid) : { kind: 'not-for-signatures' }
   }
   if (kty === 'RSA' && !hasAllowedModulus(jwk['n'] as string)) return refused('rsa-size', kid)
+  if (kty === 'RSA' && hasExponentOne(jwk['e'] as string)) return refused('forgeable', kid)
+  if (kty === 'OKP' && hasSmallOrder(jwk['x'] as string)) return refused('forgeable', kid)
   return { kind: 'key', key: verificationKey(jwk, kid, material) }
 }
 
@@ -85,7 +104,7 @@ function unusable(jwk: Readonly<Record<string, unknown>>, kid: string | undefine
 function isForSignatures(jwk: Readonly<Record<string, unknown>>): boolean {
   const { use, key_ops: operations, alg } = jwk
   if (use !== undefined && use !== 'sig') return false
-  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return false
+  if (operations !== undefined && !(isStringList(operations) && operations.includes('verify'))) return false
   return alg === undefined || (typeof alg === 'string' && algorithmDefinition(alg) !== undefined)
 }
 
@@ -100,6 +119,11 @@ function publicMaterial(kty: string, jwk: Readonly<Record<string, unknown>>): st
   }
   if (kty === 'OKP' && crv === 'Ed25519' && hasBytes(x, 32)) return JSON.stringify({ crv, kty, x })
   return undefined
+}
+
+/** What else it may be, `identity` could not be made of it if it nested deeply enough. */
+function isStringList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
 function isBase64url(value: unknown): value is string {
@@ -117,6 +141,17 @@ function hasAllowedModulus(n: string): boolean {
   if (first < 0) return false
   const bits = (bytes.length - first) * 8 - (Math.clz32(bytes[first] ?? 0) - 24)
   return bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS
+}
+
+/** With the exponent 1, which RFC 8017 §3.1 rules out, the padded message is its own signature. */
+function hasExponentOne(e: string): boolean {
+  return BigInt(`0x0${Buffer.from(e, 'base64url').toString('hex')}`) === 1n
+}
+
+function hasSmallOrder(x: string): boolean {
+  const bytes = Buffer.from(x, 'base64url')
+  bytes[31] = (bytes[31] ?? 0) & ~SIGN_BIT
+  return SMALL_ORDER_POINTS.has(bytes.toString('hex'))
 }
 
 function verificationKey(jwk: JWK, kid: string | undefined, material: string): VerificationKey {

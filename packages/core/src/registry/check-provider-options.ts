@@ -10,6 +10,7 @@ import {
 } from '../base/options.ts'
 import type { CacheOptions, RetryPolicy } from '../cache/cache-options.ts'
 import { isAddressOrBlock, type Network } from '../http/address-rules.ts'
+import { isSpkiHash } from '../http/pinned-keys.ts'
 import { canonicalDomain, isWithin } from '../http/url-rules.ts'
 import { type SignatureAlgorithm, signatureAlgorithms } from '../keys/algorithms.ts'
 import { providerDefaults } from './provider-options.ts'
@@ -23,6 +24,8 @@ export interface CheckedProviderOptions extends CacheOptions {
   /** Absent where the operator did not say. */
   readonly network: Network | undefined
   readonly allowAddresses: readonly string[]
+  /** In one order, each once. */
+  readonly pinnedSpki: readonly string[]
   readonly algorithms: readonly SignatureAlgorithm[]
 }
 
@@ -125,7 +128,7 @@ function checkRetryPolicy(where: string, value: unknown): RetryPolicy {
 }
 
 function checkTransportOptions(where: string, given: Unchecked, rules: RegistryRules) {
-  for (const name of ['network', 'allowAddresses']) {
+  for (const name of ['network', 'allowAddresses', 'pinnedSpki']) {
     if (rules.hasDispatcher && given[name] !== undefined) {
       throw new TypeError(`${where}${name} has no effect beside dispatcher, which makes the connections itself`)
     }
@@ -137,12 +140,15 @@ function checkTransportOptions(where: string, given: Unchecked, rules: RegistryR
   if (rules.requireHttps && !requireHttps) {
     throw new TypeError(`${where}requireHttps cannot be false while the registry's requireHttps is true`)
   }
+  const pinnedSpki = checkPins(`${where}pinnedSpki`, given['pinnedSpki'])
   return {
-    requireHttps,
+    // Only TLS has keys that could be pinned.
+    requireHttps: requireHttps || pinnedSpki.length > 0,
     allowedDomains: narrowDomains(`${where}allowedDomains`, given['allowedDomains'], rules.allowedDomains),
     network:
       given['network'] === undefined ? undefined : choiceOption(`${where}network`, given['network'], ['public', 'any']),
     allowAddresses: checkAddresses(`${where}allowAddresses`, given['allowAddresses']),
+    pinnedSpki,
   }
 }
 
@@ -164,6 +170,15 @@ function checkAddresses(name: string, value: unknown): readonly string[] {
     if (!isAddressOrBlock(entry)) throw new TypeError(`${name}[${index}] must be an IP address or a CIDR block`)
     return entry
   })
+}
+
+function checkPins(name: string, value: unknown): readonly string[] {
+  if (value === undefined) return []
+  const pins = stringListOption(name, value)
+  for (const [index, pin] of pins.entries()) {
+    if (!isSpkiHash(pin)) throw new TypeError(`${name}[${index}] must be the base64 of a SHA-256 hash, 44 characters`)
+  }
+  return Object.freeze([...new Set(pins)].toSorted())
 }
 
 function checkAlgorithms(name: string, value: unknown): readonly SignatureAlgorithm[] {

@@ -60,6 +60,19 @@ export interface ProviderOptions {
   readonly network?: Network | undefined
   /** IP addresses and CIDR blocks that are exempt from the address rules. Default none. */
   readonly allowAddresses?: readonly string[] | undefined
+  /**
+   * Base64 of the SHA-256 of a public key's SubjectPublicKeyInfo (RFC 7469 §2.4), 44 characters; several so that there
+   * is a backup. One of these keys has to be on the path by which the server's certificate was verified, from its own
+   * key to the authority's, for the metadata, the key set and every redirect, and there is no `http:` then, whatever
+   * `requireHttps` says. Where a certificate is cross-signed, so that there are several paths, each has to have one.
+   * Not beside `dispatcher`. Default none.
+   *
+   * ```sh
+   * openssl x509 -in certificate.pem -pubkey -noout | openssl pkey -pubin -outform der |
+   *   openssl dgst -sha256 -binary | openssl base64
+   * ```
+   */
+  readonly pinnedSpki?: readonly string[] | undefined
   /** Signature algorithms that tokens may have. Default: all of {@link SignatureAlgorithm}. */
   readonly algorithms?: readonly SignatureAlgorithm[] | undefined
 }
@@ -84,6 +97,7 @@ export const providerOptionNames: readonly (keyof ProviderOptions)[] = Object.fr
   'allowedDomains',
   'network',
   'allowAddresses',
+  'pinnedSpki',
   'algorithms',
 ])
 

@@ -84,6 +84,7 @@ export function checkRegistration(value: unknown, context: RegistrationContext):
     network,
     networkIsExplicit: options.network !== undefined,
     allowAddresses: options.allowAddresses,
+    pinnedSpki: options.pinnedSpki,
     configuredOrigin: location.origin,
     maxResponseBytes: options.maxResponseBytes,
     maxRedirects: options.maxRedirects,
@@ -97,7 +98,7 @@ function checkLocation(where: string, given: Unchecked, options: CheckedProvider
   const { issuer, jwksUri } = given
   if (jwksUri !== undefined) {
     const url = checkUrlOption(`${where}jwksUri`, stringOption(`${where}jwksUri`, jwksUri), options)
-    const issuers = issuer === undefined ? [] : stringsOption(`${where}issuer`, issuer)
+    const issuers = issuer === undefined ? [] : [...new Set(stringsOption(`${where}issuer`, issuer))]
     return { issuers, jwksUri: url.href, origin: url.origin }
   }
   if (issuer === undefined) throw new TypeError(`${where}issuer or ${where}jwksUri is required`)

@@ -25,8 +25,9 @@ export interface RegistryOptions {
   /** Upstream requests under way at once, at least 1, shared fairly between tenants. Default 32. */
   readonly maxConcurrentFetches?: number | undefined
   /**
-   * Makes the connections instead of the guarded agent: for a proxy or a private certificate authority. The address
-   * rules then do not hold, so `network` and `allowAddresses` beside it are a `TypeError`. Not closed by `close()`.
+   * Makes the connections instead of the guarded agent: for a proxy or a private certificate authority. It
+   * resolves names, connects and does TLS on its own, so `network`, `allowAddresses` and `pinnedSpki` beside it are a
+   * `TypeError`, and nothing keeps it from private addresses. Not closed by `close()`.
    */
   readonly dispatcher?: Dispatcher | undefined
   /** Where time comes from. Default: the machine's clock. */

@@ -57,6 +57,15 @@ export class UpstreamAddressNotAllowedError extends JwksAuthError {
   }
 }
 
+/** The server's certificate was not verified by way of a key of `pinnedSpki`. */
+export class KeyPinMismatchError extends JwksAuthError {
+  override readonly name = 'KeyPinMismatchError'
+  override readonly code = 'ERR_KEY_PIN_MISMATCH'
+  constructor(options?: ErrorOptions) {
+    super("No key of pinnedSpki is on the verified path of the provider's certificate", options)
+  }
+}
+
 /** The decoded body is longer than `maxResponseBytes`. */
 export class ResponseTooLargeError extends JwksAuthError {
   override readonly name = 'ResponseTooLargeError'

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { answerTo, isAnswered } from '../../src/auth/answer.ts'
+import type { ErrorCode } from '../../src/index.ts'
+import { errorOfCode } from '../base/error-classes.ts'
+
+const text = readFileSync(new URL('../../../../docs/errors.md', import.meta.url), 'utf8')
+const rows = text
+  .split('\n')
+  .filter((line) => line.startsWith('| `ERR_'))
+  .map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  )
+const codes = Object.keys(errorOfCode) as ErrorCode[]
+
+function statusOf(code: ErrorCode): string {
+  const error = errorOfCode[code]()
+  if (!isAnswered(error)) return 'none'
+  return String(answerTo(error, { realm: 'api', resourceMetadata: undefined }, 'tenant-known').status)
+}
+
+describe('docs/errors.md', () => {
+  it('has one row for each code, and no other', () => {
+    expect(rows.map(([code]) => code).toSorted()).toEqual(codes.toSorted())
+  })
+
+  it.each(codes)('names the class and the status of %s, and says what to do', (code) => {
+    const [, name, status, cause, advice] = rows.find(([named]) => named === code) ?? []
+    expect({ name, status }).toEqual({ name: errorOfCode[code]().name, status: statusOf(code) })
+    expect(cause).not.toBe('')
+    expect(advice).toBeTruthy()
+  })
+})

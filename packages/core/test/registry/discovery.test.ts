@@ -1,0 +1,177 @@
+import { createManualClock, type TestIssuer, type TestIssuerOptions } from '@jwks-auth/testing'
+import { describe, expect, it } from 'vitest'
+import type { ProviderOptions, Registry, RegistryOptions } from '../../src/index.ts'
+import { startIssuer, startRegistry } from '../start.ts'
+
+/** A registry that knows an issuer only. */
+async function startDiscovering(
+  issuer: string,
+  options: RegistryOptions = {},
+  ofProvider: ProviderOptions = {},
+): Promise<Registry> {
+  const registry = startRegistry(options)
+  const rules = { network: 'any', retryPolicy: { maxRetries: 0 }, prefetch: 'never', ...ofProvider } as const
+  await registry.register({ tenant: 'acme', provider: 'auth0', issuer, ...rules })
+  return registry
+}
+
+function asked(issuer: TestIssuer): readonly string[] {
+  return issuer.requests.map(({ url }) => url)
+}
+
+async function causeOf(promise: Promise<unknown>): Promise<unknown> {
+  return await promise.then(
+    () => 'resolved',
+    (error: unknown) => (error as { cause?: { code?: unknown } }).cause?.code,
+  )
+}
+
+const openid = '/.well-known/openid-configuration'
+const oauth = '/.well-known/oauth-authorization-server'
+
+describe('discovery', () => {
+  it.each<[string, TestIssuerOptions, string, readonly string[]]>([
+    ['an issuer without path', {}, '', [openid, '/jwks']],
+    ['an issuer with a path', { path: '/oauth2/default' }, '', [`/oauth2/default${openid}`, '/oauth2/default/jwks']],
+  ])('asks %s for its OpenID metadata', async (_, options, suffix, urls) => {
+    const issuer = await startIssuer(options)
+    const registry = await startDiscovering(issuer.issuer + suffix)
+    expect(await registry.resolve('acme', 'auth0')).toEqual(issuer.jwks)
+    expect(asked(issuer)).toEqual(urls)
+  })
+
+  it('of an issuer with a slash at its end asks in the same place, and wants that very issuer', async () => {
+    const issuer = await startIssuer()
+    issuer.setMetadata({ issuer: `${issuer.issuer}/` })
+    const registry = await startDiscovering(`${issuer.issuer}/`)
+    expect(await registry.resolve('acme', 'auth0')).toEqual(issuer.jwks)
+    expect(asked(issuer)).toEqual([openid, '/jwks'])
+  })
+
+  it.each([
+    [{}, [openid, oauth, '/jwks']],
+    [{ path: '/a/b' }, [`/a/b${openid}`, `${oauth}/a/b`, '/a/b/jwks']],
+  ])('with %j falls back on RFC 8414, which puts the path last', async (options, urls) => {
+    const issuer = await startIssuer(options)
+    issuer.answerAlways('openid', { kind: 'reply', status: 404 })
+    const registry = await startDiscovering(issuer.issuer)
+    expect(await registry.resolve('acme', 'auth0')).toEqual(issuer.jwks)
+    expect(asked(issuer)).toEqual(urls)
+  })
+
+  it.each([500, 429, 408])('does not take a %i for absence', async (status) => {
+    const issuer = await startIssuer()
+    issuer.answerAlways('openid', { kind: 'reply', status })
+    const registry = await startDiscovering(issuer.issuer)
+    expect(await causeOf(registry.resolve('acme', 'auth0'))).toBe('ERR_UPSTREAM_STATUS')
+    expect(asked(issuer)).toEqual([openid])
+  })
+
+  it('fails where neither place has anything', async () => {
+    const issuer = await startIssuer()
+    issuer.answerAlways('openid', { kind: 'reply', status: 404 })
+    issuer.answerAlways('oauth', { kind: 'reply', status: 404 })
+    const registry = await startDiscovering(issuer.issuer)
+    expect(await causeOf(registry.resolve('acme', 'auth0'))).toBe('ERR_UPSTREAM_STATUS')
+  })
+
+  it.each<[string, (issuer: TestIssuer) => Readonly<Record<string, unknown>>, string]>([
+    ['another issuer', () => ({ issuer: 'https://evil.example' }), 'ERR_METADATA_ISSUER_MISMATCH'],
+    ['the issuer with a slash', ({ issuer }) => ({ issuer: `${issuer}/` }), 'ERR_METADATA_ISSUER_MISMATCH'],
+    ['the issuer in another case', ({ issuer }) => ({ issuer: issuer.toUpperCase() }), 'ERR_METADATA_ISSUER_MISMATCH'],
+    ['the issuer in a list', ({ issuer }) => ({ issuer: [issuer] }), 'ERR_METADATA_ISSUER_MISMATCH'],
+    ['no issuer', () => ({ issuer: undefined }), 'ERR_METADATA_ISSUER_MISMATCH'],
+    ['no jwks_uri', () => ({ jwks_uri: undefined }), 'ERR_METADATA_MALFORMED'],
+    ['a jwks_uri that is a path', () => ({ jwks_uri: '/jwks' }), 'ERR_METADATA_MALFORMED'],
+    ['a jwks_uri that is a list', ({ jwksUri }) => ({ jwks_uri: [jwksUri] }), 'ERR_METADATA_MALFORMED'],
+    ['a jwks_uri of another scheme', () => ({ jwks_uri: 'file:///etc/passwd' }), 'ERR_UPSTREAM_URL_NOT_ALLOWED'],
+    ['a jwks_uri with credentials', () => ({ jwks_uri: 'http://u:p@127.0.0.1/' }), 'ERR_UPSTREAM_URL_NOT_ALLOWED'],
+  ])('refuses metadata with %s', async (_, members, code) => {
+    const issuer = await startIssuer()
+    issuer.setMetadata(members(issuer))
+    const registry = await startDiscovering(issuer.issuer)
+    expect(await causeOf(registry.resolve('acme', 'auth0'))).toBe(code)
+    expect(issuer.requestCount('jwks')).toBe(0)
+  })
+
+  it.each(['[]', 'null', '"x"', '{', ''])('refuses metadata that is %j', async (body) => {
+    const issuer = await startIssuer()
+    issuer.answerAlways('openid', { kind: 'reply', body })
+    const registry = await startDiscovering(issuer.issuer)
+    expect(await causeOf(registry.resolve('acme', 'auth0'))).toBe('ERR_METADATA_MALFORMED')
+  })
+})
+
+describe('a discovered jwks_uri at another origin', () => {
+  it.each<[string, ProviderOptions, string]>([
+    ['is followed with an explicit network', { network: 'any' }, 'resolved'],
+    ['is followed to an address that is allowed', { network: 'public', allowAddresses: ['127.0.0.1'] }, 'resolved'],
+  ])('%s', async (_, options, outcome) => {
+    const [issuer, other] = [await startIssuer(), await startIssuer()]
+    issuer.setMetadata({ jwks_uri: other.jwksUri })
+    const registry = await startDiscovering(issuer.issuer, {}, options)
+    expect(await causeOf(registry.resolve('acme', 'auth0'))).toBe(outcome)
+  })
+
+  it('is refused out of allowedDomains', async () => {
+    const [issuer, other] = [await startIssuer(), await startIssuer()]
+    issuer.setMetadata({ jwks_uri: other.jwksUri.replace('127.0.0.1', 'localhost') })
+    const registry = await startDiscovering(issuer.issuer, { allowedDomains: ['127.0.0.1'] })
+    expect(await causeOf(registry.resolve('acme', 'auth0'))).toBe('ERR_UPSTREAM_URL_NOT_ALLOWED')
+  })
+})
+
+describe('a key set that has moved', () => {
+  it('is found at the refresh after the one that failed', async () => {
+    const issuer = await startIssuer()
+    const registry = await startDiscovering(issuer.issuer)
+    await registry.resolve('acme', 'auth0')
+    issuer.moveJwks('/moved')
+    issuer.clearRequests()
+    expect(await registry.refresh('acme', 'auth0')).toMatchObject({ ok: false })
+    expect(await registry.refresh('acme', 'auth0')).toMatchObject({ ok: true })
+    expect(asked(issuer)).toEqual(['/jwks', openid, '/moved'])
+  })
+
+  it('is found when the metadata has expired, though the old place still answers', async () => {
+    const clock = createManualClock()
+    const [issuer, other] = [await startIssuer({ clock }), await startIssuer({ clock, kid: 'other' })]
+    issuer.setHeaders('openid', { 'cache-control': 'max-age=100' })
+    const registry = await startDiscovering(issuer.issuer, { clock })
+    await registry.resolve('acme', 'auth0')
+    issuer.setMetadata({ jwks_uri: other.jwksUri })
+    await clock.advance(99_999)
+    expect(await registry.refresh('acme', 'auth0')).toMatchObject({ ok: true, modified: false })
+    await clock.advance(1)
+    expect(await registry.refresh('acme', 'auth0')).toMatchObject({ ok: true, added: ['other'], removed: ['key-1'] })
+    expect(issuer.requestCount('openid')).toBe(2)
+    expect(other.requests[0]?.headers).not.toHaveProperty('if-none-match')
+  })
+
+  it.each([
+    ['is down', { kind: 'reply', status: 503 }],
+    [
+      'names another issuer',
+      { kind: 'reply', body: '{"issuer":"https://evil.example","jwks_uri":"https://evil.example/"}' },
+    ],
+    ['is a web page', { kind: 'garbage' }],
+  ] as const)('stays where it was last known to be while the metadata %s', async (_, answer) => {
+    const clock = createManualClock()
+    const issuer = await startIssuer({ clock })
+    issuer.setHeaders('openid', { 'cache-control': 'max-age=100' })
+    const registry = await startDiscovering(issuer.issuer, { clock })
+    await registry.resolve('acme', 'auth0')
+    issuer.answerAlways('openid', answer)
+    await clock.advance(100_000)
+    expect(await registry.refresh('acme', 'auth0')).toMatchObject({ ok: true })
+    expect(asked(issuer)).toEqual([openid, '/jwks', openid, '/jwks'])
+  })
+
+  it('is not looked for while all is well', async () => {
+    const issuer = await startIssuer()
+    const registry = await startDiscovering(issuer.issuer)
+    await registry.resolve('acme', 'auth0')
+    await registry.refresh('acme', 'auth0')
+    expect(issuer.requestCount('openid')).toBe(1)
+  })
+})

@@ -1,0 +1,218 @@
+import { createAuthenticator, createRegistry } from '@jwks-auth/core'
+import { describe, expect, it } from 'vitest'
+import { requestOptionNames } from '../../packages/core/src/auth/auth-options.ts'
+import { checkAuthOptions } from '../../packages/core/src/auth/check-auth-options.ts'
+import { claimRuleNames } from '../../packages/core/src/auth/claim-rules.ts'
+import { registryEventTypes } from '../../packages/core/src/cache/cache-events.ts'
+import { providerDefaults, providerOptionNames } from '../../packages/core/src/registry/provider-options.ts'
+import { checkRegistryOptions, registryOptionNames } from '../../packages/core/src/registry/registry-options.ts'
+import { compileExamples } from './examples.ts'
+import { brokenLinks, examplesIn, markdownFiles, tableRows } from './markdown.ts'
+import { readRepository } from './source-file.ts'
+
+const repository = readRepository()
+const documents = new Map(markdownFiles(repository).map(({ path, text }) => [path, text]))
+
+/** The rows of a document's section, with the names that stand in their first cell. */
+function rowsOf(path: string, section: string) {
+  return tableRows(documents.get(path) ?? '')
+    .filter((row) => row.section === section)
+    .map(({ cells }) => ({ cells, names: [...(cells[0] ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name) }))
+}
+
+/** The options of a section of docs/options.md: the rows whose first cell is one name. */
+function optionsOf(section: string) {
+  return rowsOf('docs/options.md', section)
+    .filter(({ cells }) => isLiteral(cells[0] ?? ''))
+    .flatMap(({ cells, names }) => names.map((name) => ({ name, default: cells[1] ?? '', bounds: cells[3] ?? '' })))
+}
+
+/** The message of what a function throws or rejects with. */
+async function messageOf(work: () => unknown): Promise<string> {
+  try {
+    await work()
+    return ''
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** The names that an entry point takes, by its own word, when it is given one that it does not know. */
+async function namesTakenBy(work: (wrong: never) => unknown): Promise<string[]> {
+  const message = await messageOf(() => work({ nonsense: true } as never))
+  return message.replace(/^.*; it takes /, '').split(', ')
+}
+
+describe('docs/options.md', () => {
+  const retryNames = Object.keys(providerDefaults.retryPolicy)
+  const sections: readonly (readonly [section: string, names: readonly string[]])[] = [
+    ['Names', ['tenant', 'provider']],
+    ['Where a provider is', ['issuer', 'jwksUri']],
+    ['Tenants', ['tenants', 'tenant']],
+    ['Claim rules', claimRuleNames],
+    ['Request options', requestOptionNames],
+    ['Provider options', providerOptionNames],
+    ['Retry policy', retryNames],
+    ['Registry options', ['registry', ...registryOptionNames]],
+    ['Fastify only', ['global']],
+  ]
+
+  it.each(sections)('has one row for each option under %s, and no other', (section, names) => {
+    expect(
+      optionsOf(section)
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual([...names].toSorted())
+  })
+
+  it('has every option that the entry points take', async () => {
+    const documented = new Set(sections.flatMap(([section]) => optionsOf(section).map(({ name }) => name)))
+    const names = [
+      ...(await namesTakenBy((wrong) => createAuthenticator(wrong))),
+      ...(await namesTakenBy((wrong) => createRegistry(wrong))),
+      ...(await namesTakenBy((retryPolicy) => createRegistry({ defaults: { retryPolicy } }))),
+    ]
+    expect(names.filter((name) => !documented.has(name))).toEqual([])
+    expect(names).toEqual(expect.arrayContaining(['issuer', 'maxProviders', 'maxRetries']))
+  })
+
+  it('has those of a registration under three headings', async () => {
+    const names = ['Names', 'Where a provider is', 'Provider options'].flatMap((section) =>
+      optionsOf(section).map(({ name }) => name),
+    )
+    const taken = await namesTakenBy((wrong) => createRegistry().register(wrong))
+    expect(taken.toSorted()).toEqual(names.toSorted())
+  })
+
+  const provider = { issuer: 'https://issuer.example', audience: 'api' }
+  const auth = checkAuthOptions(provider)
+  const defaults: Readonly<Record<string, object>> = {
+    'Claim rules': auth.providers[0]?.rules ?? {},
+    'Request options': { ...auth, realm: auth.challenge.realm },
+    'Provider options': providerDefaults,
+    'Retry policy': providerDefaults.retryPolicy,
+    'Registry options': { ...checkRegistryOptions({}), ...checkRegistryOptions({}).rules },
+  }
+
+  it.each(Object.entries(defaults))('gives the defaults of %s', (section, actual) => {
+    const values = new Map(Object.entries(actual))
+    const literals = optionsOf(section).filter((option) => isLiteral(option.default))
+    expect(literals.map((option) => [option.name, literal(option.default)])).toEqual(
+      literals.map(({ name }) => [name, values.get(name)]),
+    )
+    const literalNames = new Set(literals.map(({ name }) => name))
+    const numbers = [...values].filter(([, value]) => ['number', 'boolean'].includes(typeof value))
+    const known = new Set(optionsOf(section).map(({ name }) => name))
+    expect(numbers.filter(([name]) => known.has(name) && !literalNames.has(name))).toEqual([])
+  })
+
+  const ranges = ['Claim rules', 'Request options', 'Provider options', 'Retry policy', 'Registry options'].flatMap(
+    (section) =>
+      optionsOf(section).flatMap(({ name, bounds }) => {
+        const range = rangeOf(bounds)
+        return range === undefined ? [] : [{ section, name, ...range }]
+      }),
+  )
+
+  it('gives the bounds of every number', () => {
+    const counted = new Set(ranges.map(({ name }) => name))
+    const numbers = Object.values(defaults).flatMap((values) =>
+      Object.entries(values).flatMap(([name, value]) => (typeof value === 'number' ? [name] : [])),
+    )
+    expect(numbers.filter((name) => !counted.has(name))).toEqual([])
+  })
+
+  it.each(ranges)('gives the bounds of $name', async ({ section, name, min, max }) => {
+    const check = (value: number): unknown => {
+      if (section === 'Registry options') return checkRegistryOptions({ [name]: value })
+      if (section === 'Retry policy') return checkRegistryOptions({ defaults: { retryPolicy: { [name]: value } } })
+      if (section === 'Provider options') return checkRegistryOptions({ defaults: { [name]: value } })
+      return checkAuthOptions({ ...provider, [name]: value })
+    }
+    const messages = await Promise.all([min - 1, min, max, max + 1].map((value) => messageOf(() => check(value))))
+    const isRefused = messages.map((message) => message.includes(`${name} must be a whole number`))
+    expect(isRefused).toEqual([true, false, false, true])
+  })
+})
+
+describe('docs/caching.md', () => {
+  it('has one row for each event, and no other', () => {
+    const names = rowsOf('docs/caching.md', 'Events').flatMap((row) => row.names.slice(0, 1))
+    expect(names.toSorted()).toEqual([...registryEventTypes].toSorted())
+  })
+
+  it('has one row for each member of a status, and no other', async () => {
+    const registry = createRegistry()
+    await registry.register({ tenant: 'acme', provider: 'main', issuer: 'https://issuer.example' })
+    const members = rowsOf('docs/caching.md', 'Status').filter(({ cells }) => cells.length === 2)
+    const names = members.flatMap((row) => row.names)
+    expect(names.toSorted()).toEqual(Object.keys(registry.status('acme', 'main')).toSorted())
+    await registry.close()
+  })
+})
+
+describe('links between documents', () => {
+  it('lead to files and headings that exist', () => {
+    expect(brokenLinks(repository)).toEqual([])
+  })
+
+  it.each(['b.md', '../c.md', 'a.md#none', '#none', 'd/', '../docs#a'])('are found broken: %s', (link) => {
+    const files = [{ path: 'docs/a.md', text: `# A\n[b](${link})` }]
+    expect(brokenLinks(files)).toEqual([`docs/a.md links to ${link}`])
+  })
+
+  it.each(['a.md', '../docs/a.md#a-b', '#a-b', '../docs/', '../docs', 'https://example.com/b.md', 'mailto:a@b'])(
+    'may be %s',
+    (link) => {
+      expect(brokenLinks([{ path: 'docs/a.md', text: `# \`A\` b\n[b](${link})` }])).toEqual([])
+    },
+  )
+
+  it('are not looked for in code', () => {
+    expect(brokenLinks([{ path: 'a.md', text: '```ts\nconst a = [b](c)\n```\n' }])).toEqual([])
+  })
+})
+
+describe('examples in documents', () => {
+  // Those of the adapters change global types, so each README is compiled by itself, in test/contract.
+  const paths = [...documents.keys()].filter((path) => /^(?:README|docs\/[^/]+|packages\/core\/README)\.md$/.test(path))
+  const examples = paths.flatMap((path) =>
+    examplesIn(documents.get(path) ?? '').map((code, index) => ({ name: `${path}, example ${index + 1}`, code })),
+  )
+
+  it('compile', () => {
+    const found = compileExamples(examples.map(({ code }) => code))
+    const failures = found.flatMap((messages, index) => messages.map((text) => `${examples[index]?.name}: ${text}`))
+    expect(failures).toEqual([])
+    expect(new Set(examples.map(({ name }) => name.split(',')[0]))).toContain('packages/core/README.md')
+  })
+
+  it('do not compile when they are wrong', () => {
+    const misspelt = "import { createRegistry } from '@jwks-auth/core'\ncreateRegistry({ maxProvider: 1 })"
+    expect(compileExamples([misspelt])).toEqual([[expect.stringContaining('maxProvider')]])
+  })
+})
+
+/** True for a cell that is one value and nothing else. */
+function isLiteral(cell: string): boolean {
+  return /^`[^`]+`$/.test(cell)
+}
+
+/** What a cell such as `30_000`, `'active'` or `[]` stands for. */
+function literal(cell: string): unknown {
+  const text = cell.slice(1, -1)
+  if (/^[\d_]+$/.test(text)) return Number(text.replaceAll('_', ''))
+  return JSON.parse(text.replaceAll("'", '"'))
+}
+
+/** The bounds in a cell such as `0 to 10`, `1_000 to 10 years` or `1 or more`. */
+function rangeOf(cell: string): { readonly min: number; readonly max: number } | undefined {
+  const [, min, max] = /^([\d_]+) (?:to ([\d_]+(?: years)?)|or more)$/.exec(cell) ?? []
+  if (min === undefined) return undefined
+  const upper = max === undefined ? Number.MAX_SAFE_INTEGER : numberOf(max)
+  return { min: numberOf(min), max: max === '10 years' ? 315_360_000_000 : upper }
+}
+
+function numberOf(text: string): number {
+  return Number(text.replaceAll('_', '').replace(' years', ''))
+}

@@ -1,0 +1,89 @@
+import { posix } from 'node:path'
+import type { SourceFile } from './source-file.ts'
+
+/** A row of a table, under the heading of the second level that it stands below. */
+export interface Row {
+  readonly section: string
+  /** The cells as they are written, without white space around them. */
+  readonly cells: readonly string[]
+}
+
+/** The Markdown files among these. */
+export function markdownFiles(files: readonly SourceFile[]): SourceFile[] {
+  return files.filter(({ path }) => path.endsWith('.md'))
+}
+
+/** Relative links that lead to no file or folder of the repository, or to no heading of that file. */
+export function brokenLinks(files: readonly SourceFile[]): string[] {
+  const texts = new Map(files.map(({ path, text }) => [path, text]))
+  const folders = new Set(files.flatMap(({ path }) => foldersOf(path)))
+  const isThere = (target: string, anchor: string | undefined): boolean => {
+    const text = texts.get(target)
+    if (text === undefined) return anchor === undefined && folders.has(target)
+    return anchor === undefined || anchorsOf(text).has(anchor)
+  }
+  return markdownFiles(files).flatMap(({ path, text }) =>
+    linksIn(text).flatMap((link) => {
+      const [file = '', anchor] = link.split('#')
+      const target = file === '' ? path : posix.join(posix.dirname(path), file).replace(/\/$/, '')
+      return isThere(target, anchor) ? [] : [`${path} links to ${link}`]
+    }),
+  )
+}
+
+/** The rows of all tables, headers and the lines below them left out. */
+export function tableRows(text: string): Row[] {
+  let section = ''
+  const lines = withoutFences(text).split('\n')
+  return lines.flatMap((line, index) => {
+    section = /^## (.+)$/.exec(line)?.[1] ?? section
+    const isBody = line.startsWith('|') && !isRule(line) && !isRule(lines[index + 1])
+    return isBody ? [{ section, cells: cellsOf(line) }] : []
+  })
+}
+
+/** The TypeScript in a document, block by block. */
+export function examplesIn(text: string): string[] {
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => code)
+}
+
+/** Links to other places than web sites. */
+function linksIn(text: string): string[] {
+  return [...withoutFences(text).matchAll(/\]\(([^()\s]+)\)/g)]
+    .map(([, target = '']) => target)
+    .filter((target) => !/^[a-z][a-z0-9+.-]*:/i.test(target))
+}
+
+/** The anchors that GitHub gives to headings. */
+function anchorsOf(text: string): Set<string> {
+  const headings = [...withoutFences(text).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => heading)
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+        .trim()
+        .replaceAll(' ', '-'),
+    ),
+  )
+}
+
+function foldersOf(path: string): string[] {
+  const parts = path.split('/').slice(0, -1)
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
+}
+
+function withoutFences(text: string): string {
+  return text.replaceAll(/^```.*?^```$/gms, '')
+}
+
+function isRule(line: string | undefined): boolean {
+  return line !== undefined && /^\|[\s|:-]+\|$/.test(line)
+}
+
+function cellsOf(line: string): string[] {
+  return line
+    .slice(1, -1)
+    .split('|')
+    .map((cell) => cell.trim())
+}
