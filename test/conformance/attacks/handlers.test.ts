@@ -1,0 +1,56 @@
+import type { Auth, Authenticator } from '@jwks-auth/core'
+import { jwtVerify } from 'jose'
+import { describe, expect, it } from 'vitest'
+import { authenticate, startAuthenticatorFor, startIssuer, startRegistryWith } from '../../integration/start.ts'
+
+/** What a handler could write to if it meant to. */
+type Writable = Auth<Record<string, unknown>> & { header: Record<string, unknown>; scopes: Set<string> }
+
+async function authOf(authenticator: Authenticator<unknown>, token: string): Promise<Writable> {
+  const outcome = await authenticate(authenticator, token)
+  if (!outcome.ok || outcome.auth === undefined) throw new Error('refused')
+  return outcome.auth as Writable
+}
+
+/** Changes what can be changed; what is frozen may say so. */
+function attempt(change: () => unknown): void {
+  try {
+    change()
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+  }
+}
+
+describe('what a handler does to its request', () => {
+  it.each<[string, (auth: Writable) => unknown]>([
+    ['sets a claim', ({ claims }) => Object.assign(claims, { sub: 'admin' })],
+    ['adds to a list in a claim', ({ claims }) => (claims['roles'] as string[]).push('admin')],
+    ['removes a claim', ({ claims }) => Reflect.deleteProperty(claims, 'sub')],
+    ['sets a header member', ({ header }) => Object.assign(header, { kid: 'other', alg: 'none' })],
+    ['adds a scope', ({ scopes }) => scopes.add('admin')],
+    ['removes the scopes', ({ scopes }) => scopes.clear()],
+    ['adds a scope by way of Set', ({ scopes }) => Set.prototype.add.call(scopes, 'admin')],
+    ['sets all of it', (auth) => Object.assign(auth, { tenant: 'other', claims: {}, scopes: new Set(['admin']) })],
+  ])('is nothing to the next one with the same token: it %s', async (_, change) => {
+    const issuer = await startIssuer()
+    const authenticator = startAuthenticatorFor(issuer)
+    const token = await issuer.sign({ roles: ['user'], scope: 'read' })
+    const first = await authOf(authenticator, token)
+    const before = structuredClone({ ...first })
+    attempt(() => change(first))
+    expect({ ...(await authOf(authenticator, token)) }).toEqual(before)
+  })
+})
+
+describe('what a caller does to a resolved key set', () => {
+  it('is nothing to verification', async () => {
+    const issuer = await startIssuer()
+    const registry = await startRegistryWith(issuer)
+    const resolved = await registry.resolve('acme', 'auth0')
+    for (const key of resolved.keys) attempt(() => Object.assign(key, { kid: 'other', x: 'AAAA', use: 'enc' }))
+    attempt(() => resolved.keys.pop())
+    expect((await registry.resolve('acme', 'auth0')).keys).toEqual([issuer.signingKey.publicJwk])
+    const verified = jwtVerify(await issuer.sign(), registry.keyResolver('acme', 'auth0'))
+    await expect(verified).resolves.toHaveProperty('payload')
+  })
+})

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest'
+import { startIssuer, startRegistryWith } from '../../integration/start.ts'
+
+describe('an issuer with an ETag that is none (RFC 9110 8.8.3)', () => {
+  it.each(['*', ' * ', '"a", *', '"a", "b"', 'a b', '"'])(
+    'such as %s is asked without it, so that a rotation shows',
+    async (etag) => {
+      const issuer = await startIssuer()
+      issuer.setHeaders('jwks', { etag })
+      // What a server makes of `If-None-Match: *` (RFC 9110 §13.1.2): the document exists, so nothing has changed.
+      issuer.answerAlways('jwks', ({ headers }) =>
+        headers['if-none-match'] === undefined
+          ? { kind: 'normal' }
+          : { kind: 'reply', status: 304, headers: { etag: undefined } },
+      )
+      const registry = await startRegistryWith(issuer)
+      await registry.resolve('acme', 'auth0')
+      await issuer.rotate({ kid: 'rotated', keepPrevious: false })
+      expect(await registry.refresh('acme', 'auth0')).toMatchObject({
+        ok: true,
+        added: ['rotated'],
+        removed: ['key-1'],
+      })
+    },
+  )
+
+  it.each(['"a"', 'W/"a"', '"a,b"', '""', 'a1b2', '"\u00e9"'])('is not one with %s', async (etag) => {
+    const issuer = await startIssuer()
+    issuer.setHeaders('jwks', { etag })
+    const registry = await startRegistryWith(issuer)
+    await registry.resolve('acme', 'auth0')
+    await registry.refresh('acme', 'auth0')
+    expect(issuer.requests.at(-1)?.headers['if-none-match']).toBe(etag)
+  })
+})

@@ -1,0 +1,32 @@
+import { calculateJwkThumbprint } from 'jose'
+import { describe, expect, it } from 'vitest'
+import { createTombstones } from '../../../packages/core/src/cache/tombstones.ts'
+import { startIssuer, startRegistryWith } from '../../integration/start.ts'
+import { thumbprintVectors } from './vectors.ts'
+import { readSetOf } from './verify.ts'
+
+describe.each(thumbprintVectors)('the thumbprint of $source', ({ key, thumbprint }) => {
+  it('is that of the key as the set holds it', async () => {
+    const [held] = readSetOf(key).keySet.keys
+    expect(held === undefined ? undefined : await calculateJwkThumbprint(held.jwk)).toBe(thumbprint)
+  })
+
+  it('is what a revoked key is known by under another kid, and with other members', async () => {
+    const tombstones = createTombstones()
+    await tombstones.add('revoked', readSetOf({ ...key, kid: 'revoked' }).keySet)
+    const renamed = readSetOf({ ...key, kid: 'renamed', use: 'sig', x5t: 'AAAA' }).keySet
+    expect((await tombstones.filter(renamed)).keys).toEqual([])
+  })
+
+  it('has a registry refuse the renamed key when it is published', async () => {
+    const issuer = await startIssuer()
+    const { publicJwk } = issuer.signingKey
+    issuer.setJwks({ keys: [{ ...key, kid: 'revoked' }, publicJwk] })
+    const registry = await startRegistryWith(issuer)
+    await registry.resolve('acme', 'auth0')
+    await registry.revokeKey('acme', 'auth0', 'revoked')
+    issuer.setJwks({ keys: [{ ...key, kid: 'renamed' }, publicJwk] })
+    await registry.refresh('acme', 'auth0')
+    expect((await registry.resolve('acme', 'auth0')).keys.map(({ kid }) => kid)).toEqual([publicJwk.kid])
+  })
+})

@@ -1,0 +1,145 @@
+import { validateHeaderValue } from 'node:http'
+import { createTestIssuer } from '@jwks-auth/testing'
+import fc from 'fast-check'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { entryTimes, timeToLive } from '../../packages/core/src/cache/entry.ts'
+import { requestHeaders } from '../../packages/core/src/cache/key-set-fetch.ts'
+import {
+  freshnessOf,
+  type ResponseHeaders,
+  revalidatedPolicy,
+  storedPolicy,
+} from '../../packages/core/src/http/freshness.ts'
+import { readRetryAfter } from '../../packages/core/src/http/retry-after.ts'
+import { createKeySet } from '../../packages/core/src/keys/key-set.ts'
+import { providerDefaults } from '../../packages/core/src/registry/provider-options.ts'
+import { startAuthenticatorFor, startRegistryWith, verdict } from '../integration/start.ts'
+import { fragments, headerValue } from './arbitraries.ts'
+import { inMemory, overSockets, timeout } from './runs.ts'
+
+const now = Date.UTC(2025, 0, 1)
+const url = 'https://issuer.example/jwks'
+
+/** Pieces of what each header's values are made of. */
+const words: Readonly<Record<string, readonly string[]>> = {
+  'cache-control': [
+    ...['max-age', 's-maxage', 'stale-if-error', 'stale-while-revalidate', 'no-store', 'no-cache', 'must-revalidate'],
+    ...['immutable', 'private', 'public', '__proto__', '=', '="', '"', ',', ';', ' ', '0', '60', '-1', '1e9', 'NaN'],
+    '99999999999999999999999999',
+  ],
+  age: ['0', '5', '-1', '1.5', '99999999999999999999999999', ', ', ' ', '"'],
+  expires: ['Thu, 01 Jan 2099 00:00:00 GMT', 'Thu, 01 Jan 1970 00:00:00 GMT', '0', '-1', '+275760-09-13', ' ', ','],
+  date: ['Wed, 01 Jan 2025 00:00:00 GMT', 'Thu, 01 Jan 2099 00:00:00 GMT', '0', 'now', ','],
+  etag: ['"a"', 'W/', '"', ',', '*', ' ', '\u00e9'],
+  'last-modified': ['Wed, 01 Jan 2025 00:00:00 GMT', '0', 'x'],
+  'retry-after': ['0', '5', '120', '9999999999', '99999999999999999999', '-1', '1.5', 'Thu, 01 Jan 2099 00:00:00 GMT'],
+  vary: ['*', 'accept', 'accept-encoding', ','],
+  pragma: ['no-cache', ','],
+}
+
+const values = Object.fromEntries(
+  Object.entries(words).map(([name, of]) => [name, fc.oneof(fragments(of, headerValue(6)), headerValue(40))]),
+)
+const headers: fc.Arbitrary<ResponseHeaders> = fc.record(values, { requiredKeys: [] })
+
+describe('the headers of an answer, whatever they say', () => {
+  it(
+    'make a time to live within its bounds, and times in their order',
+    () => {
+      fc.assert(
+        fc.property(headers, fc.double({ min: 0, max: 0.999, noNaN: true }), (fields, random) => {
+          const policy = storedPolicy(url, fields, now)
+          const ttl = timeToLive(freshnessOf(policy), providerDefaults)
+          expect(ttl).toBeGreaterThanOrEqual(providerDefaults.minTtl)
+          expect(ttl).toBeLessThanOrEqual(providerDefaults.maxTtl)
+          const times = entryTimes(policy, now, providerDefaults, random)
+          const { fetchedAt, refreshAt, freshUntil, staleUntil, staleIfErrorUntil } = times
+          const inOrder = [fetchedAt, refreshAt, freshUntil, staleUntil, staleIfErrorUntil]
+          expect(inOrder.every(Number.isFinite)).toBe(true)
+          expect(inOrder).toEqual(inOrder.toSorted((one, other) => one - other))
+          expect(staleIfErrorUntil - freshUntil).toBeLessThanOrEqual(providerDefaults.maxStale)
+        }),
+        inMemory,
+      )
+    },
+    timeout,
+  )
+
+  it(
+    'make a policy that survives JSON, and a 304 that says anything',
+    () => {
+      fc.assert(
+        fc.property(headers, headers, (fields, later) => {
+          const policy = storedPolicy(url, fields, now)
+          const copy = JSON.parse(JSON.stringify(policy)) as typeof policy
+          expect(freshnessOf(copy)).toEqual(freshnessOf(policy))
+          const renewed = revalidatedPolicy(copy, later, now + 1_000)
+          if (renewed === undefined) return
+          expect(timeToLive(freshnessOf(renewed), providerDefaults)).toBeLessThanOrEqual(providerDefaults.maxTtl)
+        }),
+        inMemory,
+      )
+    },
+    timeout,
+  )
+
+  it(
+    'make validators that can be sent',
+    () => {
+      fc.assert(
+        fc.property(headers, fc.boolean(), (fields, noCache) => {
+          const held = { keySet: createKeySet([]), policy: storedPolicy(url, fields, now) }
+          for (const [name, value] of Object.entries(requestHeaders(url, held, { noCache }))) {
+            validateHeaderValue(name, value)
+          }
+        }),
+        inMemory,
+      )
+    },
+    timeout,
+  )
+
+  it(
+    'make a Retry-After that is a time from now on, or none',
+    () => {
+      fc.assert(
+        fc.property(fc.oneof(values['retry-after'] ?? fc.string(), fc.string()), (value) => {
+          const wait = readRetryAfter(value, now)
+          expect(wait === undefined || (Number.isFinite(wait) && wait >= 0)).toBe(true)
+        }),
+        inMemory,
+      )
+    },
+    timeout,
+  )
+})
+
+describe('an issuer whose headers say anything', () => {
+  it('is as good as another, over first fetch, revalidation and failure', { timeout }, async () => {
+    const issuer = await createTestIssuer({ algorithm: 'ES256', audience: 'https://api.example' })
+    onTestFinished(() => issuer.close())
+    const token = await issuer.sign({ exp: 9_999_999_999 })
+    const registry = await startRegistryWith(issuer)
+    const authenticator = startAuthenticatorFor(issuer)
+
+    /** A 304 with another ETag than the stored one is an error; what follows it is asked without validators. */
+    async function refreshes(): Promise<boolean> {
+      const first = await registry.refresh('acme', 'auth0')
+      return first.ok || (await registry.refresh('acme', 'auth0')).ok
+    }
+
+    await fc.assert(
+      fc.asyncProperty(headers, headers, async (fields, later) => {
+        issuer.setHeaders('jwks', fields)
+        expect(await refreshes()).toBe(true)
+        issuer.setHeaders('jwks', later)
+        expect(await refreshes()).toBe(true)
+        issuer.answerOnce('jwks', { kind: 'reply', status: 503, headers: fields })
+        expect(await registry.refresh('acme', 'auth0')).toMatchObject({ error: { code: 'ERR_UPSTREAM_STATUS' } })
+        expect(registry.status('acme', 'auth0').kids).toEqual(['key-1'])
+        expect(await verdict(authenticator, token)).toBe('accepted')
+      }),
+      overSockets,
+    )
+  })
+})
