@@ -3,40 +3,68 @@ const BACKSLASH = 0x5c
 const COLON = 0x3a
 
 /**
- * True where an object in the text has a member twice, which `JSON.parse` hides and other readers resolve otherwise
- * (RFC 8725 §2.4, RFC 7515 §4). Every member has one colon outside of strings; the parsed value has fewer members
- * than the text has colons exactly if some of them were dropped.
+ * True where the parsed value has exactly the members that the text has. It has not where an object has a member
+ * twice, which `JSON.parse` hides and other readers resolve otherwise (RFC 8725 §2.4, RFC 7515 §4); nor where
+ * `JSON.parse` itself misreads a name with escapes, as V8 does in Node 24 and 26 after it has seen one that contains a
+ * backslash.
  *
  * @param value what `JSON.parse` made of the text
  */
-export function hasDuplicateMembers(text: string, value: unknown): boolean {
-  return countColons(text) !== countMembers(value)
+export function hasSameMembers(text: string, value: unknown): boolean {
+  const written = scanMembers(text)
+  const parsed = parsedNames(value)
+  if (written.count !== parsed.length) return false
+  if (!written.hasEscapes) return true
+  const names = written.literals.map((literal) => JSON.parse(literal) as string).toSorted()
+  return parsed.toSorted().every((name, at) => name === names[at])
 }
 
-function countColons(text: string): number {
-  let colons = 0
-  let isInString = false
+/** The names of a text's members, all levels together. */
+interface WrittenMembers {
+  readonly count: number
+  /** True where some name is written with an escape. */
+  readonly hasEscapes: boolean
+  /** The names as they are written, quotes included. */
+  readonly literals: readonly string[]
+}
+
+/** Every member has one colon outside of strings, and its name is the string before that. */
+function scanMembers(text: string): WrittenMembers {
+  const literals: string[] = []
+  let count = 0
+  let hasEscapes = false
+  let start = -1
+  let end = -1
+  let isEscaped = false
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at)
-    if (isInString) {
-      if (code === BACKSLASH) at += 1
-      else if (code === QUOTE) isInString = false
-    } else if (code === QUOTE) isInString = true
-    else if (code === COLON) colons += 1
+    if (code === QUOTE) {
+      start = at
+      isEscaped = false
+      for (at += 1; at < text.length && text.charCodeAt(at) !== QUOTE; at += 1) {
+        if (text.charCodeAt(at) !== BACKSLASH) continue
+        isEscaped = true
+        at += 1
+      }
+      end = at + 1
+    } else if (code === COLON) {
+      count += 1
+      hasEscapes ||= isEscaped
+      literals.push(text.slice(start, end))
+    }
   }
-  return colons
+  return { count, hasEscapes, literals }
 }
 
 /** Without recursion: a token can nest deeper than the stack is. */
-function countMembers(value: unknown): number {
-  let members = 0
+function parsedNames(value: unknown): readonly string[] {
+  const names: string[] = []
   const pending: unknown[] = [value]
   while (pending.length > 0) {
     const next = pending.pop()
     if (typeof next !== 'object' || next === null) continue
-    const children: readonly unknown[] = Object.values(next)
-    if (!Array.isArray(next)) members += children.length
-    for (const child of children) if (typeof child === 'object') pending.push(child)
+    if (!Array.isArray(next)) names.push(...Object.keys(next))
+    for (const child of Object.values(next)) if (typeof child === 'object') pending.push(child)
   }
-  return members
+  return names
 }

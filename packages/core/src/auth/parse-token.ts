@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { CriticalHeaderNotUnderstoodError, TokenMalformedError } from '../base/errors/request-errors.ts'
-import { hasDuplicateMembers } from './json-members.ts'
+import { hasSameMembers } from './json-members.ts'
 
 /** A JWT's protected header (RFC 7515 §4), as far as it was looked at; other members are as they came. */
 export interface TokenHeader {
@@ -57,7 +57,7 @@ function readObject(part: string): Readonly<Record<string, unknown>> {
   const text = bytes.toString('utf8')
   const value = parseJson(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TokenMalformedError()
-  if (hasDuplicateMembers(text, value)) throw new TokenMalformedError()
+  if (!hasSameMembers(text, value)) throw new TokenMalformedError()
   return value as Record<string, unknown>
 }
 

@@ -2,9 +2,39 @@ import CachePolicy from 'http-cache-semantics'
 
 /**
  * What HTTP says about a stored response, as plain data that can be written to a snapshot.
- * The rules are http-cache-semantics', for a private cache.
+ * The form and the rules are http-cache-semantics', for a private cache; written out here, because that library's
+ * types are not installed with it.
  */
-export type StoredPolicy = CachePolicy.CachePolicyObject
+export interface StoredPolicy {
+  /** The version of the form. */
+  readonly v: number
+  /** When the response arrived, in milliseconds since the epoch. */
+  readonly t: number
+  /** Whether the cache is a shared one: never here. */
+  readonly sh: boolean
+  /** The share of an age that would be heuristic freshness: none here. */
+  readonly ch: number
+  /** The least freshness of an immutable response, in milliseconds: none here. */
+  readonly imm: number
+  /** The status. */
+  readonly st: number
+  /** The response's headers. */
+  readonly resh: Readonly<Record<string, string | string[] | undefined>>
+  /** The response's `Cache-Control` directives. */
+  readonly rescc: Readonly<Record<string, string>>
+  /** The request's method. */
+  readonly m: string
+  /** The request's URL. */
+  readonly u?: string | undefined
+  /** The request's host. */
+  readonly h?: string | undefined
+  /** Whether the request went without `Authorization`. */
+  readonly a: boolean
+  /** The request's headers, where the response varies by some. */
+  readonly reqh: Readonly<Record<string, string | string[] | undefined>> | null
+  /** The request's `Cache-Control` directives. */
+  readonly reqcc: Readonly<Record<string, string>>
+}
 
 /** Response headers by lower-case name. */
 export type ResponseHeaders = Readonly<Record<string, string | undefined>>

@@ -48,7 +48,8 @@ const SIGN_BIT = 0x80
 /**
  * The points of Ed25519 whose order divides 8, in hex as RFC 8032 §5.1.2 encodes them, without the sign bit: 0, 1, the
  * two of order 8, -1, and 0 and 1 once more with the prime added. Under such a key anybody can make signatures that
- * OpenSSL, and so Web Crypto, verifies (Chalkias, Garillot, Nikolaenko: Taming the Many EdDSAs, 2020).
+ * OpenSSL verifies, and Web Crypto with it on Node 20, not on Node 26 (Chalkias, Garillot, Nikolaenko: Taming the Many
+ * EdDSAs, 2020).
  */
 const SMALL_ORDER_POINTS: ReadonlySet<string> = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
