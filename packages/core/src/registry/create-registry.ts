@@ -166,7 +166,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
 }
 
 function toJwks({ keys }: KeySet): JSONWebKeySet {
-  return { keys: keys.map(({ jwk }) => ({ ...jwk })) }
+  return { keys: keys.map(({ jwk }) => structuredClone(jwk)) }
 }
 
 /** Identifiers have no line break, so two names never make the same. */
