@@ -1,6 +1,7 @@
 import { KeyNotFoundError, SignatureInvalidError } from '../base/errors/request-errors.ts'
 import type { ProviderCache } from '../cache/provider-cache.ts'
 import type { VerificationKey } from '../keys/verification-key.ts'
+import { vouchesForIssuer } from './key-issuer.ts'
 import type { ParsedToken } from './parse-token.ts'
 import { verifySignature } from './verify-signature.ts'
 
@@ -27,11 +28,13 @@ async function isSignedByOneOf(
 ): Promise<boolean> {
   let imported = 0
   for (const key of keys) {
+    if (!vouchesForIssuer(key, token.payload)) continue
     const cryptoKey = await cache.importKey(key, token.header.alg)
     if (cryptoKey === undefined) continue
     imported += 1
     if (await verifySignature(cryptoKey, token)) return true
   }
+  // None that may be used: as if there were none.
   if (imported === 0) throw new KeyNotFoundError()
   return false
 }

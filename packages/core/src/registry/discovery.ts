@@ -102,7 +102,7 @@ function readMetadata(body: string, issuer: string): string {
   const metadata = parseObject(body)
   if (metadata === undefined) throw new MetadataMalformedError('it is not a JSON object')
   // RFC 8414 §3.3: identical, or the document must not be used.
-  if (metadata['issuer'] !== issuer) throw new MetadataIssuerMismatchError(issuer)
+  if (metadata['issuer'] !== issuer) throw new MetadataIssuerMismatchError(issuer, metadata['issuer'])
   const jwksUri = metadata['jwks_uri']
   if (typeof jwksUri !== 'string' || parseUrl(jwksUri) === undefined) {
     throw new MetadataMalformedError('its jwks_uri is not an absolute URL')

@@ -84,5 +84,6 @@ export const errorOfCode: Readonly<Record<ErrorCode, (options?: ErrorOptions) =>
   ERR_RESPONSE_TOO_LARGE: (options) => new ResponseTooLargeError(options),
   ERR_KEY_SET_MALFORMED: (options) => new KeySetMalformedError('it is not', options),
   ERR_METADATA_MALFORMED: (options) => new MetadataMalformedError('it is not', options),
-  ERR_METADATA_ISSUER_MISMATCH: (options) => new MetadataIssuerMismatchError('https://issuer.example', options),
+  ERR_METADATA_ISSUER_MISMATCH: (options) =>
+    new MetadataIssuerMismatchError('https://issuer.example', 'https://other.example', options),
 }

@@ -94,6 +94,18 @@ describe('discovery', () => {
     expect(issuer.requestCount('jwks')).toBe(0)
   })
 
+  it('names both issuers where they differ, and that of the document outside of the message', async () => {
+    const issuer = await startIssuer()
+    issuer.setMetadata({ issuer: 'https://evil.example' })
+    const registry = await startDiscovering(issuer.issuer)
+    const cause = await registry.resolve('acme', 'auth0').then(
+      () => undefined,
+      (error: unknown) => (error as Error).cause,
+    )
+    expect(cause).toMatchObject({ expected: issuer.issuer, received: 'https://evil.example' })
+    expect((cause as Error).message).not.toContain('evil')
+  })
+
   it.each(['[]', 'null', '"x"', '{', ''])('refuses metadata that is %j', async (body) => {
     const issuer = await startIssuer()
     issuer.answerAlways('openid', { kind: 'reply', body })

@@ -97,7 +97,13 @@ export class MetadataMalformedError extends JwksAuthError {
 export class MetadataIssuerMismatchError extends JwksAuthError {
   override readonly name = 'MetadataIssuerMismatchError'
   override readonly code = 'ERR_METADATA_ISSUER_MISMATCH'
-  constructor(issuer: string, options?: ErrorOptions) {
-    super(`The metadata for ${issuer} names another issuer`, options)
+  /** The issuer that is configured. */
+  readonly expected: string
+  /** What the document says, its first 256 characters; absent where that is no string. Not in the message: it is upstream's. */
+  readonly received: string | undefined
+  constructor(expected: string, received: unknown, options?: ErrorOptions) {
+    super(`The metadata for ${expected} names another issuer`, options)
+    this.expected = expected
+    this.received = typeof received === 'string' ? received.slice(0, 256) : undefined
   }
 }
