@@ -12,7 +12,7 @@ export interface UrlRules {
 export function checkUrl(url: URL, rules: UrlRules): void {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') refuse('it is neither https: nor http:')
   if (url.protocol === 'http:' && rules.requireHttps) {
-    refuse('it is http: and requireHttps is true, as it is beside pinnedSpki')
+    refuse('it is http:, and requireHttps is true (which pinnedSpki implies)')
   }
   if (url.username !== '' || url.password !== '') refuse('it contains credentials')
   const host = withoutTrailingDot(url.hostname)

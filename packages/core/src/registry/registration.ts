@@ -1,3 +1,4 @@
+import { UpstreamUrlNotAllowedError } from '../base/errors/upstream-errors.ts'
 import {
   identifierOption,
   knownOptions,
@@ -119,7 +120,8 @@ function checkUrlOption(name: string, text: string, options: CheckedProviderOpti
   try {
     checkUrl(url, options)
   } catch (error) {
-    throw new TypeError(`${name} is not allowed: ${(error as Error).message}`, { cause: error })
+    const reason = error instanceof UpstreamUrlNotAllowedError ? error.reason : String(error)
+    throw new TypeError(`${name} is not allowed: ${reason}`, { cause: error })
   }
   return url
 }

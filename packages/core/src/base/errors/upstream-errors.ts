@@ -43,8 +43,11 @@ export class UpstreamStatusError extends JwksAuthError {
 export class UpstreamUrlNotAllowedError extends JwksAuthError {
   override readonly name = 'UpstreamUrlNotAllowedError'
   override readonly code = 'ERR_UPSTREAM_URL_NOT_ALLOWED'
+  /** Which rule it breaks, as half a sentence. */
+  readonly reason: string
   constructor(reason: string, options?: ErrorOptions) {
     super(`The URL of the provider is not allowed: ${reason}`, options)
+    this.reason = reason
   }
 }
 
