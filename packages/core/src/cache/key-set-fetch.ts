@@ -20,12 +20,6 @@ export interface FetchedKeySet extends HeldKeySet {
 }
 
 /**
- * An entity tag (RFC 9110 §8.8.3), or one without its quotes, as some send it. A provider's `*` or list, sent back,
- * would ask whether there is any document, or another one (§13.1.2): a 304 to that hides each rotation.
- */
-const ENTITY_TAG = /^(?:W\/)?(?:"[^"]*"|[^\s",*]+)$/
-
-/**
  * Headers for a request that may be answered with a 304 (RFC 9110 §13.1); `noCache` has caches on the way ask the
  * origin (RFC 9111 §5.2.1.4). Validators go only where they came from.
  */
@@ -38,7 +32,7 @@ export function requestHeaders(
   if (options.noCache) headers['cache-control'] = 'no-cache'
   if (held === undefined || held.policy.u !== url) return headers
   const { etag, lastModified } = validatorsOf(held.policy)
-  if (etag !== undefined && ENTITY_TAG.test(etag)) headers['if-none-match'] = etag
+  if (etag !== undefined) headers['if-none-match'] = etag
   if (lastModified !== undefined) headers['if-modified-since'] = lastModified
   return headers
 }

@@ -112,11 +112,17 @@ export function freshnessOf(stored: StoredPolicy): Freshness {
   return { lifetime: explicit ? lifetime : undefined, staleIfError }
 }
 
-/** The validators of the stored response. */
+/**
+ * An entity tag (RFC 9110 §8.8.3), or one without its quotes, as some send it. A provider's `*` or list, sent back,
+ * would ask whether there is any document, or another one (§13.1.2): a 304 to that hides each rotation.
+ */
+const ENTITY_TAG = /^(?:W\/)?(?:"[^"]*"|[^\s",*]+)$/
+
+/** The validators of the stored response; what is no entity tag is none of them. */
 export function validatorsOf(stored: StoredPolicy): Validators {
   const { etag, 'last-modified': lastModified } = stored.resh
   return {
-    etag: typeof etag === 'string' ? etag : undefined,
+    etag: typeof etag === 'string' && ENTITY_TAG.test(etag) ? etag : undefined,
     lastModified: typeof lastModified === 'string' ? lastModified : undefined,
   }
 }
