@@ -1,6 +1,6 @@
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { Counters } from '../cache/counters.ts'
+import { type Counters, createCounters } from '../cache/counters.ts'
 import { usableUntil } from '../cache/policy.ts'
 import type { ProviderCache } from '../cache/provider-cache.ts'
 
@@ -36,15 +36,6 @@ export interface ProviderStatus extends ProviderKey {
   /** What was counted since registration. */
   readonly metrics: Readonly<Counters>
 }
-
-const noCounters: Readonly<Counters> = Object.freeze({
-  requests: 0,
-  hits: 0,
-  misses: 0,
-  stale: 0,
-  refreshes: 0,
-  refreshErrors: 0,
-})
 
 /** The status of a provider; `cache` is absent as long as nobody asked for its keys. */
 export function providerStatus(key: ProviderKey, cache: ProviderCache | undefined, now: number): ProviderStatus {
@@ -88,7 +79,7 @@ function emptyStatus(key: ProviderKey): ProviderStatus {
     staleServeRatio: 0,
     kids: [],
     source: 'none',
-    metrics: noCounters,
+    metrics: createCounters(),
   }
 }
 
