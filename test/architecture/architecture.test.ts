@@ -141,6 +141,7 @@ describe('dependencies between packages', () => {
     ['express', 'jose'],
     ['koa', 'fastify'],
     ['fastify', '@jwks-auth/testing'],
+    ['redis', '@jwks-auth/express'],
     ['testing', 'undici'],
     ['unlisted', '@jwks-auth/core'],
   ])('forbid %s to import %s', (owner, name) => {

@@ -5,6 +5,7 @@ const floors: Readonly<Record<string, number>> = {
   base: 0,
   keys: 1,
   http: 1,
+  store: 1,
   cache: 2,
   registry: 3,
   tenants: 4,

@@ -57,6 +57,7 @@ export {
   TokenTooLongError,
   TokenTypeNotAllowedError,
 } from './base/errors/request-errors.ts'
+export { StoreFailedError } from './base/errors/store-errors.ts'
 export {
   KeyPinMismatchError,
   KeySetMalformedError,
@@ -79,6 +80,10 @@ export type {
   RefreshEvent,
   RefreshFailedEvent,
   RegistryEvents,
+  SnapshotRefusedEvent,
+  StoreFailedEvent,
+  StoreOperation,
+  StoreWarningEvent,
 } from './cache/cache-events.ts'
 export type { RetryPolicy } from './cache/cache-options.ts'
 export type { Counters } from './cache/counters.ts'
@@ -87,11 +92,23 @@ export type { SignatureAlgorithm } from './keys/algorithms.ts'
 export type { KeySetChanges } from './keys/key-set.ts'
 export type { KeyRefusal } from './keys/verification-key.ts'
 export { createRegistry } from './registry/create-registry.ts'
+export type { RestoreReport } from './registry/persistence.ts'
 export type { ProviderOptions } from './registry/provider-options.ts'
 export type { ProviderLocation, ProviderRegistration } from './registry/registration.ts'
 export type { RefreshOutcome, Registry } from './registry/registry.ts'
 export type { RegistryOptions } from './registry/registry-options.ts'
 export type { ProviderStatus } from './registry/status.ts'
+export { type FileStoreOptions, fileStore } from './store/file-store.ts'
+export type { SnapshotRefusal } from './store/integrity.ts'
+export type {
+  FleetCoordination,
+  FleetNotice,
+  LeaseState,
+  Snapshot,
+  SnapshotStore,
+  TombstoneStore,
+  VersionedSnapshot,
+} from './store/snapshot-store.ts'
 export { tenantFromHeader } from './tenants/tenant-from-header.ts'
 export { tenantFromHost } from './tenants/tenant-from-host.ts'
 export { tenantFromPath } from './tenants/tenant-from-path.ts'

@@ -18,6 +18,7 @@ export type {
   TruncatedBodyAnswer,
   TruncatedGzipAnswer,
 } from './answers.ts'
+export type { StorePart, StorePlace } from './contract/store-place.ts'
 export type { AnswerHeaders } from './document.ts'
 export { createTestIssuer } from './issuer.ts'
 export {
@@ -28,8 +29,14 @@ export {
   type TestKeyOptions,
 } from './keys.ts'
 export { createManualClock, type ManualClock, type ManualClockOptions } from './manual-clock.ts'
+export { type MemoryStore, memoryStore, type StoreCall, type StoredSnapshot } from './memory-store.ts'
 export type { MetadataMembers } from './metadata.ts'
 export type { IssuerClock, TestIssuerOptions } from './options.ts'
 export type { IssuerEndpoint, ReceivedRequest, RequestEndpoint } from './request-log.ts'
 export type { SignOverrides, TokenClaims } from './sign.ts'
+export {
+  type SnapshotStoreContractOptions,
+  type StoreContractCase,
+  snapshotStoreContract,
+} from './snapshot-store-contract.ts'
 export type { TestIssuer } from './test-issuer.ts'

@@ -5,3 +5,8 @@ export interface ProviderKey {
   /** The provider's name within its tenant. */
   readonly provider: string
 }
+
+/** Both names as one. Identifiers have no line break, so two keys never make the same. */
+export function providerName({ tenant, provider }: ProviderKey): string {
+  return `${tenant}\n${provider}`
+}

@@ -1,6 +1,7 @@
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { KeyRefusal } from '../keys/verification-key.ts'
+import type { SnapshotRefusal } from '../store/integrity.ts'
 
 /** Why a fetch was made. */
 export type FetchReason =
@@ -53,6 +54,29 @@ export interface RefreshFailedEvent extends ProviderKey {
   readonly error: JwksAuthError
 }
 
+/** A snapshot or a revocation in the store is not believed. */
+export interface SnapshotRefusedEvent extends ProviderKey {
+  /** What is wrong with it. */
+  readonly reason: SnapshotRefusal
+}
+
+/** What a store was asked to do. */
+export type StoreOperation = 'load' | 'save' | 'delete' | 'coordinate' | 'revoke'
+
+/** The store failed, or was too slow. */
+export interface StoreFailedEvent extends ProviderKey {
+  /** What it was asked to do. */
+  readonly operation: StoreOperation
+  /** What went wrong; the store's own error is its `cause`. */
+  readonly error: JwksAuthError
+}
+
+/** Something about the store that an operator should know. */
+export interface StoreWarningEvent extends ProviderKey {
+  /** What it is, and what it means, in a sentence. */
+  readonly message: string
+}
+
 /** Every event of a registry, by type. */
 export interface RegistryEvents {
   /** An upstream request was begun. */
@@ -79,6 +103,20 @@ export interface RegistryEvents {
   'key-unrevoked': KeyEvent
   /** The keys of a provider were dropped from memory, because more than `maxProviders` key sets were held. */
   evicted: ProviderKey
+  /** Keys were taken over from the store. */
+  'snapshot-loaded': ProviderKey
+  /** Keys were written to the store. */
+  'snapshot-saved': ProviderKey
+  /** What the store has of a provider is not believed; it is kept aside, and the provider asked instead. */
+  'snapshot-refused': SnapshotRefusedEvent
+  /** The store failed, or was too slow. Until it answers again, nobody waits for it. */
+  'store-failed': StoreFailedEvent
+  /** The store answers again; what is held is saved now. */
+  'store-recovered': ProviderKey
+  /** Something about the store that an operator should know, once for each registry. */
+  'store-warning': StoreWarningEvent
+  /** An immutable key was dropped with `forgetKey`. */
+  'key-forgotten': KeyEvent
 }
 
 /** The types of {@link RegistryEvents}. */
@@ -95,4 +133,11 @@ export const registryEventTypes: readonly (keyof RegistryEvents)[] = Object.free
   'key-revoked',
   'key-unrevoked',
   'evicted',
+  'snapshot-loaded',
+  'snapshot-saved',
+  'snapshot-refused',
+  'store-failed',
+  'store-recovered',
+  'store-warning',
+  'key-forgotten',
 ])

@@ -23,6 +23,8 @@ export interface CacheOptions {
   readonly refreshEarly: number
   readonly prefetchJitter: number
   readonly prefetch: 'active' | 'always' | 'never'
+  /** `'immutable'`: keys are added by `kid`, and neither expire nor change. */
+  readonly keyLifetime: 'http' | 'immutable'
   readonly staleWhileError: number
   readonly maxStale: number
   readonly minTtl: number

@@ -1,6 +1,7 @@
 import type { JWK } from 'jose'
 import { type Freshness, freshnessOf, type StoredPolicy } from '../http/freshness.ts'
 import type { CacheOptions } from './cache-options.ts'
+import type { ImmutableHistory } from './immutable-keys.ts'
 
 /** The moments at which a key set's standing changes, in milliseconds since the epoch. */
 export interface EntryTimes {
@@ -24,6 +25,8 @@ export interface Entry extends EntryTimes {
   readonly keys: readonly Readonly<JWK>[]
   /** What HTTP said of the answer, validators included. */
   readonly policy: StoredPolicy
+  /** Where keys are immutable: since when each is known. */
+  readonly immutable?: ImmutableHistory
 }
 
 /** The options that an entry's times depend on. */
@@ -62,4 +65,10 @@ export function entryTimes(policy: StoredPolicy, fetchedAt: number, options: Ttl
     staleUntil: freshUntil + window,
     staleIfErrorUntil: freshUntil + longWindow,
   }
+}
+
+/** The times of keys that never expire. */
+export function immutableTimes(fetchedAt: number): EntryTimes {
+  const never = Number.POSITIVE_INFINITY
+  return { fetchedAt, refreshAt: never, freshUntil: never, staleUntil: never, staleIfErrorUntil: never }
 }

@@ -1,7 +1,7 @@
 import { schedule } from '../base/clock.ts'
 import type { CacheOptions } from './cache-options.ts'
 import type { Holdings } from './holdings.ts'
-import type { RefreshContext } from './refresher.ts'
+import type { RefreshContext } from './refresh-context.ts'
 
 /** Refreshes a provider's keys ahead of their expiry, with one timer at most and none for an idle provider. */
 export interface Prefetch {
@@ -32,7 +32,7 @@ export function createPrefetch(
 
   function arm(): void {
     const dueAt = holdings.nextRefresh()
-    if (cancel !== undefined || closed.aborted || dueAt === undefined) return
+    if (cancel !== undefined || closed.aborted || dueAt === undefined || dueAt === Number.POSITIVE_INFINITY) return
     const shortest = holdings.entry() === undefined ? SHORTEST_PAUSE : 0
     const delay = Math.max(shortest, dueAt - clock.now())
     // Once it is due, the requests themselves start it.

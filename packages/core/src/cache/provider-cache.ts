@@ -1,23 +1,32 @@
 import type { CryptoKey } from 'jose'
-import { KeyNotFoundError, KeyRevokedError } from '../base/errors/request-errors.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { KeyImporter } from '../keys/import-key.ts'
-import { type KeySet, selectKeys } from '../keys/key-set.ts'
+import type { KeySet } from '../keys/key-set.ts'
 import type { VerificationKey } from '../keys/verification-key.ts'
 import type { CacheOptions } from './cache-options.ts'
-import { createHoldings, type FetchOutcome, type Holdings } from './holdings.ts'
+import { createHoldings } from './create-holdings.ts'
+import { createFleetTurns } from './fleet-turn.ts'
+import type { FetchOutcome, Holdings } from './holdings.ts'
 import type { JwksSource } from './jwks-source.ts'
+import { createKeySearch, type KeySearch } from './key-search.ts'
 import { decide, decideAfterFailure } from './policy.ts'
 import { createPrefetch, type Prefetch } from './prefetch.ts'
-import { createRefresher, type RefreshContext, type Refresher } from './refresher.ts'
-import type { Tombstones } from './tombstones.ts'
-import { createUnknownKidLook, type UnknownKidLook } from './unknown-kid-look.ts'
+import { createProviderSnapshots, type ProviderSnapshots, type SnapshotRules } from './provider-snapshots.ts'
+import type { RefreshContext } from './refresh-context.ts'
+import { createRefresher, type Refresher } from './refresher.ts'
+import type { StoreAccess } from './store-access.ts'
+import type { TombstoneBook } from './tombstone-book.ts'
+import type { FleetTurns } from './turn.ts'
+import { createUnknownKidLook } from './unknown-kid-look.ts'
 import type { RefusedKids } from './unknown-kids.ts'
 
 /** What the caches of one registry share. */
 export interface CacheContext extends RefreshContext {
   readonly importer: KeyImporter
   readonly refusedKids: RefusedKids
+  readonly tombstones: TombstoneBook
+  /** Absent where the registry has no store. */
+  readonly access: StoreAccess | undefined
   /** Called on each use of a cache that holds keys: the least recently used one may have to go. */
   touch(cache: ProviderCache): void
 }
@@ -27,10 +36,11 @@ export class ProviderCache {
   readonly key: ProviderKey
   readonly #options: CacheOptions
   readonly #context: CacheContext
-  readonly #tombstones: Tombstones
   readonly #holdings: Holdings
+  readonly #snapshots: ProviderSnapshots | undefined
+  readonly #turns: FleetTurns | undefined
   readonly #refresher: Refresher<FetchOutcome>
-  readonly #unknownKid: UnknownKidLook
+  readonly #search: KeySearch
   readonly #prefetch: Prefetch
   #isRetired = false
   #requested: Promise<FetchOutcome> | undefined
@@ -39,17 +49,29 @@ export class ProviderCache {
     key: ProviderKey,
     options: CacheOptions,
     source: JwksSource,
-    tombstones: Tombstones,
+    rules: SnapshotRules,
     context: CacheContext,
   ) {
     this.key = key
     this.#options = options
     this.#context = context
-    this.#tombstones = tombstones
-    this.#holdings = createHoldings(key, options, tombstones, context, () => this.#fetched())
-    this.#refresher = createRefresher(key, options, source, this.#holdings, context)
-    this.#prefetch = createPrefetch(options.prefetch, this.#holdings, () => this.#refreshInBackground(), context)
-    this.#unknownKid = createUnknownKidLook(key, options, this.#refresher, context)
+    const { access, clock } = context
+    const tombstones = context.tombstones.of(key)
+    const holdings = createHoldings(key, options, tombstones, context, {
+      renewed: () => this.#renewed(),
+      changed: () => this.#snapshots?.saveSoon(),
+    })
+    this.#holdings = holdings
+    if (access !== undefined) {
+      this.#snapshots = createProviderSnapshots(key, options, rules, holdings, { ...context, access })
+      this.#turns = createFleetTurns(key, options, this.#snapshots, access, context)
+    }
+    this.#refresher = createRefresher(key, options, source, holdings, this.#turns, context)
+    this.#prefetch = createPrefetch(options.prefetch, holdings, () => this.#refreshInBackground(), context)
+    const giveBackLook = (): void => this.#turns?.giveBackLook()
+    const unknownKid = createUnknownKidLook(key, options, this.#refresher, giveBackLook, context)
+    const keySet = (): KeySet | Promise<KeySet> => this.keySet()
+    this.#search = createKeySearch({ options, holdings, tombstones, unknownKid, clock, keySet })
   }
 
   /** Begins what does not wait for a first use: the fetches of `prefetch: 'always'`. */
@@ -91,28 +113,20 @@ export class ProviderCache {
     alg: string | undefined,
     askedAt: number = this.#context.clock.now(),
   ): readonly VerificationKey[] | Promise<readonly VerificationKey[]> {
-    if (kid !== undefined && this.#tombstones.has(kid)) throw new KeyRevokedError()
-    const keySet = this.keySet()
-    if (keySet instanceof Promise) return keySet.then((awaited) => this.#findIn(awaited, kid, alg, askedAt))
-    return this.#findIn(keySet, kid, alg, askedAt)
+    return this.#search.find(kid, alg, askedAt)
   }
 
   /**
    * After a signature that none of the `tried` keys verifies: what fits now and was not tried, perhaps after a
    * look upstream, for a provider that puts new material under an old `kid`. Often nothing.
    */
-  async findOthers(
+  findOthers(
     kid: string | undefined,
     alg: string,
     tried: readonly VerificationKey[],
     askedAt: number = this.#context.clock.now(),
   ): Promise<readonly VerificationKey[]> {
-    const untried = (): readonly VerificationKey[] =>
-      this.#selectUsable(kid, alg).filter((key) => tried.every(({ material }) => material !== key.material))
-    const look = await this.#unknownKid.look(undefined, () => untried().length > 0, askedAt)
-    const others = untried()
-    if (look !== undefined && others.length > 0) this.#unknownKid.found(look)
-    return others
+    return this.#search.findOthers(kid, alg, tried, askedAt)
   }
 
   /** The imported key; `undefined` for one that Web Crypto refuses. */
@@ -127,19 +141,15 @@ export class ProviderCache {
     return this.#requested
   }
 
-  /** Revokes a `kid` and the material that is held under it. */
-  async revoke(kid: string): Promise<void> {
-    await this.#tombstones.add(kid, this.#holdings.published())
-    await this.#holdings.applyTombstones()
-    this.#context.events.emit('key-revoked', { ...this.key, kid })
+  /** What the provider has in the store; absent where there is none. */
+  get snapshots(): ProviderSnapshots | undefined {
+    return this.#snapshots
   }
 
-  /** Takes a revocation back. */
-  async unrevoke(kid: string): Promise<boolean> {
-    if (!this.#tombstones.remove(kid)) return false
-    await this.#holdings.applyTombstones()
-    this.#context.events.emit('key-unrevoked', { ...this.key, kid })
-    return true
+  /** Another process of the fleet has saved the provider's keys. */
+  noticed(): void {
+    if (this.#isRetired || this.#holdings.record() === undefined) this.#turns?.noticed()
+    else void this.#snapshots?.load().then(() => this.#turns?.noticed())
   }
 
   /** What is held, for the status. */
@@ -152,11 +162,15 @@ export class ProviderCache {
     return this.#refresher.current() !== undefined
   }
 
-  /** Drops the keys from memory; the next question fetches them again. */
+  /** Drops the keys from memory, once they are written down; the next question loads or fetches them again. */
   evict(): void {
     this.#prefetch.stop()
-    this.#holdings.clear()
-    this.#context.events.emit('evicted', { ...this.key })
+    const drop = (): void => {
+      this.#holdings.clear()
+      this.#context.events.emit('evicted', { ...this.key })
+    }
+    if (this.#snapshots?.isSaving() === true) void this.#snapshots.saved().then(drop)
+    else drop()
   }
 
   /** Ends the cache's own doings: no timer is set from here on. */
@@ -167,47 +181,32 @@ export class ProviderCache {
 
   async #waitForKeySet(): Promise<KeySet> {
     const reason = this.#holdings.active() === undefined ? 'first' : 'due'
-    const outcome = await (this.#refresher.current() ?? this.#refresher.start(reason))
+    const flight = this.#refresher.current() ?? this.#refresher.start(reason, () => this.#isFresh())
+    const outcome = await this.#orLoaded(flight)
     const active = this.#holdings.active()
     if (active !== undefined) {
-      const decision = outcome.ok ? 'serve' : decideAfterFailure(this.#holdings.state(), this.#context.clock.now())
+      const decision =
+        outcome?.ok === false ? decideAfterFailure(this.#holdings.state(), this.#context.clock.now()) : 'serve'
       if (decision === 'serve-stale') this.#holdings.servedStale()
       if (decision !== 'refuse') {
         this.#used()
         return active
       }
     }
-    throw this.#holdings.unavailable(outcome.ok ? undefined : outcome.error)
+    throw this.#holdings.unavailable(outcome?.ok === false ? outcome.error : undefined)
   }
 
-  #findIn(keySet: KeySet, kid: string | undefined, alg: string | undefined, askedAt: number) {
-    const found = selectKeys(keySet, kid, alg)
-    if (found.length > 0) return found
-    // A known `kid` for another algorithm: no look upstream makes that fit.
-    if (kid !== undefined && keySet.byKid.has(kid)) throw new KeyNotFoundError()
-    return this.#lookFor(kid, alg, askedAt)
+  /** The flight's outcome, unless a store that was slow has brought fresh keys before. */
+  async #orLoaded(flight: Promise<FetchOutcome>): Promise<FetchOutcome | undefined> {
+    const loading = this.#snapshots?.underWay()
+    if (loading === undefined) return await flight
+    return await Promise.race([flight, loading.then(() => (this.#isFresh() ? undefined : flight))])
   }
 
-  async #lookFor(
-    kid: string | undefined,
-    alg: string | undefined,
-    askedAt: number,
-  ): Promise<readonly VerificationKey[]> {
-    const look = await this.#unknownKid.look(kid, () => this.#selectUsable(kid, alg).length > 0, askedAt)
-    const found = this.#selectUsable(kid, alg)
-    if (found.length > 0) {
-      if (look !== undefined) this.#unknownKid.found(look)
-      return found
-    }
-    if (look !== undefined && kid !== undefined && !this.#holdings.lastAttemptFailed()) this.#unknownKid.notFound(kid)
-    throw this.#holdings.lastAttemptFailed() ? this.#holdings.unavailable() : new KeyNotFoundError()
-  }
-
-  /** What fits of what is held now: while a look lasted, its stale window may have ended. */
-  #selectUsable(kid: string | undefined, alg: string | undefined): readonly VerificationKey[] {
-    const active = this.#holdings.active()
-    const isUsable = decideAfterFailure(this.#holdings.state(), this.#context.clock.now()) !== 'refuse'
-    return active === undefined || !isUsable ? [] : selectKeys(active, kid, alg)
+  /** True when there is no reason to ask upstream. */
+  #isFresh(): boolean {
+    const entry = this.#holdings.entry()
+    return entry !== undefined && this.#context.clock.now() < entry.refreshAt
   }
 
   async #refreshWhenFree(): Promise<FetchOutcome> {
@@ -217,15 +216,16 @@ export class ProviderCache {
       await underWay
     }
     this.#requested = undefined
-    return await this.#refresher.start('requested')
+    return await this.#refresher.start('requested', () => false)
   }
 
   #refreshInBackground(): void {
     if (this.#refresher.current() !== undefined || this.#context.closed.aborted) return
-    void this.#refresher.start(this.#holdings.active() === undefined ? 'first' : 'due')
+    const reason = this.#holdings.active() === undefined ? 'first' : 'due'
+    void this.#refresher.start(reason, () => this.#isFresh())
   }
 
-  #fetched(): void {
+  #renewed(): void {
     if (this.#isRetired) return
     this.#prefetch.fetched()
     if (this.#holdings.entry() !== undefined) this.#context.touch(this)

@@ -1,14 +1,10 @@
-import type { Clock } from '../base/clock.ts'
 import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { UpstreamUnreachableError } from '../base/errors/upstream-errors.ts'
-import type { EventBus } from '../base/events.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { RefusedKey } from '../keys/key-set.ts'
-import type { Random } from './backoff.ts'
-import type { FetchReason, RegistryEvents } from './cache-events.ts'
+import type { FetchReason } from './cache-events.ts'
 import type { CacheOptions } from './cache-options.ts'
-import type { FetchLimit } from './fetch-limit.ts'
 import type { JwksAnswer, JwksSource } from './jwks-source.ts'
 import {
   type FetchedKeySet,
@@ -18,17 +14,9 @@ import {
   requestHeaders,
   UnusableKeySet,
 } from './key-set-fetch.ts'
+import type { RefreshContext } from './refresh-context.ts'
 import { withRetries } from './retry.ts'
-
-/** What a registry's refreshers share. */
-export interface RefreshContext {
-  readonly clock: Clock
-  readonly random: Random
-  readonly events: EventBus<RegistryEvents>
-  readonly limit: FetchLimit
-  /** Aborts when the registry closes. */
-  readonly closed: AbortSignal
-}
+import type { FleetTurns, Turn } from './turn.ts'
 
 /** How a refresh ended, told to the cache that it is for. */
 export interface RefreshReport {
@@ -45,6 +33,8 @@ export interface RefreshTarget<Outcome> {
   hasFailed(): boolean
   /** Takes a checked answer over. */
   accept(fetched: FetchedKeySet, report: RefreshReport): Outcome | Promise<Outcome>
+  /** Ends without an answer: what others of the fleet have brought is what there is. */
+  leave(): Outcome
   /** Takes note of a failure. */
   fail(error: JwksAuthError, refused: readonly RefusedKey[], report: RefreshReport): Outcome
 }
@@ -58,9 +48,10 @@ export interface Refresher<Outcome> {
   /**
    * Begins a fetch; to be called only when none is under way.
    *
+   * @param isSatisfied says whether what others of the fleet have brought is enough
    * @param deadline milliseconds that it may take at most, where that is less than `retryPolicy.deadline`
    */
-  start(reason: FetchReason, deadline?: number): Promise<Outcome>
+  start(reason: FetchReason, isSatisfied: () => boolean, deadline?: number): Promise<Outcome>
 }
 
 /** A refresher for one provider. */
@@ -69,6 +60,7 @@ export function createRefresher<Outcome>(
   options: Pick<CacheOptions, 'retryPolicy' | 'maxKeys'>,
   source: JwksSource,
   target: RefreshTarget<Outcome>,
+  turns: Pick<FleetTurns, 'take'> | undefined,
   context: RefreshContext,
 ): Refresher<Outcome> {
   const { clock, events, limit } = context
@@ -107,27 +99,35 @@ export function createRefresher<Outcome>(
     )
   }
 
-  async function fly(reason: FetchReason, deadline: number): Promise<Outcome> {
+  async function fly(reason: FetchReason, isSatisfied: () => boolean, patience: number): Promise<Outcome> {
     const startedAt = clock.now()
+    const deadline = startedAt + Math.min(patience, options.retryPolicy.deadline)
     const report = (): RefreshReport => ({ reason, duration: clock.now() - startedAt })
+    let turn: Turn | undefined
     try {
-      const fetched = await fetchKeySet(reason, deadline)
+      if (turns !== undefined) {
+        turn = await turns.take({ reason, deadline, isSatisfied })
+        if (turn === undefined) return target.leave()
+      }
+      const fetched = await fetchKeySet(reason, deadline - clock.now())
+      if (turn !== undefined && (await turn.wasOvertaken())) return target.leave()
       return await target.accept(fetched, report())
     } catch (error) {
       const { cause, refused } = error instanceof UnusableKeySet ? error : { cause: error, refused: [] }
       return target.fail(ownError(cause), refused, report())
     } finally {
       flight = undefined
+      turn?.end()
     }
   }
 
   return {
     current: () => flight?.done,
     currentReason: () => flight?.reason,
-    start(reason, deadline = Number.POSITIVE_INFINITY) {
+    start(reason, isSatisfied, deadline = Number.POSITIVE_INFINITY) {
       if (context.closed.aborted) throw new RegistryClosedError()
       // `fly` must not end before `flight` is set: it first awaits.
-      const done = fly(reason, deadline)
+      const done = fly(reason, isSatisfied, deadline)
       flight = { reason, done }
       return done
     },

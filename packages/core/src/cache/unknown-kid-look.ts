@@ -2,7 +2,8 @@ import { settledWithin } from '../base/clock.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { CacheOptions } from './cache-options.ts'
 import type { FetchOutcome } from './holdings.ts'
-import type { RefreshContext, Refresher } from './refresher.ts'
+import type { RefreshContext } from './refresh-context.ts'
+import type { Refresher } from './refresher.ts'
 import { createUnknownKids, type RefusedKids } from './unknown-kids.ts'
 
 /** Looks upstream for keys that are not held, within a budget. */
@@ -23,11 +24,16 @@ export interface UnknownKidLook {
   notFound(kid: string): void
 }
 
-/** The looks of one provider. */
+/**
+ * The looks of one provider.
+ *
+ * @param giveBackLook gives the fleet's budget back, too
+ */
 export function createUnknownKidLook(
   key: ProviderKey,
   { unknownKidCooldown, retryPolicy }: Pick<CacheOptions, 'unknownKidCooldown' | 'retryPolicy'>,
   refresher: Refresher<FetchOutcome>,
+  giveBackLook: () => void,
   { clock, events, refusedKids }: Pick<RefreshContext, 'clock' | 'events'> & { readonly refusedKids: RefusedKids },
 ): UnknownKidLook {
   const unknownKids = createUnknownKids(`${key.tenant}\n${key.provider}`, unknownKidCooldown, refusedKids)
@@ -49,9 +55,16 @@ export function createUnknownKidLook(
     latest = unknownKids.spend(clock.now())
     const own = latest
     events.emit('unknown-kid', { ...key })
-    await refresher.start('unknown-kid', timeLeft)
+    await refresher.start('unknown-kid', isHeld, timeLeft)
     return own
   }
 
-  return { look, found: unknownKids.giveBack, notFound: unknownKids.remember }
+  return {
+    look,
+    found(ofLook) {
+      unknownKids.giveBack(ofLook)
+      giveBackLook()
+    },
+    notFound: unknownKids.remember,
+  }
 }

@@ -25,6 +25,7 @@ export type KeyRefusal =
   | 'forgeable' // anybody can make signatures that it verifies
   | 'too-many'
   | 'import-failed'
+  | 'immutable' // other material under a `kid` that is held for good
 
 /** The outcome of looking at one member of `keys`. */
 export type KeyReading =

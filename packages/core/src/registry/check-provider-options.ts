@@ -40,6 +40,9 @@ export interface RegistryRules {
 /** Ten years, in milliseconds: past that a duration is a slip of the pen. */
 const LONGEST = 315_360_000_000
 
+/** `maxKeys` where keys are immutable: they only ever become more. */
+const MAX_IMMUTABLE_KEYS = 100
+
 const numbers: Readonly<Record<string, Bounds>> = Object.freeze({
   refreshEarly: { min: 0, max: LONGEST },
   prefetchJitter: { min: 0, max: LONGEST },
@@ -79,6 +82,10 @@ export function checkProviderOptions(where: string, given: Unchecked, rules: Reg
   if (given['prefetch'] !== undefined) {
     options['prefetch'] = choiceOption(`${where}prefetch`, given['prefetch'], ['active', 'always', 'never'])
   }
+  if (given['keyLifetime'] !== undefined) {
+    options['keyLifetime'] = choiceOption(`${where}keyLifetime`, given['keyLifetime'], ['http', 'immutable'])
+  }
+  if (options['keyLifetime'] === 'immutable' && given['maxKeys'] === undefined) options['maxKeys'] = MAX_IMMUTABLE_KEYS
   const checked = {
     ...(options as unknown as CacheOptions & { readonly maxResponseBytes: number; readonly maxRedirects: number }),
     retryPolicy: checkRetryPolicy(`${where}retryPolicy`, given['retryPolicy']),

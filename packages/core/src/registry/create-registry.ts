@@ -2,13 +2,14 @@ import { setMaxListeners } from 'node:events'
 import type { JSONWebKeySet } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { ProviderNotRegisteredError, ProviderTakenError, RegistryClosedError } from '../base/errors/registry-errors.ts'
+import { StoreFailedError } from '../base/errors/store-errors.ts'
 import { createEventBus } from '../base/events.ts'
 import { stringOption } from '../base/options.ts'
+import { providerName } from '../base/provider-key.ts'
 import type { Random } from '../cache/backoff.ts'
 import { type RegistryEvents, registryEventTypes } from '../cache/cache-events.ts'
 import { createFetchLimit } from '../cache/fetch-limit.ts'
 import type { CacheContext, ProviderCache } from '../cache/provider-cache.ts'
-import { createTombstones, type Tombstones } from '../cache/tombstones.ts'
 import { createRefusedKids } from '../cache/unknown-kids.ts'
 import type { Network } from '../http/address-rules.ts'
 import { createTransport, type Transport } from '../http/transport.ts'
@@ -16,6 +17,7 @@ import { createKeyImporter } from '../keys/import-key.ts'
 import type { KeySet } from '../keys/key-set.ts'
 import { createJwksSource } from './discovery.ts'
 import { createKeyResolver } from './key-resolver.ts'
+import { createPersistence } from './persistence.ts'
 import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
 import { checkRegistration } from './registration.ts'
 import { internals, type Registry, type RegistryInternals } from './registry.ts'
@@ -50,7 +52,8 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
   setMaxListeners(0, closing.signal)
   const events = createEventBus<RegistryEvents>(registryEventTypes)
   const providers = new Map<string, RegisteredProvider>()
-  const tombstones = new Map<string, Tombstones>()
+  const persistence = createPersistence(checked, { clock, events, closed: closing.signal }, providers)
+  const { access, tombstones } = persistence
   const held = new LRUCache<ProviderCache, true>({
     max: maxProviders,
     dispose: (_, cache, reason) => {
@@ -65,21 +68,16 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     closed: closing.signal,
     importer: createKeyImporter(),
     refusedKids: createRefusedKids(),
+    tombstones,
+    access,
     touch: (cache) => {
       if (held.get(cache) === undefined) held.set(cache, true)
     },
   }
 
-  function tombstonesOf(tenant: string, provider: string): Tombstones {
-    const name = providerName(tenant, provider)
-    const known = tombstones.get(name) ?? createTombstones()
-    tombstones.set(name, known)
-    return known
-  }
-
   function find(tenant: string, provider: string): RegisteredProvider {
     if (closing.signal.aborted) throw new RegistryClosedError()
-    const found = providers.get(providerName(tenant, provider))
+    const found = providers.get(providerName({ tenant, provider }))
     if (found === undefined) throw new ProviderNotRegisteredError()
     return found
   }
@@ -88,7 +86,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     if (closing.signal.aborted) throw new RegistryClosedError()
     const checkedRegistration = checkRegistration(registration, { rules, defaults, network, where })
     const { key, fingerprint } = checkedRegistration
-    const taken = providers.get(providerName(key.tenant, key.provider))
+    const taken = providers.get(providerName(key))
     if (taken !== undefined && taken.registration.fingerprint !== fingerprint) {
       throw new ProviderTakenError(key.tenant, key.provider)
     }
@@ -101,25 +99,26 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
   ): RegisteredProvider {
     const checkedRegistration = check(registration, where)
     const { tenant, provider } = checkedRegistration.key
-    const same = providers.get(providerName(tenant, provider))
+    const same = providers.get(providerName({ tenant, provider }))
     if (same !== undefined) return same
     const parts: ProviderParts = {
       context,
-      tombstones: () => tombstonesOf(tenant, provider),
       source: (of) => createJwksSource(of, connections, clock),
     }
     const registered = new RegisteredProvider(checkedRegistration, parts)
-    providers.set(providerName(tenant, provider), registered)
+    providers.set(providerName({ tenant, provider }), registered)
+    // Past what memory holds, the first use loads it.
+    if (held.size < maxProviders) registered.loaded = persistence.load(registered)
     if (checkedRegistration.options.prefetch === 'always') registered.cache.start()
     return registered
   }
 
   return {
     async register(registration) {
-      registerNow(registration, { network: 'public', where: '' })
+      await registerNow(registration, { network: 'public', where: '' }).loaded
     },
     async unregister(tenant, provider) {
-      const name = providerName(tenant, provider)
+      const name = providerName({ tenant, provider })
       const registered = providers.get(name)
       if (registered === undefined) return false
       providers.delete(name)
@@ -128,6 +127,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
         registered.usedCache.retire()
         held.delete(registered.usedCache)
       }
+      if (access !== undefined) await registered.cache.snapshots?.delete()
       return true
     },
     async resolve(tenant, provider, kid) {
@@ -142,24 +142,54 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       return { ok: true, modified, added, removed, changed }
     },
     async revokeKey(tenant, provider, kid) {
-      await find(tenant, provider).cache.revoke(stringOption('kid', kid))
+      const { key, cache } = find(tenant, provider)
+      const record = await tombstones.of(key).add(stringOption('kid', kid), cache.holdings.published())
+      await cache.holdings.applyTombstones()
+      events.emit('key-revoked', { ...key, kid })
+      await tombstones.persist(key, [record])
     },
     async unrevokeKey(tenant, provider, kid) {
-      return await find(tenant, provider).cache.unrevoke(stringOption('kid', kid))
+      const { key, cache } = find(tenant, provider)
+      // What another process has revoked just now is to be taken back, too.
+      await tombstones.load(key)
+      await tombstones.refresh()
+      const lifted = tombstones.of(key).lift(stringOption('kid', kid))
+      if (lifted.length === 0) return false
+      await cache.holdings.applyTombstones()
+      events.emit('key-unrevoked', { ...key, kid })
+      await tombstones.persist(key, lifted)
+      return true
+    },
+    async forgetKey(tenant, provider, kid) {
+      const { cache, registration } = find(tenant, provider)
+      if (registration.options.keyLifetime !== 'immutable') {
+        throw new TypeError(
+          "forgetKey is for providers with keyLifetime 'immutable'; refresh() replaces the others' keys",
+        )
+      }
+      await cache.snapshots?.load()
+      if (!(await cache.holdings.forget(stringOption('kid', kid)))) return false
+      if ((await cache.snapshots?.saved()) === false) throw new StoreFailedError('the key is forgotten here, not there')
+      return true
     },
     keyResolver: (tenant, provider) => createKeyResolver(() => find(tenant, provider)),
     status(tenant, provider) {
       const { key, usedCache } = find(tenant, provider)
-      return providerStatus(key, usedCache, clock.now())
+      return providerStatus(key, usedCache, { now: clock.now(), store: persistence.state() })
     },
-    statuses: () => [...providers.values()].map(({ key, usedCache }) => providerStatus(key, usedCache, clock.now())),
+    statuses: () =>
+      [...providers.values()].map(({ key, usedCache }) =>
+        providerStatus(key, usedCache, { now: clock.now(), store: persistence.state() }),
+      ),
+    persistAll: () => persistence.persistAll(),
+    restore: () => persistence.restore(),
     on: (type, listener) => events.on(type, listener),
     async close() {
       if (closing.signal.aborted) return
       closing.abort(new RegistryClosedError())
       for (const { usedCache } of providers.values()) usedCache?.retire()
+      await Promise.all([persistence.close(), connections.close()])
       held.clear()
-      await connections.close()
     },
     [internals]: { clock, registerNow, check },
   }
@@ -167,9 +197,4 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
 
 function toJwks({ keys }: KeySet): JSONWebKeySet {
   return { keys: keys.map(({ jwk }) => structuredClone(jwk)) }
-}
-
-/** Identifiers have no line break, so two names never make the same. */
-function providerName(tenant: string, provider: string): string {
-  return `${tenant}\n${provider}`
 }

@@ -39,7 +39,7 @@ export interface ProviderOptions {
   readonly unknownKidCooldown?: number | undefined
   /** Bytes of a decoded response body, enforced while it streams; at least 1. Default 1 048 576. */
   readonly maxResponseBytes?: number | undefined
-  /** Keys of a set; those beyond it are refused. At least 1. Default 1 000. */
+  /** Keys of a set; those beyond it are refused. At least 1. Default 1 000; 100 where keys are immutable. */
   readonly maxKeys?: number | undefined
   /** Redirects followed, 0 to 10; each target is checked like the first URL. Default 3. */
   readonly maxRedirects?: number | undefined
@@ -73,6 +73,14 @@ export interface ProviderOptions {
    * ```
    */
   readonly pinnedSpki?: readonly string[] | undefined
+  /**
+   * `'http'` keeps keys for as long as HTTP says. `'immutable'` is for endpoints whose keys never change and whose calls
+   * cost something: keys are added by `kid` and written to the store at once, they neither expire nor change, and the
+   * endpoint is called only for a `kid` that is missing. Keys without a `kid` are not kept. Options about expiry and
+   * refreshing ahead of it have no effect then, but `prefetch: 'always'` fetches at registration where nothing is
+   * stored. Default `'http'`.
+   */
+  readonly keyLifetime?: 'http' | 'immutable' | undefined
   /** Signature algorithms that tokens may have. Default: all of {@link SignatureAlgorithm}. */
   readonly algorithms?: readonly SignatureAlgorithm[] | undefined
 }
@@ -98,6 +106,7 @@ export const providerOptionNames: readonly (keyof ProviderOptions)[] = Object.fr
   'network',
   'allowAddresses',
   'pinnedSpki',
+  'keyLifetime',
   'algorithms',
 ])
 
@@ -109,6 +118,7 @@ export const providerDefaults: Readonly<CacheOptions> & {
   refreshEarly: 30_000,
   prefetchJitter: 5_000,
   prefetch: 'active',
+  keyLifetime: 'http',
   staleWhileError: 3_600_000,
   maxStale: 86_400_000,
   minTtl: 30_000,

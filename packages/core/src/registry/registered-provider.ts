@@ -1,14 +1,12 @@
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { JwksSource } from '../cache/jwks-source.ts'
 import { type CacheContext, ProviderCache } from '../cache/provider-cache.ts'
-import type { Tombstones } from '../cache/tombstones.ts'
 import type { SignatureAlgorithm } from '../keys/algorithms.ts'
-import type { CheckedRegistration } from './registration.ts'
+import { type CheckedRegistration, snapshotRules } from './registration.ts'
 
 /** What a cache is made of, once there is a first question for it. */
 export interface ProviderParts {
   readonly context: CacheContext
-  readonly tombstones: () => Tombstones
   readonly source: (registration: CheckedRegistration) => JwksSource
 }
 
@@ -17,6 +15,8 @@ export class RegisteredProvider {
   readonly registration: CheckedRegistration
   /** True once it is unregistered. */
   isRemoved = false
+  /** Settles when what the store has is loaded, or the store was too slow. */
+  loaded: Promise<void> | undefined
   readonly #parts: ProviderParts
   #cache: ProviderCache | undefined
 
@@ -39,10 +39,18 @@ export class RegisteredProvider {
       this.registration.key,
       this.registration.options,
       this.#parts.source(this.registration),
-      this.#parts.tombstones(),
+      snapshotRules(this.registration),
       this.#parts.context,
     )
     return this.#cache
+  }
+
+  /** Lets go of a cache that was made to look into the store, found nothing there and was not asked for anything yet. */
+  dropUnused(): void {
+    const { holdings, isFetching } = this.#cache ?? {}
+    if (holdings?.record() === undefined && holdings?.counters.requests === 0 && isFetching === false) {
+      this.#cache = undefined
+    }
   }
 
   /** The cache, if it was used. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { UpstreamUrlNotAllowedError } from '../base/errors/upstream-errors.ts'
 import {
   identifierOption,
@@ -8,6 +9,7 @@ import {
   type Unchecked,
 } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
+import type { SnapshotRules } from '../cache/provider-snapshots.ts'
 import type { Network } from '../http/address-rules.ts'
 import type { TransportPolicy } from '../http/transport.ts'
 import { checkUrl, parseUrl } from '../http/url-rules.ts'
@@ -124,4 +126,17 @@ function checkUrlOption(name: string, text: string, options: CheckedProviderOpti
     throw new TypeError(`${name} is not allowed: ${reason}`, { cause: error })
   }
   return url
+}
+
+/** What a snapshot must have been made for to be believed: the same keys' place, reached by the same rules. */
+export function snapshotRules({ key, issuers, jwksUri, transport, options }: CheckedRegistration): SnapshotRules {
+  const { requireHttps, allowedDomains, network, networkIsExplicit, allowAddresses, pinnedSpki } = transport
+  const rules = [requireHttps, allowedDomains, network, networkIsExplicit, allowAddresses, pinnedSpki]
+  const hash = createHash('sha256').update(JSON.stringify(rules)).digest('base64url')
+  const { keyLifetime } = options
+  const { tenant, provider } = key
+  return {
+    binding: { tenant, provider, issuers, jwksUri: jwksUri ?? null, transport: hash, keyLifetime },
+    urls: transport,
+  }
 }

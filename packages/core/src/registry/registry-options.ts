@@ -6,9 +6,13 @@ import {
   integerOption,
   knownOptions,
   objectOption,
+  stringOption,
   type Unchecked,
   withDefault,
 } from '../base/options.ts'
+import { checkIntegrityKeys, checkStore } from '../store/check-store.ts'
+import { fileStore } from '../store/file-store.ts'
+import type { SnapshotStore } from '../store/snapshot-store.ts'
 import { checkDomains, checkProviderOptions, type RegistryRules } from './check-provider-options.ts'
 import { type ProviderOptions, providerOptionNames } from './provider-options.ts'
 
@@ -20,6 +24,21 @@ export interface RegistryOptions {
   readonly allowedDomains?: readonly string[] | undefined
   /** Defaults for every provider that is registered. */
   readonly defaults?: Partial<ProviderOptions> | undefined
+  /**
+   * Keeps key sets and revocations across restarts, and, where it can, for a whole fleet: `fileStore`, `redisStore` of
+   * `@jwks-auth/redis`, or anything with its three methods. No request fails over it. Default none.
+   */
+  readonly store?: SnapshotStore | undefined
+  /** A directory to keep keys in: short for `store: fileStore({ directory })`. Default none. */
+  readonly publicKeyPath?: string | undefined
+  /** Milliseconds that a request waits for the store at most, 1 or more; past that it is as if there were none. Default 250. */
+  readonly storeTimeout?: number | undefined
+  /**
+   * Authenticates what is in the store with HMAC-SHA256: a secret of at least 32 bytes, or a list of which the first
+   * signs and all verify. Without one, whoever can write to the store can make this process trust any key; so a store
+   * that is shared requires it, or `false` said aloud. Default none.
+   */
+  readonly integrityKey?: string | readonly string[] | false | undefined
   /** Key sets held in memory, at least 1; the least recently used is dropped. Default 10 000. */
   readonly maxProviders?: number | undefined
   /** Upstream requests under way at once, at least 1, shared fairly between tenants. Default 32. */
@@ -39,6 +58,10 @@ export const registryOptionNames: readonly (keyof RegistryOptions)[] = Object.fr
   'requireHttps',
   'allowedDomains',
   'defaults',
+  'store',
+  'publicKeyPath',
+  'storeTimeout',
+  'integrityKey',
   'maxProviders',
   'maxConcurrentFetches',
   'dispatcher',
@@ -49,6 +72,10 @@ export const registryOptionNames: readonly (keyof RegistryOptions)[] = Object.fr
 export interface CheckedRegistryOptions {
   readonly rules: RegistryRules
   readonly defaults: Unchecked
+  readonly store: SnapshotStore | undefined
+  readonly storeTimeout: number
+  /** Empty where nothing is authenticated. */
+  readonly integrityKeys: readonly string[]
   readonly maxProviders: number
   readonly maxConcurrentFetches: number
   readonly dispatcher: Dispatcher | undefined
@@ -67,9 +94,13 @@ export function checkRegistryOptions(value: unknown): CheckedRegistryOptions {
   const defaults = given['defaults'] === undefined ? {} : objectOption('defaults', given['defaults'])
   knownOptions('defaults', defaults, providerOptionNames)
   checkProviderOptions('defaults.', defaults, rules)
+  const store = checkStoreOptions(given)
   return {
     rules,
     defaults: Object.freeze({ ...defaults }),
+    store,
+    storeTimeout: integerOption('storeTimeout', withDefault(given['storeTimeout'], 250), { min: 1, max: 60_000 }),
+    integrityKeys: checkIntegrityKeys(given['integrityKey'], store),
     maxProviders: integerOption('maxProviders', withDefault(given['maxProviders'], 10_000), {
       min: 1,
       max: 10_000_000,
@@ -80,6 +111,13 @@ export function checkRegistryOptions(value: unknown): CheckedRegistryOptions {
     dispatcher: checkDispatcher(given['dispatcher']),
     clock: checkClock(given['clock']),
   }
+}
+
+function checkStoreOptions(given: Unchecked): SnapshotStore | undefined {
+  const { store, publicKeyPath } = given
+  if (publicKeyPath === undefined) return store === undefined ? undefined : checkStore(store)
+  if (store !== undefined) throw new TypeError('publicKeyPath cannot be set beside store: it is short for a file store')
+  return fileStore({ directory: stringOption('publicKeyPath', publicKeyPath) })
 }
 
 function checkRules(given: Unchecked): RegistryRules {

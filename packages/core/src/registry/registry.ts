@@ -4,6 +4,7 @@ import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { RegistryEvents } from '../cache/cache-events.ts'
 import type { Network } from '../http/address-rules.ts'
 import type { KeySetChanges } from '../keys/key-set.ts'
+import type { RestoreReport } from './persistence.ts'
 import type { RegisteredProvider } from './registered-provider.ts'
 import type { CheckedRegistration, ProviderRegistration } from './registration.ts'
 import type { ProviderStatus } from './status.ts'
@@ -32,7 +33,7 @@ export interface Registry {
    * @throws ProviderTakenError where something else has the name: `unregister` it first
    */
   register(registration: ProviderRegistration): Promise<void>
-  /** Forgets a provider and its keys, not what was revoked of it. False when it was not registered. */
+  /** Forgets a provider and its keys, those in the store, too, not what was revoked of it. False when it was not registered. */
   unregister(tenant: string, provider: string): Promise<boolean>
   /**
    * The provider's usable keys, public members only. With a `kid`, a set that holds that `kid`, fetched if it must be.
@@ -44,13 +45,36 @@ export interface Registry {
   refresh(tenant: string, provider: string): Promise<RefreshOutcome>
   /**
    * Refuses a `kid`, and the key that is held under it by its RFC 7638 thumbprint, at once and without a fetch. It
-   * outlives refreshes and `unregister`.
+   * outlives refreshes and `unregister`, and, with a store, restarts; processes that share the store know it within five
+   * seconds.
+   *
+   * @throws StoreFailedError where it could not be written down; it holds here, and is tried again until it succeeds
    */
   revokeKey(tenant: string, provider: string, kid: string): Promise<void>
-  /** Takes `revokeKey` back. False when the `kid` was not revoked. */
+  /**
+   * Takes `revokeKey` back. False when the `kid` was not revoked.
+   *
+   * @throws StoreFailedError as `revokeKey` does
+   */
   unrevokeKey(tenant: string, provider: string, kid: string): Promise<boolean>
+  /**
+   * Drops one immutable key, from the store, too, so that it can be learned anew. False when it is not held.
+   *
+   * @throws TypeError where the provider's `keyLifetime` is not `'immutable'`
+   * @throws StoreFailedError where the store still has it; it is tried again until it succeeds
+   */
+  forgetKey(tenant: string, provider: string, kid: string): Promise<boolean>
   /** A key resolver for `jose.jwtVerify`, in the place of `createRemoteJWKSet`. */
   keyResolver(tenant: string, provider: string): JWTVerifyGetKey
+  /**
+   * Writes all that is held to the store, and waits for it. Without a store it does nothing; with one it is rarely needed,
+   * since every change is written at once.
+   *
+   * @throws StoreFailedError where something could not be written
+   */
+  persistAll(): Promise<void>
+  /** Loads every registration from the store again, and takes over what is newer. A failure is in the report. */
+  restore(): Promise<RestoreReport>
   /** How one provider stands. Asks nobody. */
   status(tenant: string, provider: string): ProviderStatus
   /** How every provider stands, in the order of their registration. */

@@ -32,14 +32,20 @@ export interface ProviderStatus extends ProviderKey {
   /** The `kid`s that verify now, in the order in which they are published. */
   readonly kids: readonly string[]
   /** Where the keys that are held came from; `'none'` where nothing is held. */
-  readonly source: 'upstream' | 'none'
+  readonly source: 'upstream' | 'store' | 'none'
+  /** How the registry's store stands: `'failing'` from a failure until it answers again, `'none'` without one. */
+  readonly store: 'ready' | 'failing' | 'none'
   /** What was counted since registration. */
   readonly metrics: Readonly<Counters>
 }
 
 /** The status of a provider; `cache` is absent as long as nobody asked for its keys. */
-export function providerStatus(key: ProviderKey, cache: ProviderCache | undefined, now: number): ProviderStatus {
-  if (cache === undefined) return emptyStatus(key)
+export function providerStatus(
+  key: ProviderKey,
+  cache: ProviderCache | undefined,
+  { now, store }: { readonly now: number; readonly store: ProviderStatus['store'] },
+): ProviderStatus {
+  if (cache === undefined) return emptyStatus(key, store)
   const { holdings, isFetching } = cache
   const counters = { ...holdings.counters }
   const entry = holdings.entry()
@@ -59,12 +65,13 @@ export function providerStatus(key: ProviderKey, cache: ProviderCache | undefine
     hitRate: ratio(counters.hits, counters.requests),
     staleServeRatio: ratio(counters.stale, counters.requests),
     kids: [...(holdings.active()?.byKid.keys() ?? [])],
-    source: entry === undefined ? 'none' : 'upstream',
+    source: entry === undefined ? 'none' : holdings.source(),
+    store,
     metrics: counters,
   }
 }
 
-function emptyStatus(key: ProviderKey): ProviderStatus {
+function emptyStatus(key: ProviderKey, store: ProviderStatus['store']): ProviderStatus {
   return {
     ...key,
     state: 'empty',
@@ -79,6 +86,7 @@ function emptyStatus(key: ProviderKey): ProviderStatus {
     staleServeRatio: 0,
     kids: [],
     source: 'none',
+    store,
     metrics: createCounters(),
   }
 }
@@ -95,7 +103,8 @@ function health(
 }
 
 function isoTime(time: number | undefined): string | undefined {
-  return time === undefined ? undefined : new Date(time).toISOString()
+  // Immutable keys never expire.
+  return time === undefined || time === Number.POSITIVE_INFINITY ? undefined : new Date(time).toISOString()
 }
 
 function ratio(part: number, whole: number): number {

@@ -29,6 +29,8 @@ export const wrongProviderOptions: readonly (readonly [name: string, value: unkn
   ['minTtl', 86_400_001, 'minTtl must not be greater than maxTtl'],
   ['prefetch', 'sometimes', 'prefetch'],
   ['prefetch', true, 'prefetch'],
+  ['keyLifetime', 'forever', 'keyLifetime'],
+  ['keyLifetime', null, 'keyLifetime'],
   ['network', 'private', 'network'],
   ['network', null, 'network'],
   ['requireHttps', 'yes', 'requireHttps'],

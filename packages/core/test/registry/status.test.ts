@@ -48,6 +48,7 @@ describe('the status of a provider', () => {
       staleServeRatio: 0,
       kids: [],
       source: 'none',
+      store: 'none',
       metrics: { requests: 0, hits: 0, misses: 0, stale: 0, refreshes: 0, refreshErrors: 0 },
     } satisfies ProviderStatus)
   })
@@ -81,6 +82,7 @@ describe('the status of a provider', () => {
       staleServeRatio: 0,
       kids: ['key-1'],
       source: 'upstream',
+      store: 'none',
       metrics: { requests: 2, hits: 1, misses: 1, stale: 0, refreshes: 1, refreshErrors: 0 },
     } satisfies ProviderStatus)
   })

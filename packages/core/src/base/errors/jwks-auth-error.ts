@@ -40,6 +40,7 @@ export type ErrorCode =
   | 'ERR_KEY_SET_MALFORMED'
   | 'ERR_METADATA_MALFORMED'
   | 'ERR_METADATA_ISSUER_MISMATCH'
+  | 'ERR_STORE_FAILED'
 
 /**
  * The base of every error of this package, never thrown itself: `error instanceof JwksAuthError` tells ours

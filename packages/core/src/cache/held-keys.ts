@@ -1,0 +1,191 @@
+import { withoutValidators } from '../http/freshness.ts'
+import {
+  compareKeySets,
+  createKeySet,
+  type KeySet,
+  type KeySetChanges,
+  type RefusedKey,
+  withoutCompromised,
+} from '../keys/key-set.ts'
+import type { CacheOptions } from './cache-options.ts'
+import { type Entry, entryTimes, immutableTimes } from './entry.ts'
+import { addPublished, forget, type ImmutableKeys, isSameHistory, unite } from './immutable-keys.ts'
+import type { FetchedKeySet } from './key-set-fetch.ts'
+import type { RefreshContext } from './refresh-context.ts'
+import type { LoadedSnapshot } from './snapshot.ts'
+import type { Tombstones } from './tombstones.ts'
+
+/** What came of taking an answer over. */
+export interface Replacement {
+  /** The keys that may be used now. */
+  readonly keySet: KeySet
+  /** What is published that was not before, and the reverse; where keys are immutable, the reverse is news only. */
+  readonly changes: KeySetChanges
+  /** Published keys that are not taken. */
+  readonly refused: readonly RefusedKey[]
+}
+
+/** The keys of one provider: as published, and those of them that may be used. Every change is made at once. */
+export interface HeldKeys {
+  entry(): Entry | undefined
+  source(): 'upstream' | 'store'
+  published(): KeySet | undefined
+  active(): KeySet | undefined
+  /** Takes a checked answer over. */
+  replace(fetched: FetchedKeySet, now: number): Promise<Replacement>
+  /** Takes over what a store had: newer keys, or immutable ones that are not known. False where there was nothing new. */
+  adopt(loaded: LoadedSnapshot): Promise<boolean>
+  /** Drops an immutable key; false where it is not held. */
+  forget(kid: string, now: number): Promise<boolean>
+  /** Drops keys whose private half was published; `undefined` where none was held. */
+  dropCompromised(refused: readonly RefusedKey[], now: number): KeySetChanges | undefined
+  /** Changes what is known of the entry besides its keys. */
+  amend(change: (entry: Entry) => Entry): void
+  /** Takes revocations into account that were made or taken back just now. */
+  applyTombstones(): Promise<void>
+  clear(): void
+}
+
+/** What is held, in one piece. */
+interface Held {
+  readonly entry: Entry
+  readonly published: KeySet
+  readonly active: KeySet
+  readonly source: 'upstream' | 'store'
+}
+
+/** No keys, to begin with. */
+export function createHeldKeys(
+  options: CacheOptions,
+  tombstones: Tombstones,
+  { random }: Pick<RefreshContext, 'random'>,
+): HeldKeys {
+  let held: Held | undefined
+
+  /** Makes what is to be held next out of what is held, once more if that has changed while thumbprints were made. */
+  async function change<Made extends Omit<Held, 'active'>>(
+    make: () => Made | undefined,
+  ): Promise<(Made & Held) | undefined> {
+    for (;;) {
+      const [before, version] = [held, tombstones.version()]
+      const made = make()
+      if (made === undefined) return undefined
+      const active = await tombstones.filter(made.published)
+      if (held !== before || version !== tombstones.version()) continue
+      const next = { ...made, active }
+      held = next
+      return next
+    }
+  }
+
+  function immutableKeys(): ImmutableKeys | undefined {
+    const history = held?.entry.immutable
+    return held === undefined || history === undefined ? undefined : { keySet: held.published, history }
+  }
+
+  function entryOf({ keySet, history }: ImmutableKeys, policy: Entry['policy'], fetchedAt: number): Entry {
+    return { version: 1, keys: jwks(keySet), policy, immutable: history, ...immutableTimes(fetchedAt) }
+  }
+
+  return {
+    entry: () => held?.entry,
+    source: () => held?.source ?? 'upstream',
+    published: () => held?.published,
+    active: () => held?.active,
+
+    async replace({ keySet, policy, modified, refused }, now) {
+      const source = 'upstream'
+      const next = await change(() => {
+        if (options.keyLifetime === 'http') {
+          const entry: Entry = { version: 1, keys: jwks(keySet), policy, ...entryTimes(policy, now, options, random()) }
+          return { entry, published: keySet, source, changes: compareKeySets(held?.published, keySet), refused }
+        }
+        // A 304 confirms what was held when it was asked for; what was forgotten since does not come back by it.
+        const confirmed = modified ? keySet : (held?.published ?? keySet)
+        const added = addPublished(immutableKeys(), confirmed, { now, maxKeys: options.maxKeys })
+        const entry = entryOf(added, confirmed === keySet ? policy : withoutValidators(policy), now)
+        return {
+          entry,
+          published: added.keySet,
+          source,
+          changes: added.changes,
+          refused: [...refused, ...added.refused],
+        }
+      })
+      return { keySet: next?.active ?? keySet, changes: next?.changes ?? NO_CHANGES, refused: next?.refused ?? refused }
+    },
+
+    async adopt({ entry, keySet }) {
+      const next = await change(() => {
+        if (entry.immutable === undefined) {
+          return held !== undefined && held.entry.fetchedAt >= entry.fetchedAt
+            ? undefined
+            : { entry, published: keySet, source: 'store' }
+        }
+        const united = unite(immutableKeys(), { keySet, history: entry.immutable }, options.maxKeys)
+        if (isSameHistory(held?.entry.immutable, united.history)) return undefined
+        const stored = { entry, published: keySet }
+        const newer = held !== undefined && held.entry.fetchedAt >= entry.fetchedAt ? held : stored
+        const { policy, fetchedAt } = newer.entry
+        const isWhole = hasKidsOf(united.keySet, newer.published)
+        const known = entryOf(united, isWhole ? policy : withoutValidators(policy), fetchedAt)
+        return { entry: known, published: united.keySet, source: 'store' }
+      })
+      return next !== undefined
+    },
+
+    async forget(kid, now) {
+      const next = await change(() => {
+        const immutable = immutableKeys()
+        if (held === undefined || immutable?.keySet.byKid.has(kid) !== true) return undefined
+        const kept = forget(immutable, kid, now)
+        const { policy, fetchedAt } = held.entry
+        const entry = entryOf(kept, withoutValidators(policy), fetchedAt)
+        return { entry, published: kept.keySet, source: held.source }
+      })
+      return next !== undefined
+    },
+
+    dropCompromised(refused, now) {
+      if (held === undefined) return undefined
+      const { keys } = held.published
+      const kept = withoutCompromised(keys, refused)
+      if (kept.length === keys.length) return undefined
+      const kids = keys.flatMap((key) => (kept.includes(key) || key.kid === undefined ? [] : [key.kid]))
+      // Immutable ones are forgotten, or whoever still has them would bring them back.
+      const left = kids.reduce<ImmutableKeys | undefined>((it, kid) => it && forget(it, kid, now), immutableKeys())
+      const { policy, fetchedAt } = held.entry
+      const published = left?.keySet ?? createKeySet(kept)
+      const entry = left
+        ? entryOf(left, withoutValidators(policy), fetchedAt)
+        : { ...held.entry, keys: jwks(published) }
+      const changes = compareKeySets(held.published, published)
+      const active = createKeySet(held.active.keys.filter((key) => published.keys.includes(key)))
+      held = kept.length === 0 && left === undefined ? undefined : { ...held, entry, published, active }
+      return changes
+    },
+
+    amend(makeEntry) {
+      if (held !== undefined) held = { ...held, entry: makeEntry(held.entry) }
+    },
+
+    async applyTombstones() {
+      await change(() => held)
+    },
+
+    clear() {
+      held = undefined
+    },
+  }
+}
+
+const NO_CHANGES: KeySetChanges = { added: [], removed: [], changed: [] }
+
+/** Where it has not, a 304 to validators of the other set would keep what is missing from being learned anew. */
+function hasKidsOf({ byKid }: KeySet, other: KeySet): boolean {
+  return [...other.byKid.keys()].every((kid) => byKid.has(kid))
+}
+
+function jwks(keySet: KeySet): Entry['keys'] {
+  return keySet.keys.map(({ jwk }) => jwk)
+}

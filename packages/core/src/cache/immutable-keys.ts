@@ -1,0 +1,120 @@
+import { compareKeySets, createKeySet, type KeySet, type KeySetChanges, type RefusedKey } from '../keys/key-set.ts'
+import type { VerificationKey } from '../keys/verification-key.ts'
+
+/** Times by `kid`, in milliseconds since the epoch. A list, because a `kid` may be any string, `__proto__` included. */
+export type KidTimes = readonly (readonly [kid: string, at: number])[]
+
+/** What an entry of immutable keys has besides: what makes it one with those of other processes. */
+export interface ImmutableHistory {
+  /** When each `kid` became known. */
+  readonly learnedAt: KidTimes
+  /** When a `kid` was forgotten: whoever still has it from before then forgets it, too. */
+  readonly forgottenAt: KidTimes
+}
+
+/** Immutable keys with their history. */
+export interface ImmutableKeys {
+  readonly keySet: KeySet
+  readonly history: ImmutableHistory
+}
+
+/** What came of adding a published set. */
+export interface AddedKeys extends ImmutableKeys {
+  /** What was added, and, as news only, what upstream has dropped or changed. */
+  readonly changes: KeySetChanges
+  readonly refused: readonly RefusedKey[]
+}
+
+/** Forgotten `kid`s that are remembered, the latest ones. */
+const MAX_FORGOTTEN = 1_000
+
+const NOTHING: ImmutableKeys = {
+  keySet: createKeySet([]),
+  history: { learnedAt: [], forgottenAt: [] },
+}
+
+/** Adds the keys whose `kid` is new; those that are held stay as they are, whatever is published under their `kid` now. */
+export function addPublished(
+  held: ImmutableKeys = NOTHING,
+  published: KeySet,
+  { now, maxKeys }: { readonly now: number; readonly maxKeys: number },
+): AddedKeys {
+  const { added, removed, changed } = compareKeySets(held.keySet, published)
+  const keys = [...held.keySet.keys]
+  const [learnedAt, forgottenAt] = [new Map(held.history.learnedAt), new Map(held.history.forgottenAt)]
+  const refused: RefusedKey[] = changed.map((kid) => ({ kind: 'refused', reason: 'immutable', kid }))
+  const taken: string[] = []
+  for (const kid of added) {
+    const ofKid = published.byKid.get(kid) ?? []
+    if (keys.length + ofKid.length > maxKeys) {
+      refused.push({ kind: 'refused', reason: 'too-many', kid })
+      continue
+    }
+    keys.push(...ofKid)
+    // In the millisecond in which it was forgotten, it counts as learned after.
+    learnedAt.set(kid, Math.max(now, (forgottenAt.get(kid) ?? 0) + 1))
+    taken.push(kid)
+  }
+  return {
+    keySet: taken.length === 0 ? held.keySet : createKeySet(keys),
+    history: { ...held.history, learnedAt: [...learnedAt] },
+    changes: { added: taken, removed, changed },
+    refused,
+  }
+}
+
+/** Both together: of two keys under one `kid` the one that was learned first, and none that was forgotten since. */
+export function unite(one: ImmutableKeys = NOTHING, other: ImmutableKeys, maxKeys: number): ImmutableKeys {
+  const forgottenAt = latest(one.history.forgottenAt, other.history.forgottenAt)
+  const learnedAt = new Map<string, number>()
+  const keys: VerificationKey[] = []
+  const [learnedByOne, learnedByOther] = [new Map(one.history.learnedAt), new Map(other.history.learnedAt)]
+  for (const kid of new Set([...learnedByOne.keys(), ...learnedByOther.keys()])) {
+    const forgotten = forgottenAt.get(kid) ?? Number.NEGATIVE_INFINITY
+    const [first] = [
+      { at: learnedByOne.get(kid), keys: one.keySet.byKid.get(kid) },
+      { at: learnedByOther.get(kid), keys: other.keySet.byKid.get(kid) },
+    ]
+      .filter(({ at, keys: ofKid }) => at !== undefined && at > forgotten && ofKid !== undefined)
+      .toSorted((a, b) => (a.at ?? 0) - (b.at ?? 0))
+    if (first?.at === undefined || keys.length + (first.keys?.length ?? 0) > maxKeys) continue
+    learnedAt.set(kid, first.at)
+    keys.push(...(first.keys ?? []))
+  }
+  return { keySet: createKeySet(keys), history: { learnedAt: [...learnedAt], forgottenAt: latestOf(forgottenAt) } }
+}
+
+/** Without this `kid`, which may be learned anew from now on. */
+export function forget(held: ImmutableKeys, kid: string, now: number): ImmutableKeys {
+  const forgottenAt = new Map(held.history.forgottenAt)
+  forgottenAt.delete(kid)
+  // Learned in this very millisecond, it counts as learned before.
+  forgottenAt.set(kid, Math.max(now, new Map(held.history.learnedAt).get(kid) ?? now))
+  return {
+    keySet: createKeySet(held.keySet.keys.filter((key) => key.kid !== kid)),
+    history: {
+      learnedAt: held.history.learnedAt.filter(([learned]) => learned !== kid),
+      forgottenAt: latestOf(forgottenAt),
+    },
+  }
+}
+
+/** True where both have the same `kid`s, learned and forgotten at the same times. */
+export function isSameHistory(one: ImmutableHistory | undefined, other: ImmutableHistory): boolean {
+  return one !== undefined && canonical(one) === canonical(other)
+}
+
+function canonical({ learnedAt, forgottenAt }: ImmutableHistory): string {
+  const sorted = (times: KidTimes) => times.toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return JSON.stringify([sorted(learnedAt), sorted(forgottenAt)])
+}
+
+function latestOf(times: ReadonlyMap<string, number>): KidTimes {
+  return times.size <= MAX_FORGOTTEN ? [...times] : [...times].toSorted(([, a], [, b]) => a - b).slice(-MAX_FORGOTTEN)
+}
+
+function latest(one: KidTimes, other: KidTimes): Map<string, number> {
+  const times = new Map(one)
+  for (const [kid, at] of other) times.set(kid, Math.max(at, times.get(kid) ?? at))
+  return times
+}

@@ -1,0 +1,98 @@
+import type { Clock } from '../base/clock.ts'
+import { KeyNotFoundError, KeyRevokedError } from '../base/errors/request-errors.ts'
+import { type KeySet, selectKeys } from '../keys/key-set.ts'
+import type { VerificationKey } from '../keys/verification-key.ts'
+import type { CacheOptions } from './cache-options.ts'
+import type { Holdings } from './holdings.ts'
+import { decideAfterFailure } from './policy.ts'
+import type { Tombstones } from './tombstones.ts'
+import type { UnknownKidLook } from './unknown-kid-look.ts'
+
+/** Finds the keys for a token among those of a provider, and looks upstream for those that are not held. */
+export interface KeySearch {
+  /** As `ProviderCache.find`. */
+  find(
+    kid: string | undefined,
+    alg: string | undefined,
+    askedAt: number,
+  ): readonly VerificationKey[] | Promise<readonly VerificationKey[]>
+  /** As `ProviderCache.findOthers`. */
+  findOthers(
+    kid: string | undefined,
+    alg: string,
+    tried: readonly VerificationKey[],
+    askedAt: number,
+  ): Promise<readonly VerificationKey[]>
+}
+
+/** What a search is made in. */
+export interface SearchedCache {
+  readonly options: Pick<CacheOptions, 'keyLifetime'>
+  readonly holdings: Holdings
+  readonly tombstones: Tombstones
+  readonly unknownKid: UnknownKidLook
+  readonly clock: Clock
+  /** The keys that may be used now. */
+  keySet(): KeySet | Promise<KeySet>
+}
+
+/** The search in one provider's cache. */
+export function createKeySearch(cache: SearchedCache): KeySearch {
+  const { options, holdings, tombstones, unknownKid, clock } = cache
+
+  /** What fits of what is held now: while a look lasted, its stale window may have ended. */
+  function selectUsable(kid: string | undefined, alg: string | undefined): readonly VerificationKey[] {
+    const active = holdings.active()
+    const isUsable = decideAfterFailure(holdings.state(), clock.now()) !== 'refuse'
+    return active === undefined || !isUsable ? [] : selectKeys(active, kid, alg)
+  }
+
+  function refuseRevoked(kid: string | undefined): void {
+    if (kid !== undefined && tombstones.has(kid)) throw new KeyRevokedError()
+  }
+
+  function findIn(keySet: KeySet, kid: string | undefined, alg: string | undefined, askedAt: number) {
+    const found = selectKeys(keySet, kid, alg)
+    if (found.length > 0) return found
+    // While the store was read, a revocation may have come out of it.
+    refuseRevoked(kid)
+    // A known `kid` for another algorithm: no look upstream makes that fit.
+    if (kid !== undefined && keySet.byKid.has(kid)) throw new KeyNotFoundError()
+    return lookFor(kid, alg, askedAt)
+  }
+
+  async function lookFor(
+    kid: string | undefined,
+    alg: string | undefined,
+    askedAt: number,
+  ): Promise<readonly VerificationKey[]> {
+    const look = await unknownKid.look(kid, () => selectUsable(kid, alg).length > 0, askedAt)
+    const found = selectUsable(kid, alg)
+    if (found.length > 0) {
+      if (look !== undefined) unknownKid.found(look)
+      return found
+    }
+    refuseRevoked(kid)
+    if (look !== undefined && kid !== undefined && !holdings.lastAttemptFailed()) unknownKid.notFound(kid)
+    throw holdings.lastAttemptFailed() ? holdings.unavailable() : new KeyNotFoundError()
+  }
+
+  return {
+    find(kid, alg, askedAt) {
+      refuseRevoked(kid)
+      const keySet = cache.keySet()
+      if (keySet instanceof Promise) return keySet.then((awaited) => findIn(awaited, kid, alg, askedAt))
+      return findIn(keySet, kid, alg, askedAt)
+    },
+    async findOthers(kid, alg, tried, askedAt) {
+      const untried = (): readonly VerificationKey[] =>
+        selectUsable(kid, alg).filter((key) => tried.every(({ material }) => material !== key.material))
+      // Immutable keys have no other material under their `kid`, whatever is published now.
+      if (options.keyLifetime === 'immutable' && kid !== undefined) return untried()
+      const look = await unknownKid.look(undefined, () => untried().length > 0, askedAt)
+      const others = untried()
+      if (look !== undefined && others.length > 0) unknownKid.found(look)
+      return others
+    },
+  }
+}

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import type { FleetCoordination, FleetNotice, SnapshotStore } from '@jwks-auth/core'
+import { acme, ann, askAtOnce, assertSoon, globex, LONG, sampleId, sampleSnapshot } from './samples.ts'
+import { type Case, partOf } from './store-place.ts'
+
+const [first, second, third] = [sampleId('first'), sampleId('second'), sampleId('third')] as const
+
+/** What a store does that coordinates a fleet: generations of snapshots. */
+export const generationCases: readonly Case[] = [
+  [
+    'has neither snapshot nor generation at first',
+    async ({ store }) => {
+      assert.deepEqual(await fleetOf(store).load(acme), { snapshot: undefined, generation: undefined })
+    },
+  ],
+  [
+    'saves a snapshot only as the successor of the generation that it was made from',
+    async ({ store, open }) => {
+      const other = fleetOf(await open())
+      assert.equal(await fleetOf(store).saveIf(acme, sampleSnapshot('0'), second, first), false)
+      assert.equal(await store.load(acme), undefined)
+      assert.equal(await fleetOf(store).saveIf(acme, sampleSnapshot('1'), undefined, first), true)
+      assert.equal(await other.saveIf(acme, sampleSnapshot('late'), undefined, second), false)
+      assert.deepEqual(await other.load(acme), { snapshot: sampleSnapshot('1'), generation: first })
+      assert.equal(await other.saveIf(acme, sampleSnapshot('2'), first, second), true)
+      assert.equal(await fleetOf(store).saveIf(acme, sampleSnapshot('late'), first, third), false)
+      assert.deepEqual(await fleetOf(store).load(acme), { snapshot: sampleSnapshot('2'), generation: second })
+      assert.deepEqual(await store.load(acme), sampleSnapshot('2'))
+    },
+  ],
+  [
+    'saves one of several snapshots that are made from the same generation',
+    async ({ store, open }) => {
+      const fleets = [fleetOf(store), fleetOf(await open())]
+      let expected: string | undefined
+      for (const round of ['a', 'b', 'c']) {
+        const saved = await askAtOnce(fleets, 5, async (fleet, number) => {
+          const text = `${round}${number}`
+          return (await fleet.saveIf(acme, sampleSnapshot(text), expected, sampleId(text))) ? [text] : []
+        })
+        const [winner, ...others] = saved.flat()
+        assert.ok(winner !== undefined && others.length === 0, `${saved.flat().length} of 10 were saved`)
+        expected = sampleId(winner)
+        assert.deepEqual(await fleetOf(store).load(acme), { snapshot: sampleSnapshot(winner), generation: expected })
+      }
+    },
+  ],
+  [
+    'fences off a holder that slept past its lease',
+    async ({ store, open }) => {
+      const awake = fleetOf(await open())
+      const { generation } = await fleetOf(store).acquire(acme, ann, LONG)
+      await awake.saveIf(acme, sampleSnapshot('of the one awake'), generation, first)
+      assert.equal(await fleetOf(store).saveIf(acme, sampleSnapshot('of the sleeper'), generation, second), false)
+      assert.deepEqual(await store.load(acme), sampleSnapshot('of the one awake'))
+    },
+  ],
+  [
+    'has a generation for each key',
+    async ({ store }) => {
+      await fleetOf(store).saveIf(acme, sampleSnapshot('acme'), undefined, first)
+      assert.equal(await fleetOf(store).saveIf(globex, sampleSnapshot('globex'), undefined, second), true)
+      assert.equal((await fleetOf(store).load(acme)).generation, first)
+    },
+  ],
+  [
+    'has another generation when a snapshot was saved without condition, and none when it was deleted',
+    async ({ store }) => {
+      await fleetOf(store).saveIf(acme, sampleSnapshot('1'), undefined, first)
+      await store.save(acme, sampleSnapshot('2'))
+      const { snapshot, generation } = await fleetOf(store).load(acme)
+      assert.deepEqual(snapshot, sampleSnapshot('2'))
+      assert.ok(generation !== undefined && generation !== first, `the generation is ${generation}`)
+      assert.equal(await fleetOf(store).saveIf(acme, sampleSnapshot('late'), first, second), false)
+      await store.delete(acme)
+      assert.deepEqual(await fleetOf(store).load(acme), { snapshot: undefined, generation: undefined })
+      assert.equal(await fleetOf(store).saveIf(acme, sampleSnapshot('3'), undefined, third), true)
+    },
+  ],
+]
+
+/** What a store does that coordinates a fleet: telling of changes. */
+export const noticeCases: readonly Case[] = [
+  [
+    'tells the others of a snapshot that was saved',
+    async ({ store, open }) => {
+      const listener = listenTo(await open())
+      try {
+        await listener.hearsOf(isAbout(acme), saver(store))
+      } finally {
+        listener.stop()
+      }
+    },
+  ],
+  [
+    'tells nobody any more who has stopped listening',
+    async ({ store, open }) => {
+      const other = await open()
+      const [leaver, stayer] = [listenTo(other), listenTo(other)]
+      try {
+        await leaver.hearsOf(isAbout(acme), saver(store))
+        leaver.stop()
+        const heard = leaver.notices.length
+        stayer.notices.length = 0
+        await stayer.hearsOf(isAbout(globex), saver(store, globex))
+        assert.equal(leaver.notices.length, heard)
+      } finally {
+        leaver.stop()
+        stayer.stop()
+      }
+    },
+  ],
+]
+
+/** What a store does that coordinates a fleet and keeps revocations. */
+export const tombstoneNoticeCases: readonly Case[] = [
+  [
+    'tells the others of a revocation',
+    async ({ store, open }) => {
+      const listener = listenTo(await open())
+      let count = 0
+      try {
+        await listener.hearsOf(
+          ({ kind }) => kind === 'tombstones',
+          () => {
+            count += 1
+            return partOf(store, 'tombstones').save(sampleId('a'), sampleSnapshot(`${count}`, null))
+          },
+        )
+      } finally {
+        listener.stop()
+      }
+    },
+  ],
+]
+
+function fleetOf(store: SnapshotStore): FleetCoordination {
+  return partOf(store, 'coordination')
+}
+
+function isAbout({ tenant, provider }: typeof acme): (notice: FleetNotice) => boolean {
+  return (notice) => notice.kind === 'snapshot' && notice.key.tenant === tenant && notice.key.provider === provider
+}
+
+/** Saves one generation after the other. */
+function saver(store: SnapshotStore, key: typeof acme = acme): () => Promise<void> {
+  let count = 0
+  return async () => {
+    count += 1
+    const { generation } = await fleetOf(store).inspect(key)
+    assert.ok(await fleetOf(store).saveIf(key, sampleSnapshot(`${count}`), generation, sampleId(`${count}`)))
+  }
+}
+
+interface Listener {
+  readonly notices: FleetNotice[]
+  /** Makes the change again and again until the notice comes: messages may get lost, those most that come at once. */
+  hearsOf(isIt: (notice: FleetNotice) => boolean, change: () => Promise<void>): Promise<void>
+  stop(): void
+}
+
+function listenTo(store: SnapshotStore): Listener {
+  const notices: FleetNotice[] = []
+  const stop = fleetOf(store).subscribe((notice) => notices.push(notice))
+  return {
+    notices,
+    stop,
+    hearsOf: (isIt, change) =>
+      assertSoon('no notice has come', async () => {
+        await change()
+        return notices.some(isIt)
+      }),
+  }
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import type { SnapshotStore } from '@jwks-auth/core'
+import { generationCases, noticeCases, tombstoneNoticeCases } from './contract/generation-cases.ts'
+import { leaseCases } from './contract/lease-cases.ts'
+import { setAsideCases, snapshotCases } from './contract/snapshot-cases.ts'
+import type { Case, StorePart, StorePlace } from './contract/store-place.ts'
+import { tombstoneCases } from './contract/tombstone-cases.ts'
+import { checkOptions } from './option-checks.ts'
+
+/** One case of the contract, for any test runner: `test(name, run)`. */
+export interface StoreContractCase {
+  /** What is checked, as the end of a sentence that begins with "the store". */
+  readonly name: string
+  /** Makes a new place, checks the case in it and clears it up; rejects with what is wrong. Takes two seconds at most. */
+  readonly run: () => Promise<void>
+}
+
+/** What else the contract is to check. */
+export interface SnapshotStoreContractOptions {
+  /** The optional parts that the store has; each brings its cases. Default: none. */
+  readonly parts?: readonly StorePart[]
+}
+
+const allParts: readonly StorePart[] = ['setAside', 'tombstones', 'coordination']
+
+const checks = {
+  parts: {
+    holds: (value: unknown) => Array.isArray(value) && value.every((part) => allParts.some((known) => known === part)),
+    mustBe: `a list of ${allParts.map((part) => `'${part}'`).join(', ')}`,
+  },
+}
+
+/**
+ * What a registry expects of its store, as cases to run one by one. Each has a new place from `createPlace`, which must
+ * be empty, and opens up to three stores over it. No network, no fake timers: leases of 200 ms expire in real time.
+ *
+ * @throws TypeError for an unknown option or part
+ */
+export function snapshotStoreContract(
+  createPlace: () => StorePlace | Promise<StorePlace>,
+  options: SnapshotStoreContractOptions = {},
+): readonly StoreContractCase[] {
+  checkOptions('snapshotStoreContract', options, checks)
+  const parts = options.parts ?? []
+  const has = (part: StorePart): boolean => parts.includes(part)
+  const cases: readonly Case[] = [
+    hasParts(parts),
+    ...snapshotCases,
+    ...(has('setAside') ? setAsideCases : []),
+    ...(has('tombstones') ? tombstoneCases : []),
+    ...(has('coordination') ? [...leaseCases, ...generationCases, ...noticeCases] : []),
+    ...(has('coordination') && has('tombstones') ? tombstoneNoticeCases : []),
+  ]
+  return cases.map(([name, check]) => ({
+    name,
+    async run() {
+      const place = await createPlace()
+      try {
+        await check({ store: await place.open(), open: async (): Promise<SnapshotStore> => place.open() })
+      } finally {
+        await place.dispose?.()
+      }
+    },
+  }))
+}
+
+/** A part that is there but not said to be would go unchecked, and be used all the same. */
+function hasParts(parts: readonly StorePart[]): Case {
+  return [
+    parts.length === 0 ? 'has no optional parts' : `has ${parts.join(', ')} and no other optional part`,
+    async ({ store }) => {
+      assert.deepEqual(
+        allParts.filter((part) => store[part] !== undefined),
+        allParts.filter((part) => parts.includes(part)),
+      )
+    },
+  ]
+}

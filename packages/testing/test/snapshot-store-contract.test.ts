@@ -1,0 +1,502 @@
+import type { FleetCoordination, SnapshotStore, TombstoneStore } from '@jwks-auth/core'
+import { describe, expect, it } from 'vitest'
+import { type StorePart, snapshotStoreContract } from '../src/index.ts'
+import { type FleetPlace, fleetPlace, fleetStore } from './fleet-store.ts'
+
+type Store = Required<SnapshotStore>
+const allParts: readonly StorePart[] = ['setAside', 'tombstones', 'coordination']
+
+/** The contract over a store with every part, of which something may be made worse. */
+function contractOf(spoil: (store: Store, place: FleetPlace) => SnapshotStore = (store) => store) {
+  return snapshotStoreContract(
+    () => {
+      const place = fleetPlace()
+      return { open: () => spoil(fleetStore(place), place) }
+    },
+    { parts: allParts },
+  )
+}
+
+describe('a store that does everything right', () => {
+  it.each(contractOf())('$name', async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined()
+  })
+})
+
+const snapshots =
+  (worse: (store: Store, place: FleetPlace) => Partial<SnapshotStore>) =>
+  (store: Store, place: FleetPlace): SnapshotStore => ({ ...store, ...worse(store, place) })
+
+const tombstones =
+  (worse: (tombstones: TombstoneStore, place: FleetPlace) => Partial<TombstoneStore>) =>
+  (store: Store, place: FleetPlace): SnapshotStore => ({
+    ...store,
+    tombstones: { ...store.tombstones, ...worse(store.tombstones, place) },
+  })
+
+const fleet =
+  (worse: (fleet: FleetCoordination, place: FleetPlace, store: Store) => Partial<FleetCoordination>) =>
+  (store: Store, place: FleetPlace): SnapshotStore => ({
+    ...store,
+    coordination: { ...store.coordination, ...worse(store.coordination, place, store) },
+  })
+
+const late = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 5))
+
+/** What is wrong with a store, how it comes to be so, and the cases that must find it out, among others perhaps. */
+const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotStore, readonly string[]][] = [
+  [
+    'is never empty',
+    snapshots(({ load }) => ({ load: async (key) => (await load(key)) ?? null })),
+    ['has nothing under a key at first', 'takes it for no error when there is nothing to delete'],
+  ],
+  [
+    'forgets members',
+    snapshots(({ save }) => ({ save: (key, { keepUntil: _, ...rest }) => save(key, { ...rest, keepUntil: '' }) })),
+    ['gives back what was saved', 'gives back a snapshot that is kept for good'],
+  ],
+  [
+    'takes text for ASCII',
+    snapshots(({ save }) => ({
+      save: (key, { payload, ...rest }) =>
+        save(key, { ...rest, payload: Buffer.from(payload, 'ascii').toString('ascii') }),
+    })),
+    ['gives back text of any script'],
+  ],
+  [
+    'cuts what is long',
+    snapshots(({ save }) => ({
+      save: (key, { payload, ...rest }) => save(key, { ...rest, payload: payload.slice(0, 65_535) }),
+    })),
+    ['gives back a snapshot of a megabyte'],
+  ],
+  [
+    'takes null for expired',
+    snapshots(({ save }) => ({
+      save: async (key, snapshot) => (snapshot.keepUntil === null ? undefined : save(key, snapshot)),
+    })),
+    ['gives back a snapshot that is kept for good'],
+  ],
+  [
+    'keeps what it has to itself',
+    () => fleetStore(fleetPlace()),
+    [
+      'shows one instance what another has saved, replaced and deleted',
+      'gives back all revocations, in another instance, too',
+    ],
+  ],
+  [
+    'writes over the old text without cutting it',
+    snapshots((_, { snapshots }) => ({
+      save: async (key, snapshot) => {
+        const name = JSON.stringify([key.tenant, key.provider])
+        const text = JSON.stringify(snapshot)
+        snapshots.set(name, text + (snapshots.get(name) ?? '').slice(text.length))
+      },
+    })),
+    ['leaves nothing of a snapshot that is replaced by a shorter one'],
+  ],
+  [
+    'deletes a tenant with the provider',
+    snapshots((_, { snapshots }) => ({ delete: async () => snapshots.clear() })),
+    ['deletes what is under one key and nothing else'],
+  ],
+  [
+    'does not delete',
+    snapshots(() => ({ delete: async () => undefined })),
+    ['deletes what is under one key and nothing else'],
+  ],
+  [
+    'rejects when there is nothing to delete',
+    snapshots((store) => ({
+      delete: async (key) => {
+        if ((await store.load(key)) === undefined) throw new Error('ENOENT')
+        await store.delete(key)
+      },
+    })),
+    ['takes it for no error when there is nothing to delete'],
+  ],
+  ['ignores case', renaming((name) => name.toLowerCase()), ['keeps apart keys that differ in case']],
+  [
+    'joins names',
+    snapshots((store) => {
+      const joined = (tenant: string, provider: string) => ({ tenant: `${tenant}-${provider}`, provider: 'x' })
+      return {
+        load: ({ tenant, provider }) => store.load(joined(tenant, provider)),
+        save: ({ tenant, provider }, snapshot) => store.save(joined(tenant, provider), snapshot),
+      }
+    }),
+    ['keeps apart keys that join to the same text'],
+  ],
+  [
+    'keeps snapshots in an object',
+    snapshots((store) => {
+      const kept: Record<string, unknown> = {}
+      return {
+        load: async ({ tenant, provider }) => (kept[tenant] as Record<string, unknown> | undefined)?.[provider],
+        save: async ({ tenant, provider }, snapshot) => {
+          kept[tenant] ??= {}
+          Object.assign(Object(kept[tenant]), { [provider]: structuredClone(snapshot) })
+          await store.save({ tenant, provider }, snapshot)
+        },
+      }
+    }),
+    ['keeps apart keys that mean something elsewhere'],
+  ],
+  ['cuts names', renaming((name) => name.slice(0, 63)), ['keeps apart keys of 64 characters']],
+  [
+    'cuts a dot from names',
+    renaming((name) => name.replace(/^\./, '')),
+    ["keeps apart keys of the registry's own records"],
+  ],
+  [
+    'saves in pieces',
+    snapshots((_, { snapshots }) => ({
+      save: async (key, snapshot) => {
+        const name = JSON.stringify([key.tenant, key.provider])
+        snapshots.set(name, '')
+        for (const piece of JSON.stringify(snapshot).match(/.{1,900}/gs) ?? []) {
+          snapshots.set(name, snapshots.get(name) + piece)
+          await Promise.resolve()
+        }
+      },
+    })),
+    ['keeps one of several snapshots that are saved at once, as a whole'],
+  ],
+  [
+    'keeps the very object',
+    snapshots(() => {
+      const kept = new Map<string, unknown>()
+      return {
+        load: async ({ tenant }) => kept.get(tenant),
+        save: async ({ tenant }, snapshot) => void kept.set(tenant, snapshot),
+      }
+    }),
+    [
+      'does not notice when an object is changed that was handed to it',
+      'does not notice when an object is changed that it has handed out',
+    ],
+  ],
+  [
+    'looks at the snapshot later',
+    snapshots(({ save }) => ({ save: (key, snapshot) => late().then(() => save(key, snapshot)) })),
+    ['does not notice when an object is changed that was handed to it'],
+  ],
+  [
+    'moves a snapshot aside',
+    snapshots((store) => ({ setAside: store.delete })),
+    ['sets a snapshot aside without taking it away or putting it under another key'],
+  ],
+  [
+    'rejects when there is nothing to set aside',
+    snapshots((store) => ({
+      setAside: async (key) => {
+        if ((await store.load(key)) === undefined) throw new Error('ENOENT')
+      },
+    })),
+    ['takes it for no error when there is nothing to set aside'],
+  ],
+  [
+    'has lost a part',
+    ({ setAside: _, ...store }) => store,
+    ['has setAside, tombstones, coordination and no other optional part'],
+  ],
+  [
+    'makes up a revocation',
+    tombstones(({ load }) => ({ load: async () => [...(await load()), {}] })),
+    ['has no revocations at first', 'keeps revocations apart from snapshots'],
+  ],
+  [
+    'keeps one revocation',
+    tombstones(({ save }) => ({ save: (_, tombstone) => save('', tombstone) })),
+    ['gives back all revocations, in another instance, too'],
+  ],
+  [
+    'adds where it should replace',
+    tombstones(({ save }) => ({ save: (id, tombstone) => save(id + crypto.randomUUID(), tombstone) })),
+    ['replaces the revocation of the same id and no other'],
+  ],
+  [
+    'reads the list of revocations and writes it back',
+    tombstones((_, place) => ({
+      save: async (id, tombstone) => {
+        const list = new Map(place.tombstones)
+        await late()
+        place.tombstones.clear()
+        for (const [known, text] of [...list, [id, JSON.stringify(tombstone)] as const])
+          place.tombstones.set(known, text)
+        place.revision += 1
+      },
+    })),
+    ['loses none of the revocations that several save at once'],
+  ],
+  [
+    'deletes revocations with the snapshot',
+    snapshots((_, place) => ({ delete: async () => place.tombstones.clear() })),
+    ['keeps revocations apart from snapshots'],
+  ],
+  [
+    'counts revocations for a revision',
+    tombstones((_, place) => ({ revision: async () => `${place.tombstones.size}` })),
+    ['has another revision after each revocation, whoever saved it, and the same one until then'],
+  ],
+  [
+    'has another revision each time',
+    tombstones(() => ({ revision: async () => crypto.randomUUID() })),
+    ['has another revision after each revocation, whoever saved it, and the same one until then'],
+  ],
+  [
+    'gives a lease to everybody',
+    fleet((_, { leases }) => ({
+      acquire: async () => {
+        leases.clear()
+        return { holder: 'own', generation: undefined }
+      },
+    })),
+    ['gives a lease to one, and tells everybody else', 'says with a lease which generation is kept'],
+  ],
+  [
+    'gives no lease twice',
+    fleet(({ acquire, inspect }) => ({
+      acquire: async (key, token, ttl) =>
+        (await inspect(key)).holder === 'none' ? acquire(key, token, ttl) : { holder: 'other', generation: undefined },
+    })),
+    ['gives the lease again to whoever has it'],
+  ],
+  [
+    'looks first and takes the lease then',
+    fleet(({ acquire, inspect }, { leases }) => ({
+      acquire: async (key, token, ttl) => {
+        const { holder } = await inspect(key)
+        await late()
+        if (holder !== 'none') return acquire(key, token, ttl)
+        leases.clear()
+        return acquire(key, token, ttl)
+      },
+    })),
+    ['gives a lease to one of several who ask at once'],
+  ],
+  [
+    'has one lease for all keys',
+    fleet(({ acquire }) => ({ acquire: (_, token, ttl) => acquire({ tenant: 'a', provider: 'b' }, token, ttl) })),
+    ['has a lease for each key'],
+  ],
+  [
+    'takes a lease back from anybody',
+    fleet((_, { leases }) => ({ release: async () => leases.clear() })),
+    ['takes a lease back from its holder and from nobody else', 'has a lease for each key'],
+  ],
+  [
+    'does not take a lease back',
+    fleet(() => ({ release: async () => undefined })),
+    ['takes a lease back from its holder and from nobody else'],
+  ],
+  [
+    'has leases for ever',
+    fleet(({ acquire, renew }) => ({
+      acquire: (key, token) => acquire(key, token, 1e9),
+      renew: (key, token) => renew(key, token, 1e9),
+    })),
+    ['lets a lease expire by itself, and does not give it back to the late one'],
+  ],
+  [
+    'renews the lease of anybody',
+    fleet(() => ({ renew: async () => true })),
+    [
+      'lets a lease expire by itself, and does not give it back to the late one',
+      'renews a lease for its holder and for nobody else',
+    ],
+  ],
+  [
+    'renews no lease',
+    fleet(({ inspect }, { leases }) => ({
+      renew: async (key, token) => {
+        await inspect(key)
+        return [...leases.values()].some((lease) => lease.token === token)
+      },
+    })),
+    ['renews a lease for its holder and for nobody else'],
+  ],
+  [
+    'has an endless budget',
+    fleet(() => ({ spendLook: async () => true })),
+    ['lets the budget for unknown kids be spent once, for each key'],
+  ],
+  [
+    'has one budget for all keys',
+    fleet(({ spendLook }) => ({ spendLook: (_, token, ttl) => spendLook({ tenant: 'a', provider: 'b' }, token, ttl) })),
+    ['lets the budget for unknown kids be spent once, for each key'],
+  ],
+  [
+    'looks first and spends the budget then',
+    fleet((_, { looks }) => ({
+      spendLook: async ({ tenant }, token, cooldown) => {
+        if ((looks.get(tenant)?.until ?? 0) > performance.now()) return false
+        await late()
+        looks.set(tenant, { token, until: performance.now() + cooldown })
+        return true
+      },
+    })),
+    ['lets the budget for unknown kids be spent by one of several who ask at once'],
+  ],
+  [
+    'gives the budget back to anybody',
+    fleet((_, { looks }) => ({ giveBackLook: async () => looks.clear() })),
+    ['lets the budget for unknown kids be given back by whoever spent it last'],
+  ],
+  [
+    'does not give the budget back',
+    fleet(({ spendLook }) => ({
+      giveBackLook: async () => undefined,
+      spendLook: (key, token) => spendLook(key, token, 1e9),
+    })),
+    [
+      'lets the budget for unknown kids be given back by whoever spent it last',
+      'has the budget for unknown kids again when the cooldown is over',
+    ],
+  ],
+  [
+    'makes up a generation',
+    fleet(({ load }) => ({
+      load: async (key) => {
+        const { snapshot, generation } = await load(key)
+        return { snapshot, generation: generation ?? '0' }
+      },
+    })),
+    ['has neither snapshot nor generation at first'],
+  ],
+  [
+    'saves whatever the generation',
+    fleet(({ saveIf, inspect }) => ({
+      saveIf: async (key, snapshot, _, next) => saveIf(key, snapshot, (await inspect(key)).generation, next),
+    })),
+    [
+      'saves a snapshot only as the successor of the generation that it was made from',
+      'fences off a holder that slept past its lease',
+    ],
+  ],
+  [
+    'takes no generation for any generation',
+    fleet(({ saveIf, inspect }) => ({
+      saveIf: async (key, snapshot, expected, next) =>
+        saveIf(key, snapshot, expected ?? (await inspect(key)).generation, next),
+    })),
+    ['fences off a holder that slept past its lease'],
+  ],
+  [
+    'compares first and saves then',
+    fleet(({ inspect, saveIf }) => ({
+      saveIf: async (key, snapshot, expected, next) => {
+        if ((await inspect(key)).generation !== expected) return false
+        await late()
+        return saveIf(key, snapshot, (await inspect(key)).generation, next)
+      },
+    })),
+    ['saves one of several snapshots that are made from the same generation'],
+  ],
+  [
+    'has one generation for all keys',
+    fleet(({ saveIf }) => ({
+      saveIf: (_, snapshot, expected, next) => saveIf({ tenant: 'acme', provider: 'auth0' }, snapshot, expected, next),
+    })),
+    ['has a generation for each key'],
+  ],
+  [
+    'keeps the generation when a snapshot is saved without condition',
+    snapshots((_, place) => ({
+      save: async ({ tenant, provider }, snapshot) =>
+        void place.snapshots.set(JSON.stringify([tenant, provider]), JSON.stringify(snapshot)),
+    })),
+    ['has another generation when a snapshot was saved without condition, and none when it was deleted'],
+  ],
+  [
+    'keeps the generation of what was deleted',
+    snapshots((_, place) => ({
+      delete: async ({ tenant, provider }) => void place.snapshots.delete(JSON.stringify([tenant, provider])),
+    })),
+    ['has another generation when a snapshot was saved without condition, and none when it was deleted'],
+  ],
+  [
+    'tells nobody',
+    fleet(() => ({ subscribe: () => () => undefined })),
+    ['tells the others of a snapshot that was saved'],
+  ],
+  [
+    'tells of nothing but another key',
+    fleet(({ subscribe }) => ({
+      subscribe: (listener) => subscribe(() => listener({ kind: 'snapshot', key: { tenant: 'x', provider: 'y' } })),
+    })),
+    ['tells the others of a revocation'],
+  ],
+  [
+    'never stops telling',
+    fleet(({ subscribe }) => ({
+      subscribe: (listener) => {
+        subscribe(listener)
+        return () => undefined
+      },
+    })),
+    ['tells nobody any more who has stopped listening'],
+  ],
+]
+
+/** A store that changes names before it looks them up. */
+function renaming(rename: (name: string) => string): (store: Store, place: FleetPlace) => SnapshotStore {
+  return snapshots(({ load, save }) => ({
+    load: ({ tenant, provider }) => load({ tenant: rename(tenant), provider: rename(provider) }),
+    save: ({ tenant, provider }, snapshot) => save({ tenant: rename(tenant), provider: rename(provider) }, snapshot),
+  }))
+}
+
+describe('the contract finds out a store that', () => {
+  it.concurrent.each(faults)('%s', async (_, spoil, names) => {
+    const cases = contractOf(spoil).filter(({ name }) => names.includes(name))
+    expect(cases.map(({ name }) => name).toSorted()).toEqual([...names].toSorted())
+    for (const { run } of cases) await expect(run()).rejects.toBeInstanceOf(Error)
+  })
+
+  it('is caught at every sentence by one fault at least', () => {
+    const found = new Set(faults.flatMap(([, , names]) => names))
+    expect(contractOf().flatMap(({ name }) => (found.has(name) ? [] : [name]))).toEqual([])
+  })
+})
+
+describe('the contract', () => {
+  it('asks of a plain store nothing about parts that it does not have', () => {
+    const plain = snapshotStoreContract(() => ({ open: () => fleetStore(fleetPlace()) }))
+    const names = contractOf().map(({ name }) => name)
+    expect(plain.length).toBeGreaterThan(10)
+    expect(plain.slice(1).every(({ name }) => names.includes(name))).toBe(true)
+    expect(plain.some(({ name }) => /revocation|lease|generation|aside/.test(name))).toBe(false)
+  })
+
+  it('does not let a part go unchecked that nobody has told it of', async () => {
+    const [parts] = snapshotStoreContract(() => ({ open: () => fleetStore(fleetPlace()) }))
+    expect(parts?.name).toBe('has no optional parts')
+    await expect(parts?.run()).rejects.toMatchObject({ code: 'ERR_ASSERTION' })
+  })
+
+  it('makes a place for each case, and clears it up, whatever comes of the case', async () => {
+    const log: string[] = []
+    const [, ...cases] = snapshotStoreContract(async () => {
+      const place = fleetPlace()
+      log.push('made')
+      return { open: async () => fleetStore(place), dispose: async () => void log.push('cleared up') }
+    })
+    await cases[0]?.run()
+    const [, failing] = snapshotStoreContract(() => ({
+      open: () => ({ ...fleetStore(fleetPlace()), load: () => Promise.reject(new Error('down')) }),
+      dispose: () => void log.push('cleared up'),
+    }))
+    await expect(failing?.run()).rejects.toThrow('down')
+    expect(log).toEqual(['made', 'cleared up', 'cleared up'])
+  })
+
+  it.each([{ part: [] }, { parts: 'tombstones' }, { parts: ['tombstone'] }, null])(
+    'does not take the options %j',
+    (options) => {
+      const make = () => ({ open: () => fleetStore(fleetPlace()) })
+      expect(() => Reflect.apply(snapshotStoreContract, undefined, [make, options])).toThrow(TypeError)
+    },
+  )
+})
