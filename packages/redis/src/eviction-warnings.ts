@@ -1,0 +1,15 @@
+import type { RedisKeys } from './keys.ts'
+import type { RedisClient } from './redis-client.ts'
+import { textIn } from './replies.ts'
+import { runScript } from './run-script.ts'
+import { evictionPolicy } from './scripts.ts'
+
+/** Says so where the server may evict what never expires: revocations. A server that does not tell is not judged. */
+export async function evictionWarnings(client: RedisClient, keys: RedisKeys): Promise<readonly string[]> {
+  const policy = await runScript(client, evictionPolicy, [keys.tombstones]).then(textIn, () => undefined)
+  if (policy === undefined || !policy.startsWith('allkeys-')) return []
+  return [
+    `Redis evicts any key when its memory is full (maxmemory-policy ${policy}), revocations among them: ` +
+      'set it to noeviction or one of volatile-*',
+  ]
+}

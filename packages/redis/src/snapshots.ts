@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto'
+import type { Snapshot, SnapshotStore } from '@jwks-auth/core'
+import type { RedisKeys } from './keys.ts'
+import type { RedisClient } from './redis-client.ts'
+import { listIn, recordIn } from './replies.ts'
+import { runScript } from './run-script.ts'
+import { deleteSnapshot, loadSnapshot, saveSnapshot, setAsideSnapshot } from './scripts.ts'
+
+/** How long the copy of a refused snapshot is there for an operator to look at. */
+const REFUSED_KEPT_FOR = 30 * 24 * 60 * 60 * 1_000
+
+/** What any store does: snapshots by key. */
+export function snapshots(
+  client: RedisClient,
+  keys: RedisKeys,
+): Required<Pick<SnapshotStore, 'load' | 'save' | 'delete' | 'setAside'>> {
+  return {
+    async load(key) {
+      const [snapshot] = listIn(await runScript(client, loadSnapshot, [keys.snapshot(key)]))
+      return recordIn(snapshot)
+    },
+    async save(key, snapshot) {
+      await runScript(client, saveSnapshot, [keys.snapshot(key)], snapshotArguments(snapshot, freshIdentifier()))
+    },
+    async delete(key) {
+      await runScript(client, deleteSnapshot, [keys.snapshot(key)])
+    },
+    async setAside(key) {
+      await runScript(client, setAsideSnapshot, [keys.snapshot(key), keys.refused(key)], [String(REFUSED_KEPT_FOR)])
+    },
+  }
+}
+
+/** The first three arguments of the scripts that save a snapshot. */
+export function snapshotArguments(snapshot: Snapshot, generation: string): string[] {
+  return [JSON.stringify(snapshot), generation, keepUntilArgument(snapshot)]
+}
+
+/** What nobody else has: compared for equality only. */
+export function freshIdentifier(): string {
+  return randomBytes(16).toString('hex')
+}
+
+/** Milliseconds since the epoch; what is no time means for good. */
+function keepUntilArgument({ keepUntil }: Snapshot): string {
+  const time = keepUntil === null ? Number.NaN : Date.parse(keepUntil)
+  return Number.isNaN(time) ? '' : String(time)
+}

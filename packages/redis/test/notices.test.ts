@@ -1,0 +1,245 @@
+import type { FleetNotice } from '@jwks-auth/core'
+import { type RedisClient, redisStore } from '@jwks-auth/redis'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type ClientOptions, ioredis6, type TestClient, versions } from './clients.ts'
+import { eventually } from './eventually.ts'
+import { idOf, newKey, snapshotOf, storeOf, type WholeStore } from './records.ts'
+import { type RedisServer, redisAvailable, startRedisServer } from './redis-server.ts'
+
+const CHANNEL = 'jwks-auth:notices'
+
+describe.skipIf(!redisAvailable).each(versions)('notices through $name', (version) => {
+  let server: RedisServer
+  let store: WholeStore
+  let notices: FleetNotice[]
+  const clients: TestClient[] = []
+  const subscriptions: (() => void)[] = []
+
+  beforeAll(async () => {
+    server = await startRedisServer()
+    store = storeWith()
+  })
+  afterEach(async () => {
+    for (const unsubscribe of subscriptions.splice(0)) unsubscribe()
+    await eventually('nobody listens', async () => (await listeners()) === 0)
+  })
+  afterAll(async () => {
+    for (const client of clients) client.disconnect()
+    await server.stop()
+  })
+
+  function storeWith(options: ClientOptions = {}): WholeStore {
+    const client = version.single(server.port, options)
+    clients.push(client)
+    return storeOf({ client })
+  }
+
+  /** Subscribes and waits until the server knows. */
+  async function listen(to: WholeStore = store, channel = CHANNEL): Promise<() => void> {
+    const heard: FleetNotice[] = []
+    notices = heard
+    const unsubscribe = to.coordination.subscribe((notice) => heard.push(notice))
+    subscriptions.push(unsubscribe)
+    await subscribed(channel)
+    return unsubscribe
+  }
+
+  async function listeners(channel = CHANNEL): Promise<number> {
+    const reply = await server.command('PUBSUB', 'NUMSUB', channel)
+    return Number(Array.isArray(reply) ? reply[1] : Number.NaN)
+  }
+
+  const subscribed = (channel = CHANNEL) => eventually('subscribed', async () => (await listeners(channel)) > 0)
+
+  /** Has a notice go round, so that all before it have arrived, and takes it off again. */
+  async function afterAllBefore(from: WholeStore = storeWith()): Promise<void> {
+    const last = newKey()
+    const isLast = (notice: FleetNotice) => notice.kind === 'snapshot' && notice.key.provider === last.provider
+    await from.coordination.saveIf(last, snapshotOf('last'), undefined, 'g')
+    await eventually('the last notice', () => notices.some(isLast))
+    notices.splice(notices.findIndex(isLast))
+  }
+
+  it('tell of snapshots and revocations that another process saved', async () => {
+    const key = newKey()
+    await listen()
+    const other = storeWith()
+    await other.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')
+    await other.tombstones.save(idOf(1), snapshotOf('a'))
+    await eventually('two notices', () => notices.length === 2)
+    expect(notices).toEqual([{ kind: 'snapshot', key }, { kind: 'tombstones' }])
+  })
+
+  it('tell of what there is to load by then', async () => {
+    const key = newKey()
+    const loads: Promise<unknown>[] = []
+    subscriptions.push(store.coordination.subscribe(() => loads.push(store.load(key))))
+    await subscribed()
+    await storeWith().coordination.saveIf(key, snapshotOf('a'), undefined, 'g')
+    await eventually('a notice', () => loads.length > 0)
+    expect(await loads[0]).toEqual(snapshotOf('a'))
+  })
+
+  it('do not tell of a save that was fenced off, nor what a store without coordination does', async () => {
+    const key = newKey()
+    await store.save(key, snapshotOf('a'))
+    await listen()
+    expect(await storeWith().coordination.saveIf(key, snapshotOf('b'), undefined, 'g')).toBe(false)
+    const client = version.single(server.port)
+    clients.push(client)
+    await redisStore({ client, coordinate: false }).tombstones?.save(idOf(1), snapshotOf('a'))
+    await afterAllBefore()
+    expect(notices).toEqual([])
+  })
+
+  it('stay among those who have the same keyPrefix', async () => {
+    const prefixed = storeWith({ keyPrefix: 'app:' })
+    const key = newKey()
+    await listen(prefixed, `app:${CHANNEL}`)
+    await storeWith().coordination.saveIf(newKey(), snapshotOf('a'), undefined, 'g')
+    await storeWith({ keyPrefix: 'app:' }).coordination.saveIf(key, snapshotOf('a'), undefined, 'g')
+    await afterAllBefore(prefixed)
+    expect(notices).toEqual([{ kind: 'snapshot', key }])
+  })
+
+  it.each([
+    '',
+    'null',
+    '{',
+    '[]',
+    '"tombstones"',
+    '{"kind":"other"}',
+    '{"kind":"snapshot"}',
+    '{"kind":"snapshot","tenant":"a"}',
+    '{"kind":"snapshot","tenant":"a","provider":7}',
+    '{"kind":"snapshot","tenant":"a}","provider":"b"}',
+    '{"kind":"snapshot","tenant":"","provider":"b"}',
+  ])('are not made of %j', async (message) => {
+    await listen()
+    await server.command('PUBLISH', CHANNEL, message)
+    await afterAllBefore()
+    expect(notices).toEqual([])
+  })
+
+  it('come to every listener over one connection, to the last', async () => {
+    const first = await listen()
+    const heardByFirst = notices
+    await listen()
+    expect(await listeners()).toBe(1)
+    first()
+    first()
+    await afterAllBefore()
+    expect(heardByFirst).toEqual([])
+  })
+
+  it('come to the others where one listener throws', async () => {
+    subscriptions.push(
+      store.coordination.subscribe(() => {
+        throw new Error('a listener that throws')
+      }),
+    )
+    await listen()
+    await afterAllBefore()
+    expect(notices).toEqual([])
+  })
+
+  it('come again to somebody who comes back', async () => {
+    const unsubscribe = await listen()
+    unsubscribe()
+    await eventually('nobody listens', async () => (await listeners()) === 0)
+    await listen()
+    await afterAllBefore()
+    expect(notices).toEqual([])
+  })
+
+  it('leave the client of the user as it was', async () => {
+    const client = version.single(server.port)
+    clients.push(client)
+    const { coordination, load } = storeOf({ client })
+    const unsubscribe = coordination.subscribe(() => {})
+    await subscribed()
+    unsubscribe()
+    await eventually('nobody listens', async () => (await listeners()) === 0)
+    expect(await load(newKey())).toBeUndefined()
+    expect(client.status).toBe('ready')
+  })
+
+  it('come again after the connection was cut', async () => {
+    await listen()
+    await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await subscribed()
+    await afterAllBefore()
+    expect(notices).toEqual([])
+  })
+
+  it('come again after the server was gone, also where the client of the user gives up at once', async () => {
+    const client = version.single(server.port, {
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => null,
+    })
+    clients.push(client)
+    await listen(storeOf({ client }))
+    await server.kill()
+    await eventually('the client has given up', () => client.status === 'end')
+    await server.restart()
+    await subscribed()
+    await afterAllBefore()
+    expect(notices).toEqual([])
+  })
+
+  it('come from a server that was not there when the subscription began', async () => {
+    await server.kill()
+    const heard: FleetNotice[] = []
+    notices = heard
+    subscriptions.push(storeWith().coordination.subscribe((notice) => heard.push(notice)))
+    await server.restart()
+    await subscribed()
+    await afterAllBefore()
+    expect(notices).toEqual([])
+  })
+
+  it('are asked for again where the server refused at first', async () => {
+    await server.command('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels')
+    const muted = storeWith({ username: 'mute', password: 'secret' })
+    const heard: FleetNotice[] = []
+    notices = heard
+    subscriptions.push(muted.coordination.subscribe((notice) => heard.push(notice)))
+    await eventually('refused', async () => String(await server.command('ACL', 'LOG')).includes(CHANNEL))
+    await server.command('ACL', 'SETUSER', 'mute', 'allchannels')
+    await subscribed()
+    await afterAllBefore()
+    expect(notices).toEqual([])
+  })
+})
+
+describe.skipIf(!redisAvailable)('a client that makes no other connection', () => {
+  let server: RedisServer
+  let client: TestClient
+  beforeAll(async () => {
+    server = await startRedisServer()
+    client = ioredis6.single(server.port)
+  })
+  afterAll(async () => {
+    client.disconnect()
+    await server.stop()
+  })
+
+  it.each([
+    ['has no duplicate', undefined],
+    ['has one that gives nothing', () => undefined],
+    ['has one that gives something else', () => ({ on() {} })],
+  ])('does everything but receive notices, where it %s', async (_, duplicate) => {
+    const bare: RedisClient = {
+      evalsha: (sha1, count, ...values) => client.evalsha(sha1, count, ...values),
+      eval: (script, count, ...values) => client.eval(script, count, ...values),
+      ...(duplicate && { duplicate }),
+    }
+    const store = storeOf({ client: bare })
+    const unsubscribe = store.coordination.subscribe(() => {})
+    const key = newKey()
+    expect(await store.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')).toBe(true)
+    expect(await store.load(key)).toEqual(snapshotOf('a'))
+    unsubscribe()
+  })
+})
