@@ -5,6 +5,9 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const packages = fileURLToPath(new URL('packages', import.meta.url))
 const names = readdirSync(packages).join('|')
 
+/** Tests with many processes of their own, which measure real time. */
+const processTests = ['test/fleet/**/*.test.ts', 'packages/core/test/store/file-store-processes.test.ts']
+
 export default defineConfig({
   resolve: {
     // Tests run against the sources, so that a failing line is a line of `src` and coverage counts it.
@@ -14,11 +17,29 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
-    // Packs and installs the packages: `npm run check:packages` runs it with a configuration of its own.
-    exclude: [...configDefaults.exclude, 'test/packaging/**'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'tests',
+          include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
+          // Packs and installs the packages: `npm run check:packages` runs it with a configuration of its own.
+          exclude: [...configDefaults.exclude, ...processTests, 'test/packaging/**'],
+        },
+      },
+      {
+        extends: true,
+        // After the others, and one at a time: they start processes that would starve one another.
+        test: {
+          name: 'processes',
+          include: [...processTests],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
     coverage: {
       provider: 'v8',
       include: ['packages/*/src/**/*.ts'],

@@ -65,6 +65,8 @@ function testOn(version, folder) {
         [
           'node_modules/vitest/vitest.mjs',
           'run',
+          // Those that start processes take their time, and are not about the version of Node.
+          '--project=tests',
           '--reporter=default',
           '--reporter=json',
           `--outputFile.json=${report}`,

@@ -1,0 +1,108 @@
+// One process of a fleet, on the packages as they are built: it does as the test says over IPC.
+import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
+import { createAuthenticator } from '@jwks-auth/core'
+import { redisStore } from '@jwks-auth/redis'
+import { Cluster, Redis } from 'ioredis'
+
+/** @type {readonly (keyof import('@jwks-auth/core').RegistryEvents)[]} */
+const EVENTS = [
+  'fetch',
+  'refresh',
+  'refresh-failed',
+  'key-added',
+  'snapshot-loaded',
+  'snapshot-saved',
+  'snapshot-refused',
+  'store-failed',
+  'store-recovered',
+]
+const TRAFFIC_INTERVAL = 10
+const READY_WITHIN = 3_000
+
+const { redis, cluster, options } = JSON.parse(process.env['MEMBER'] ?? '{}')
+const client = cluster === undefined ? new Redis(redis) : new Cluster(cluster)
+client.on('error', () => {})
+const authenticator = createAuthenticator({
+  ...options,
+  store: redisStore({ client }),
+  integrityKey: 'the integrity key of the whole fleet',
+})
+const { registry } = authenticator
+for (const type of EVENTS) registry.on(type, () => process.send?.({ event: type }))
+
+/**
+ * Milliseconds and the error's code, if there is one.
+ *
+ * @param {string} token
+ */
+async function authenticate(token) {
+  const startedAt = performance.now()
+  const request = { method: 'GET', url: '/', headers: { authorization: `Bearer ${token}` } }
+  const outcome = await authenticator.authenticate(request)
+  return { code: outcome.ok ? undefined : outcome.error.code, took: performance.now() - startedAt }
+}
+
+/** @type {ReturnType<typeof startTraffic> | undefined} */
+let traffic
+
+/**
+ * Asks all the time with one token, and keeps what went wrong and what took longest.
+ *
+ * @param {string} token
+ */
+function startTraffic(token) {
+  const seen = { requests: 0, codes: /** @type {string[]} */ ([]), slowest: 0, slow: 0 }
+  const timer = setInterval(() => {
+    seen.requests += 1
+    void authenticate(token).then(({ code, took }) => {
+      if (code !== undefined) seen.codes.push(code)
+      if (took > 150) seen.slow += 1
+      seen.slowest = Math.max(seen.slowest, took)
+    })
+  }, TRAFFIC_INTERVAL)
+  return { seen, stop: () => clearInterval(timer) }
+}
+
+/** @type {Record<string, (argument: string) => unknown>} */
+const commands = {
+  authenticate,
+  traffic(token) {
+    traffic?.stop()
+    traffic = startTraffic(token)
+  },
+  /** What was seen since the last report. */
+  report() {
+    const { seen } = traffic ?? startTraffic('')
+    const reported = { ...seen }
+    Object.assign(seen, { requests: 0, codes: [], slowest: 0, slow: 0 })
+    return reported
+  },
+  quiet: () => traffic?.stop(),
+  status: () => registry.status('default', 'default'),
+  revoke: (kid) => registry.revokeKey('default', 'default', kid),
+  async close() {
+    traffic?.stop()
+    await authenticator.close()
+    client.disconnect()
+    process.disconnect()
+  },
+}
+
+/** @param {{ id: number, command: string, argument: string }} message */
+async function obey({ id, command, argument }) {
+  try {
+    const result = await commands[command]?.(argument)
+    if (process.connected) process.send?.({ id, result })
+  } catch (error) {
+    process.send?.({ id, error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) })
+  }
+}
+
+process.on('message', (/** @type {Parameters<typeof obey>[0]} */ message) => {
+  void obey(message)
+})
+process.on('disconnect', () => process.exit())
+// A client that has just been made takes longer than `storeTimeout`; one that finds nobody is not waited for.
+await Promise.race([once(client, 'ready'), setTimeout(READY_WITHIN)])
+process.send?.({ event: 'started' })
