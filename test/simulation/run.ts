@@ -117,7 +117,7 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   async function revoke(): Promise<void> {
     const key = keys.signing()
     revoking += 1
-    await cache.revoke(key.kid)
+    await registry.revokeKey('acme', 'auth0', key.kid)
     invariants.revoked(key)
     revoking -= 1
     keys.rotate()
