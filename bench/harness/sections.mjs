@@ -1,0 +1,2 @@
+/** The sections by name, in the order in which they run and are reported. */
+export const sectionNames = Object.freeze(['seen-token', 'new-token', 'refusals'])
