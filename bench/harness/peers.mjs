@@ -17,8 +17,8 @@ import { audience } from './ours.mjs'
  * @typedef {object} Setting
  * @property {string} issuer
  * @property {string} jwksUri
- * @property {{ readonly keys: readonly object[] }} jwks
- * @property {string} algorithm
+ * @property {import('jose').JSONWebKeySet} jwks
+ * @property {'RS256' | 'PS256' | 'ES256' | 'EdDSA'} algorithm
  *
  * @typedef {(token: string) => unknown} Verify
  */
@@ -71,8 +71,8 @@ export function fastJwtCachedByToken(setting) {
 /** fast-jwt has no key sets of its own; get-jwks is what its documentation names. @param {Setting} setting */
 export function fastJwtGetJwks({ issuer, algorithm }) {
   const getJwks = buildGetJwks({ jwksPath: '/jwks' })
-  const key = async (/** @type {{ header: { kid: string, alg: string } }} */ { header: { kid, alg } }) =>
-    getJwks.getPublicKey({ kid, alg, domain: issuer })
+  const key = async (/** @type {import('fast-jwt').DecodedJwt} */ { header }) =>
+    getJwks.getPublicKey({ kid: header['kid'], alg: header['alg'], domain: issuer })
   const verify = createVerifier({ key, algorithms: [algorithm], allowedIss: issuer, allowedAud: audience })
   return (/** @type {string} */ token) => verify(token)
 }
@@ -80,14 +80,14 @@ export function fastJwtGetJwks({ issuer, algorithm }) {
 /** A key in memory, no key set. @param {Setting} setting @returns {Verify} */
 export function jsonwebtokenLocal({ issuer, jwks, algorithm }) {
   const key = pemOf(jwks)
-  const options = { issuer, audience, algorithms: [/** @type {'RS256'} */ (algorithm)] }
+  const options = { issuer, audience, algorithms: [/** @type {import('jsonwebtoken').Algorithm} */ (algorithm)] }
   return (token) => jsonwebtoken.verify(token, key, options)
 }
 
 /** @param {Setting} setting @returns {Verify} */
 export function jsonwebtokenJwksRsa({ issuer, jwksUri, algorithm }) {
   const client = jwksRsa({ jwksUri, cache: true, rateLimit: true, jwksRequestsPerMinute: 10 })
-  const options = { issuer, audience, algorithms: [/** @type {'RS256'} */ (algorithm)] }
+  const options = { issuer, audience, algorithms: [/** @type {import('jsonwebtoken').Algorithm} */ (algorithm)] }
   /** @type {import('jsonwebtoken').GetPublicKeyOrSecret} */
   const getKey = ({ kid }, done) => {
     client.getSigningKey(kid, (error, key) => done(error, key?.getPublicKey()))
@@ -105,13 +105,13 @@ export function honoRemote({ issuer, jwksUri, algorithm }) {
 
 /** @param {Setting} setting @returns {Verify} */
 export function honoLocal({ issuer, jwks, algorithm }) {
-  const keys = structuredClone(jwks.keys)
+  const keys = jwks.keys.map((key) => ({ ...key, kid: key.kid ?? '' }))
   return (token) => verifyWithJwks(token, { keys, ...honoRules(issuer, algorithm) })
 }
 
 /**
  * @param {string} issuer
- * @param {string} algorithm
+ * @param {Setting['algorithm']} algorithm
  */
 function honoRules(issuer, algorithm) {
   return { allowedAlgorithms: [algorithm], verification: { iss: issuer, aud: audience } }
@@ -129,5 +129,5 @@ function pemOf({ keys: [key] }) {
  * @returns {Setting}
  */
 export function settingOf({ issuer, jwksUri, jwks, signingKey }) {
-  return { issuer, jwksUri, jwks, algorithm: signingKey.alg }
+  return { issuer, jwksUri, jwks, algorithm: /** @type {Setting['algorithm']} */ (signingKey.alg) }
 }

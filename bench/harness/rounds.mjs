@@ -78,7 +78,7 @@ export async function throughput(operation, { milliseconds, concurrency = 1 }) {
 export function inTurn(items) {
   let next = 0
   return () => {
-    const item = items[next]
+    const item = /** @type {Item} */ (items[next])
     next = next + 1 === items.length ? 0 : next + 1
     return item
   }

@@ -23,10 +23,10 @@ export function startIssuer(options = {}) {
  *
  * @param {TestIssuer} issuer
  * @param {number} count
- * @param {{ key?: TestIssuer['signingKey'], claims?: (index: number) => object, kid?: (index: number) => string }}
+ * @param {{ key?: TestIssuer['signingKey'], claims?: (index: number) => object  }}
  *   [options] by default the key that signs now
  */
-export async function signTokens(issuer, count, { key = issuer.signingKey, claims, kid } = {}) {
+export async function signTokens(issuer, count, { key = issuer.signingKey, claims } = {}) {
   const privateKey = createPrivateKey({ key: { ...key.privateJwk }, format: 'jwk' })
   const settings = signSettings(key.alg, privateKey)
   const iat = Math.floor(Date.now() / 1000)
@@ -38,7 +38,7 @@ export async function signTokens(issuer, count, { key = issuer.signingKey, claim
     while (next < count) {
       const index = next
       next += 1
-      const header = { alg: key.alg, kid: kid?.(index) ?? key.kid, typ: 'JWT' }
+      const header = { alg: key.alg, kid: key.kid, typ: 'JWT' }
       const payload = { ...usualClaims(issuer.issuer, iat, index), ...claims?.(index) }
       const signingInput = `${base64url(JSON.stringify(header))}.${base64url(JSON.stringify(payload))}`
       const signature = await signAsync(settings.hash, Buffer.from(signingInput), settings.key)

@@ -8,4 +8,4 @@ const log = (/** @type {string} */ line) => console.error(`  ${line}`)
 /** @type {import('../harness/result.mjs').Section} */
 const section = await import(new URL(`../sections/${name}.mjs`, import.meta.url).href)
 const result = await section.run({ quick: quick === 'quick', log })
-process.send?.(result, () => process.disconnect())
+process.send?.(result, () => process.disconnect?.())

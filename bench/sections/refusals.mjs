@@ -1,4 +1,5 @@
 /** What it costs to say no to a token that no signature check is needed for. */
+import { bogusKids, wrongSignatures } from '../harness/forged.mjs'
 import * as format from '../harness/format.mjs'
 import { requestWith, warmAuthenticator } from '../harness/ours.mjs'
 import * as peers from '../harness/peers.mjs'
@@ -118,19 +119,11 @@ async function badTokens(issuer, good, count) {
   return {
     expired: await signTokens(issuer, count, { claims: () => ({ iat: past, exp: past + 3_600 }) }),
     foreign: await signTokens(issuer, count, { claims: () => ({ iss: 'https://elsewhere.example/' }) }),
-    unknown: await signTokens(issuer, count, { kid: (index) => `bogus-${index}` }),
-    forged: good.map((token, index) => withSignatureOf(token, good[(index + 1) % good.length] ?? '')),
+    unknown: bogusKids(good, count),
+    forged: wrongSignatures(good),
     oversized: good.slice(0, 20).map((token) => token + 'A'.repeat(20_000)),
     garbage: good.map((token) => Buffer.from(token).toString('base64url')),
   }
-}
-
-/**
- * @param {string} token
- * @param {string} other
- */
-function withSignatureOf(token, other) {
-  return token.slice(0, token.lastIndexOf('.')) + other.slice(other.lastIndexOf('.'))
 }
 
 /**
