@@ -44,6 +44,7 @@ if (options.help) {
   process.exit(0)
 }
 const start = performance.now()
+const about = { machine: machine(), peers: peerVersions() }
 const results = []
 for (const name of options.sections) {
   console.error(`${name}…`)
@@ -59,6 +60,6 @@ if (options.isWhole) {
   mkdirSync(`${folder}plots`, { recursive: true })
   for (const { file, svg } of results.flatMap(({ plots = [] }) => plots)) writeFileSync(`${folder}plots/${file}`, svg)
   const seconds = (performance.now() - start) / 1000
-  writeFileSync(`${folder}RESULTS.md`, report(results, { machine: machine(), peers: peerVersions(), seconds }))
+  writeFileSync(`${folder}RESULTS.md`, report(results, { ...about, seconds }))
   console.log('Written to bench/RESULTS.md and bench/plots.')
 }

@@ -41,7 +41,7 @@ export function share({ median, low, high }) {
 /** @param {number} value */
 function factor(value) {
   if (value < 0.1) return digits.format(value)
-  return value >= 100 ? whole.format(value) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+  return value >= 100 ? whole.format(value).replaceAll(',', ' ') : value >= 10 ? value.toFixed(1) : value.toFixed(2)
 }
 
 /** @param {number} value */

@@ -83,7 +83,8 @@ export async function steadyLoad({ port, requests, rate, milliseconds, connectio
 
   const dispatch = () => {
     while (queue.length > 0 && free.length > 0) {
-      const connection = free.pop()
+      // The one that has been free for longest: a server closes connections that nobody uses.
+      const connection = free.shift()
       const job = queue.shift()
       if (connection === undefined || job === undefined) return
       connection.send(job.request, (status) => {

@@ -1,7 +1,7 @@
 /** On what it was measured, and what. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
@@ -14,6 +14,7 @@ export function machine() {
     ['memory', `${Math.round(totalmem() / 1024 ** 3)} GiB`],
     ['system', `${type()} ${release()}`],
     ['Node', `${process.version}, OpenSSL ${process.versions.openssl}`],
+    ['load average before the run', loadavg()[0]?.toFixed(1) ?? 'unknown'],
     ['commit', commit()],
     ['date', new Date().toISOString().slice(0, 10)],
   ]

@@ -18,7 +18,7 @@ export function report(results, { machine, peers, seconds }) {
     ...results.flatMap((result) => section(result, 'plots/')),
     '## What it ran on',
     list(machine.map(([name, value]) => `${name}: ${value}`)),
-    `The run took ${Math.round(seconds / 60)} minutes. Beside: ${peers.join(', ')}.`,
+    `The run took ${(seconds / 60).toFixed(1)} minutes. Beside: ${peers.join(', ')}.`,
   ]
     .join('\n\n')
     .concat('\n')

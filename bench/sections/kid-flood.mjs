@@ -43,7 +43,7 @@ export async function run({ quick, log }) {
   const rivals = quick ? [] : ['jose, remote set', 'express-jwt + jwks-rsa']
   for (const protection of [unprotected, ours, ...rivals]) {
     const app = await startApp({ framework: 'express', protection, setting: issuer })
-    delays.push({ protection, ...(await fullOfBogus(app, attacker, quick ? 400 : 3_000)) })
+    delays.push({ protection, ...(await fullOfBogus(app, attacker, quick ? 400 : 2_000)) })
     await app.stop()
   }
   await Promise.all([clients.stop(), attacker.stop(), issuer.close()])

@@ -23,7 +23,7 @@ const applications = [
 /** @param {import('../harness/result.mjs').Context} context @returns {Promise<import('../harness/result.mjs').Result>} */
 export async function run({ quick, log }) {
   const clients = await startChild('load')
-  const phase = quick ? 1_500 : 3_000
+  const phase = quick ? 1_500 : 2_500
   const measured = []
   for (const { framework, protection, options = {} } of applications) {
     if (quick && (framework !== 'fastify' || protection !== ours)) continue
