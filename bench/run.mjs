@@ -1,6 +1,7 @@
 /** Runs the sections one after the other and reports. `main.mjs` has made sure that all is installed. */
 import { fork } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism, loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { readArguments, usage } from './harness/arguments.mjs'
 import { machine, peerVersions } from './harness/machine.mjs'
@@ -45,6 +46,10 @@ if (options.help) {
 }
 const start = performance.now()
 const about = { machine: machine(), peers: peerVersions() }
+const [busy = 0] = loadavg()
+if (busy > availableParallelism() / 2) {
+  console.error(`Other programs use this machine (load average ${busy.toFixed(1)}): expect wide spreads.`)
+}
 const results = []
 for (const name of options.sections) {
   console.error(`${name}…`)
