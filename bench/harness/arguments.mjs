@@ -1,0 +1,31 @@
+/** What `npm run bench -- …` was told. */
+import { parseArgs } from 'node:util'
+import { sectionNames } from './sections.mjs'
+
+export const usage = `npm run bench                        everything, and writes bench/RESULTS.md and bench/plots
+npm run bench -- --quick             whether it runs, in less than a minute; writes nothing
+npm run bench -- --only seen-token   one section (may be repeated); writes nothing
+npm run bench -- --profile           CPU profiles of every process into bench/dist/profiles; its figures mean little
+
+Sections: ${sectionNames.join(', ')}`
+
+/**
+ * @param {readonly string[]} given
+ * @throws Error that says what is wrong
+ */
+export function readArguments(given) {
+  const { values } = parseArgs({
+    args: [...given],
+    options: {
+      only: { type: 'string', multiple: true, default: [] },
+      quick: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const unknown = values.only.filter((name) => !sectionNames.includes(name))
+  if (unknown.length > 0) throw new Error(`No such section: ${unknown.join(', ')}.\n\n${usage}`)
+  const sections = values.only.length > 0 ? sectionNames.filter((name) => values.only.includes(name)) : sectionNames
+  const isWhole = sections.length === sectionNames.length && !values.quick && !values.profile
+  return { ...values, sections, isWhole }
+}

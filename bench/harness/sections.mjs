@@ -1,0 +1,11 @@
+/** The sections by name, in the order in which they run and are reported. */
+export const sectionNames = Object.freeze([
+  'seen-token',
+  'new-token',
+  'refusals',
+  'http',
+  'cold-start',
+  'kid-flood',
+  'rotation',
+  'memory',
+])

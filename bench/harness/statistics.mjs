@@ -1,0 +1,58 @@
+/** Middle values and spreads. A figure without its spread says nothing, so ratios carry theirs with them. */
+
+/**
+ * @param {readonly number[]} values at least one
+ * @param {number} share 0 to 1
+ */
+export function quantile(values, share) {
+  const sorted = values.toSorted((a, b) => a - b)
+  const position = (sorted.length - 1) * share
+  const below = sorted[Math.floor(position)] ?? Number.NaN
+  const above = sorted[Math.ceil(position)] ?? Number.NaN
+  return below + (above - below) * (position - Math.floor(position))
+}
+
+/** @param {readonly number[]} values */
+export function median(values) {
+  return quantile(values, 0.5)
+}
+
+/**
+ * Where the middle is, where the middle half lies, and the extremes.
+ *
+ * @typedef {{ median: number, low: number, high: number, least: number, most: number, rounds: number }} Spread
+ *
+ * @param {readonly number[]} values
+ * @returns {Spread}
+ */
+export function spreadOf(values) {
+  return {
+    median: median(values),
+    low: quantile(values, 0.25),
+    high: quantile(values, 0.75),
+    least: quantile(values, 0),
+    most: quantile(values, 1),
+    rounds: values.length,
+  }
+}
+
+/**
+ * The ratio of two contenders, round by round, so that what slows a round down slows both sides of it.
+ *
+ * @param {readonly (number | undefined)[]} ours by round; a round in which it did not take part is undefined
+ * @param {readonly (number | undefined)[]} theirs
+ * @returns {Spread}
+ */
+export function ratioOf(ours, theirs) {
+  const ratios = ours.flatMap((value, round) => {
+    const other = theirs[round]
+    return value === undefined || other === undefined ? [] : [value / other]
+  })
+  if (ratios.length === 0) throw new Error('the two never ran in the same round')
+  return spreadOf(ratios)
+}
+
+/** @param {readonly (number | undefined)[]} values */
+export function present(values) {
+  return values.filter((value) => value !== undefined)
+}
