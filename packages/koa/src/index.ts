@@ -49,6 +49,8 @@ export {
   TokenMalformedError,
   TokenMissingError,
   TokenNotYetValidError,
+  TokenRejectedError,
+  TokenRevokedError,
   type TokenSource,
   TokenTooLongError,
   TokenTooOldError,

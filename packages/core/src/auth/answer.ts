@@ -81,6 +81,8 @@ const rows: Readonly<Partial<Record<ErrorCode, Row>>> = Object.freeze({
   ERR_CLAIM_MALFORMED: invalidToken,
   ERR_CLAIM_NOT_BOUND: invalidToken,
   ERR_CLAIMS_REJECTED: invalidToken,
+  ERR_TOKEN_REJECTED: invalidToken,
+  ERR_TOKEN_REVOKED: invalidToken,
   ERR_CONFIRMATION_NOT_CHECKED: invalidToken,
   ERR_KEY_NOT_FOUND: invalidToken,
   ERR_KEY_REVOKED: invalidToken,

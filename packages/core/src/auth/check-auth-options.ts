@@ -1,4 +1,3 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec'
 import {
   booleanOption,
   functionOption,
@@ -17,7 +16,9 @@ import { registryOptionNames } from '../registry/registry-options.ts'
 import { type TenantResolver, tenantFromIssuer } from '../tenants/tenant-resolver.ts'
 import type { ChallengeParameters } from './answer.ts'
 import { requestOptionNames } from './auth-options.ts'
+import type { ClaimsSchema, IsRevoked, Validate } from './callbacks.ts'
 import { type ClaimRules, checkClaimRules, claimRuleNames } from './claim-rules.ts'
+import { checkTokenCache, type TokenCacheBounds } from './token-cache-options.ts'
 import { type TokenSource, tokenFromHeader } from './token-sources.ts'
 
 /** A provider that is to be registered. */
@@ -40,7 +41,11 @@ export interface CheckedAuthOptions {
   /** Absent where a registry was given. */
   readonly registryOptions: Unchecked | undefined
   readonly registry: unknown
-  readonly claims: StandardSchemaV1<unknown, unknown> | undefined
+  readonly claims: ClaimsSchema | undefined
+  readonly validate: Validate | undefined
+  readonly isRevoked: IsRevoked | undefined
+  /** Absent where no verified token is kept. */
+  readonly tokenCache: TokenCacheBounds | undefined
   readonly credentialsRequired: boolean
   readonly sources: readonly TokenSource[]
   readonly maxTokenBytes: number
@@ -74,6 +79,9 @@ export function checkAuthOptions(value: unknown): CheckedAuthOptions {
     registryOptions,
     registry: given['registry'],
     claims: checkSchema(given['claims']),
+    validate: checkCallback('validate', given['validate']) as Validate | undefined,
+    isRevoked: checkCallback('isRevoked', given['isRevoked']) as IsRevoked | undefined,
+    tokenCache: checkTokenCache(given['tokenCache']),
     credentialsRequired: booleanOption('credentialsRequired', withDefault(given['credentialsRequired'], true)),
     sources: checkSources(given['getToken']),
     maxTokenBytes: integerOption('maxTokenBytes', withDefault(given['maxTokenBytes'], 16_384), { min: 1 }),
@@ -158,11 +166,16 @@ function checkSources(value: unknown): readonly TokenSource[] {
   })
 }
 
-function checkSchema(value: unknown): StandardSchemaV1<unknown, unknown> | undefined {
+function checkCallback(name: string, value: unknown): unknown {
+  if (value !== undefined) functionOption(name, value)
+  return value
+}
+
+function checkSchema(value: unknown): ClaimsSchema | undefined {
   if (value === undefined) return undefined
   const standard = (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
   if (!standard) throw new TypeError('claims must be a Standard Schema, such as one of zod, valibot or arktype')
-  return value as StandardSchemaV1<unknown, unknown>
+  return value as ClaimsSchema
 }
 
 function checkRealm(value: unknown): string {
