@@ -23,8 +23,16 @@ import type { TokenCache } from './token-cache.ts'
 import { holdsAt } from './token-times.ts'
 import { authFor, claimsFor, type VerifiedToken } from './verified-token.ts'
 
-/** Headers for the application's answer, if there are any. */
-type AnswerHeaders = Readonly<Record<string, string>> | undefined
+/** What one request asks. */
+export interface Question {
+  /** What the resolver said. */
+  readonly tenantName: unknown
+  readonly request: AuthRequest
+  /** Headers for the application's answer, if there are any. */
+  readonly headers: Readonly<Record<string, string>> | undefined
+  /** When it began to wait, in milliseconds since the epoch. */
+  readonly askedAt: number
+}
 
 type Outcome<Claims> = AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
 
@@ -34,14 +42,9 @@ export type TokenInQuestion = ParsedToken | VerifiedToken
 /** Decides whether a token is accepted for a request of a tenant. */
 export interface Acceptance<Claims> {
   /** What is known of a token, if that may still be so: verified, of a provider that is there, and within its times. */
-  recall(text: string): VerifiedToken | undefined
+  recall(text: string, now: number): VerifiedToken | undefined
   /** Accepts a token or refuses it; a promise only where there is something to wait for. */
-  accept(
-    token: TokenInQuestion,
-    tenantName: unknown,
-    request: AuthRequest,
-    headers: AnswerHeaders,
-  ): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+  accept(token: TokenInQuestion, question: Question): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
 }
 
 /** What it takes to decide. */
@@ -52,7 +55,7 @@ export interface AcceptanceParts<Claims> {
   readonly tokens: TokenCache<FirstUse<Claims>> | undefined
   readonly callbacks: Pick<CheckedAuthOptions, 'claims' | 'validate' | 'isRevoked'>
   /** Reads and checks what can be checked of any token; throws the refusal. */
-  readToken(text: string): ParsedToken
+  readToken(text: string, now: number): ParsedToken
   /** Refuses, or throws what is not ours to answer. */
   refuseThrown(error: unknown): AuthRefusal
 }
@@ -69,13 +72,13 @@ export function createAcceptance<Claims>({
   const { claims: schema, validate, isRevoked } = callbacks
   const keep = tokens === undefined ? undefined : (verified: VerifiedToken): void => tokens.add(verified)
 
-  function isCurrent({ times, provider }: VerifiedToken): boolean {
-    return holdsAt(times, clock.now()) && !provider.registered.isRemoved
+  function isCurrent({ times, provider }: VerifiedToken, now: number): boolean {
+    return holdsAt(times, now) && !provider.registered.isRemoved
   }
 
-  function recall(text: string): VerifiedToken | undefined {
+  function recall(text: string, now: number): VerifiedToken | undefined {
     const verified = tokens?.find(text)
-    if (verified === undefined || isCurrent(verified)) return verified
+    if (verified === undefined || isCurrent(verified, now)) return verified
     tokens?.drop(verified)
     return undefined
   }
@@ -89,39 +92,28 @@ export function createAcceptance<Claims>({
     return provider
   }
 
-  function accept(
-    token: TokenInQuestion,
-    tenantName: unknown,
-    request: AuthRequest,
-    headers: AnswerHeaders,
-  ): Outcome<Claims> {
-    if (!('times' in token)) return verify(token, tenantName, request, headers)
+  function accept(token: TokenInQuestion, question: Question): Outcome<Claims> {
+    if (!('times' in token)) return verify(token, question)
     const { issuer, provider } = token
+    const { tenantName } = question
     const isOfTenant = typeof tenantName === 'string' && directory.find(tenantName)?.byIssuer.get(issuer) === provider
     // Otherwise it is another tenant's question, to which what is known is no answer.
-    return (isOfTenant ? recognize : verifyText)(token, tenantName, request, headers)
+    return isOfTenant ? recognize(token, question) : verifyText(token.text, question)
   }
 
   /** The same question that a first use asks, so that keys count as used, are refreshed and waited for alike. */
-  function recognize(
-    verified: VerifiedToken,
-    tenantName: unknown,
-    request: AuthRequest,
-    headers: AnswerHeaders,
-  ): Outcome<Claims> {
+  function recognize(verified: VerifiedToken, question: Question): Outcome<Claims> {
     const { kid, alg } = verified.header
     let keys: readonly VerificationKey[] | Promise<readonly VerificationKey[]>
     try {
-      keys = verified.provider.registered.cache.find(kid, alg, clock.now())
+      keys = verified.provider.registered.cache.find(kid, alg, question.askedAt)
     } catch (error) {
       return refuseKnown(verified, error)
     }
-    if (!(keys instanceof Promise)) return confirm(verified, keys, tenantName, request, headers)
+    if (!(keys instanceof Promise)) return confirm(verified, keys, question)
     return keys.then(
       (awaited) =>
-        isCurrent(verified)
-          ? confirm(verified, awaited, tenantName, request, headers)
-          : verifyAnew(verified, tenantName, request, headers),
+        isCurrent(verified, clock.now()) ? confirm(verified, awaited, question) : renew(verified, question),
       (error: unknown) => refuseKnown(verified, error),
     )
   }
@@ -132,97 +124,65 @@ export function createAcceptance<Claims>({
     return refuseThrown(error)
   }
 
-  function confirm(
-    verified: VerifiedToken,
-    keys: readonly VerificationKey[],
-    tenantName: unknown,
-    request: AuthRequest,
-    headers: AnswerHeaders,
-  ): Outcome<Claims> {
-    return isAmong(keys, verified.key)
-      ? admitVerified(verified, request, headers)
-      : verifyAnew(verified, tenantName, request, headers)
+  function confirm(verified: VerifiedToken, keys: readonly VerificationKey[], question: Question): Outcome<Claims> {
+    return isAmong(keys, verified.key) ? admitVerified(verified, question) : renew(verified, question)
   }
 
-  function verifyAnew(
-    verified: VerifiedToken,
-    tenantName: unknown,
-    request: AuthRequest,
-    headers: AnswerHeaders,
-  ): Outcome<Claims> {
+  /** What was known no longer counts. */
+  function renew(verified: VerifiedToken, question: Question): Outcome<Claims> {
     tokens?.drop(verified)
-    return verifyText(verified, tenantName, request, headers)
+    return verifyText(verified.text, question)
   }
 
-  function verifyText(
-    { text }: VerifiedToken,
-    tenantName: unknown,
-    request: AuthRequest,
-    headers: AnswerHeaders,
-  ): Outcome<Claims> {
+  function verifyText(text: string, question: Question): Outcome<Claims> {
     let token: ParsedToken
     try {
-      token = readToken(text)
+      token = readToken(text, clock.now())
     } catch (error) {
       return refuseThrown(error)
     }
-    return verify(token, tenantName, request, headers)
+    return verify(token, question)
   }
 
-  function verify(
-    token: ParsedToken,
-    tenantName: unknown,
-    request: AuthRequest,
-    headers: AnswerHeaders,
-  ): Outcome<Claims> {
-    const askedAt = clock.now()
+  function verify(token: ParsedToken, question: Question): Outcome<Claims> {
     let provider: AuthProvider
     try {
-      provider = findProvider(token, tenantName)
+      provider = findProvider(token, question.tenantName)
       if (!provider.algorithms.has(token.header.alg)) throw new AlgorithmNotAllowedError()
       checkType(token.header.typ, provider.rules)
-      checkClaims(token.payload, provider.rules, askedAt)
+      checkClaims(token.payload, provider.rules, clock.now())
     } catch (error) {
       return refuseThrown(error)
     }
-    return (
-      tokens?.underWay(token.token, provider)?.then(
-        // What another request has found out is to this one what was found out before.
-        ({ verified }) =>
-          verified === undefined
-            ? verifyAlone(token, provider, askedAt, request, headers)
-            : recognize(verified, tenantName, request, headers),
-        refuseThrown,
-      ) ?? verifyAlone(token, provider, askedAt, request, headers)
-    )
+    const underWay = tokens?.underWay(token.token, provider)
+    if (underWay === undefined) return verifyFor(token, provider, question)
+    return underWay.then(({ verified }) => {
+      if (verified === undefined) return verifyFor(token, provider, question)
+      // What another request has found out is to this one what was found out before.
+      return isCurrent(verified, clock.now()) ? recognize(verified, question) : renew(verified, question)
+    }, refuseThrown)
   }
 
-  function verifyAlone(
-    token: ParsedToken,
-    provider: AuthProvider,
-    askedAt: number,
-    request: AuthRequest,
-    headers: AnswerHeaders,
-  ): Promise<AuthOutcome<Claims>> {
-    const done = verifyFirst<Claims>(token, provider, askedAt, { schema, validate, keep })
+  function verifyFor(token: ParsedToken, provider: AuthProvider, question: Question): Promise<AuthOutcome<Claims>> {
+    const done = verifyFirst<Claims>(token, provider, question.askedAt, { schema, validate, keep })
     tokens?.share(token.token, provider, done)
-    return done.then(({ auth }) => admit(auth, request, headers), refuseThrown)
+    return done.then(({ auth }) => admit(auth, question), refuseThrown)
   }
 
-  function admitVerified(verified: VerifiedToken, request: AuthRequest, headers: AnswerHeaders): Outcome<Claims> {
+  function admitVerified(verified: VerifiedToken, question: Question): Outcome<Claims> {
     const claims = claimsFor(verified)
-    if (verified.isFinal || schema === undefined) return admit(authFor(verified, claims as Claims), request, headers)
+    if (verified.isFinal || schema === undefined) return admit(authFor(verified, claims as Claims), question)
     let output: unknown
     try {
       output = askSchema(schema, claims)
     } catch (error) {
       return refuseThrown(error)
     }
-    if (!(output instanceof Promise)) return admit(authFor(verified, output as Claims), request, headers)
-    return output.then((awaited: Claims) => admit(authFor(verified, awaited), request, headers), refuseThrown)
+    if (!(output instanceof Promise)) return admit(authFor(verified, output as Claims), question)
+    return output.then((awaited: Claims) => admit(authFor(verified, awaited), question), refuseThrown)
   }
 
-  function admit(auth: Auth<Claims>, request: AuthRequest, headers: AnswerHeaders): Outcome<Claims> {
+  function admit(auth: Auth<Claims>, { request, headers }: Question): Outcome<Claims> {
     const outcome: AuthOutcome<Claims> = headers === undefined ? { ok: true, auth } : { ok: true, auth, headers }
     if (isRevoked === undefined) return outcome
     let waiting: unknown

@@ -5,8 +5,8 @@ import { headerOf } from '../base/framework-request.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { internals, type Registry } from '../registry/registry.ts'
 import { isTenantFromIssuer } from '../tenants/tenant-resolver.ts'
-import { createAcceptance, type TokenInQuestion } from './acceptance.ts'
-import { type AuthAnswer, answerTo, isAnswered, type Stage } from './answer.ts'
+import { createAcceptance, type Question, type TokenInQuestion } from './acceptance.ts'
+import { answerTo, isAnswered, type Stage } from './answer.ts'
 import type { AccessTokenClaims } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
 import { bearerTokenUnread } from './bearer.ts'
@@ -85,10 +85,10 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     throw callbackError(error)
   }
 
-  function readToken(text: string): ParsedToken {
+  function readToken(text: string, now: number): ParsedToken {
     const token = parseToken(text)
     if (!algorithms.has(token.header.alg)) throw new AlgorithmNotAllowedError()
-    checkBasicClaims(token.payload, clock.now(), clockTolerance)
+    checkBasicClaims(token.payload, now, clockTolerance)
     return token
   }
 
@@ -104,14 +104,15 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   function acceptForTenant(
     token: TokenInQuestion,
     request: AuthRequest,
-    headers: AuthAnswer['headers'] | undefined,
+    headers: Question['headers'],
+    askedAt: number,
   ): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>> {
-    if (resolveTenant === undefined) return accept(token, 'default', request, headers)
+    if (resolveTenant === undefined) return accept(token, { tenantName: 'default', request, headers, askedAt })
     const issuer = 'times' in token ? token.issuer : (token.payload['iss'] as string)
     const tenantName = tenantNameOf(request, issuer, resolveTenant)
-    if (!isThenable(tenantName)) return accept(token, tenantName, request, headers)
+    if (!isThenable(tenantName)) return accept(token, { tenantName, request, headers, askedAt })
     return Promise.resolve(tenantName).then(
-      (name) => accept(token, name, request, headers),
+      (name) => accept(token, { tenantName: name, request, headers, askedAt: clock.now() }),
       (error: unknown) => Promise.reject(callbackError(error)),
     )
   }
@@ -121,23 +122,24 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     passErrors,
     refuse: (error) => refuse(error, 'tenant-known'),
     authenticate(request) {
+      const now = clock.now()
       if (readsHeaderOnly) {
         // The text of a token that was verified is in order, so that nothing of it need be looked at again.
         const text = bearerTokenUnread(headerOf(request, 'authorization'))
-        const known = text === undefined ? undefined : recall(text)
-        if (known !== undefined) return acceptForTenant(known, request, undefined)
+        const known = text === undefined ? undefined : recall(text, now)
+        if (known !== undefined) return acceptForTenant(known, request, undefined, now)
       }
       let token: TokenInQuestion
-      let headers: AuthAnswer['headers'] | undefined
+      let headers: Question['headers']
       try {
         const found = findToken(request, sources, maxTokenBytes)
-        token = recall(found.token) ?? readToken(found.token)
+        token = recall(found.token, now) ?? readToken(found.token, now)
         headers = found.isPrivate ? PRIVATE : undefined
       } catch (error) {
         if (error instanceof TokenMissingError && !credentialsRequired) return { ok: true, auth: undefined }
         return refuseThrown(error, 'before-tenant')
       }
-      return acceptForTenant(token, request, headers)
+      return acceptForTenant(token, request, headers, now)
     },
     async close() {
       tokens?.close()
