@@ -9,6 +9,7 @@ import {
   type Guard,
   type JwksAuthOptions,
   markAuthenticated,
+  type RegisteredClaims,
   type Registry,
   scopeGuard,
 } from '@jwks-auth/core'
@@ -46,7 +47,7 @@ export interface JwksAuthDecoration {
 }
 
 /** What {@link jwksAuth} is registered with. */
-export type JwksAuthPluginOptions<Claims = unknown> = JwksAuthOptions<Claims> & {
+export type JwksAuthPluginOptions<Claims = unknown> = JwksAuthOptions<Claims, RegisteredClaims> & {
   /** `false` guards no route by itself; routes opt in with `onRequest: fastify.authenticate`. Default `true`. */
   readonly global?: boolean | undefined
 }

@@ -24,6 +24,13 @@ export type TenantConfig =
       readonly providers: Readonly<Record<string, ProviderConfig>>
     }
 
+/** As methods, so that options for certain claims are options for any: what callbacks see is what the schema makes. */
+interface Callbacks<Seen> {
+  // biome-ignore lint/suspicious/noConfusingVoidType: one that throws what it objects to need not return anything.
+  validate(auth: Auth<Seen>): boolean | void | Promise<boolean | void>
+  isRevoked(auth: Auth<Seen>, request: AuthRequest): boolean | Promise<boolean>
+}
+
 /**
  * What holds for every request, whoever it comes from.
  *
@@ -40,14 +47,13 @@ export interface RequestOptions<Claims, Seen = Claims> {
    * belongs in a guard. `false` is answered with 401; `true` or nothing accepts; anything else, like what it throws, is
    * an error of the application. May be asynchronous. Without `tokenCache` it is asked on each request.
    */
-  // biome-ignore lint/suspicious/noConfusingVoidType: one that throws what it objects to need not return anything.
-  validate?(auth: Auth<Seen>): boolean | void | Promise<boolean | void>
+  readonly validate?: Callbacks<Seen>['validate'] | undefined
   /**
    * Says whether a token that is otherwise good was revoked, on each request. `true` is answered with 401; only `false`
    * lets the request pass; anything else, like what it throws, is an error of the application. May be asynchronous.
    * Go by `jti` or `sub`, never by the token's text: some signatures have a twin that is as good.
    */
-  isRevoked?(auth: Auth<Seen>, request: AuthRequest): boolean | Promise<boolean>
+  readonly isRevoked?: Callbacks<Seen>['isRevoked'] | undefined
   /**
    * `false` lets a request without a token (or with another scheme's credentials) pass, with `auth` undefined; a bad
    * token is still refused. Default `true`.
