@@ -25,10 +25,11 @@ export function createTokens(chance: Chance, clock: Clock): SimulatedTokens {
   const tokens = new Map<string, SimulatedToken>()
   return {
     of(key) {
-      const known = tokens.get(key.x)
+      const name = `${key.kid} ${key.x}`
+      const known = tokens.get(name)
       if (known !== undefined && (clock.now() < known.expiresAt || chance.happens(0.9))) return known
       const token = signToken(key, Math.floor(clock.now() / 1000) + chance.integer(30, 7_200))
-      tokens.set(key.x, token)
+      tokens.set(name, token)
       return token
     },
   }
