@@ -19,8 +19,8 @@ export interface ParsedToken {
   readonly token: string
   readonly header: TokenHeader
   readonly payload: Readonly<Record<string, unknown>>
-  /** What was signed (RFC 7515 §5.1). */
-  readonly signingInput: Buffer
+  /** What was signed (RFC 7515 §5.1), in ASCII. */
+  readonly signingInput: string
   readonly signature: Buffer
 }
 
@@ -38,7 +38,7 @@ export function parseToken(token: string): ParsedToken {
   const header = readHeader(readObject(token.slice(0, firstDot)))
   const payload = readObject(token.slice(firstDot + 1, lastDot))
   const signature = readBase64url(token.slice(lastDot + 1))
-  return { token, header, payload, signature, signingInput: Buffer.from(token.slice(0, lastDot), 'latin1') }
+  return { token, header, payload, signature, signingInput: token.slice(0, lastDot) }
 }
 
 function readHeader(header: Readonly<Record<string, unknown>>): TokenHeader {

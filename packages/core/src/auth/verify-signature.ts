@@ -14,5 +14,5 @@ export function verifySignature(
 ): boolean | Promise<boolean> {
   const definition = algorithmDefinition(header.alg)
   if (definition === undefined) return false
-  return crypto.subtle.verify(definition.verifyParameters, key, signature, signingInput)
+  return crypto.subtle.verify(definition.verifyParameters, key, signature, Buffer.from(signingInput, 'latin1'))
 }
