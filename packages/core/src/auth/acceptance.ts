@@ -54,6 +54,8 @@ export interface AcceptanceParts<Claims> {
   /** Absent where nothing is kept. */
   readonly tokens: TokenCache<FirstUse<Claims>> | undefined
   readonly callbacks: Pick<CheckedAuthOptions, 'claims' | 'validate' | 'isRevoked'>
+  /** Told of each token whose signature was verified. */
+  learn(token: ParsedToken): void
   /** Reads and checks what can be checked of any token; throws the refusal. */
   readToken(text: string, now: number): ParsedToken
   /** Refuses, or throws what is not ours to answer. */
@@ -66,6 +68,7 @@ export function createAcceptance<Claims>({
   directory,
   tokens,
   callbacks,
+  learn,
   readToken,
   refuseThrown,
 }: AcceptanceParts<Claims>): Acceptance<Claims> {
@@ -166,7 +169,10 @@ export function createAcceptance<Claims>({
   function verifyFor(token: ParsedToken, provider: AuthProvider, question: Question): Promise<AuthOutcome<Claims>> {
     const done = verifyFirst<Claims>(token, provider, question.askedAt, { schema, validate, keep })
     tokens?.share(token.token, provider, done)
-    return done.then(({ auth }) => admit(auth, question), refuseThrown)
+    return done.then(({ auth }) => {
+      learn(token)
+      return admit(auth, question)
+    }, refuseThrown)
   }
 
   function admitVerified(verified: VerifiedToken, question: Question): Outcome<Claims> {

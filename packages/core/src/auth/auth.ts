@@ -68,7 +68,7 @@ export function createAuth<Claims>(
   { token, header, payload }: ParsedToken,
   claims: Claims,
 ): Auth<Claims> {
-  return { tenant, provider, claims, header, token, scopes: new Set(scopesOf(payload)) }
+  return { tenant, provider, claims, header: { ...header }, token, scopes: new Set(scopesOf(payload)) }
 }
 
 /** RFC 8693 §4.2 has `scope` as one string; some providers send `scp`, and some send lists. */

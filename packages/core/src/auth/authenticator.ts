@@ -15,6 +15,7 @@ import { CallbackFailure, isThenable } from './callbacks.ts'
 import { type CheckedAuthOptions, checkAuthOptions, defaultResolver } from './check-auth-options.ts'
 import { checkBasicClaims } from './check-claims.ts'
 import type { FirstUse } from './first-use.ts'
+import { createLearnedHeaders } from './known-headers.ts'
 import type { AuthOutcome, AuthRefusal } from './outcome.ts'
 import { type ParsedToken, parseToken } from './parse-token.ts'
 import { passable } from './passable-error.ts'
@@ -63,12 +64,14 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   const algorithms = new Set(all.flatMap((provider) => [...provider.algorithms]))
   const clockTolerance = Math.max(...new Set(all.map(({ rules }) => rules.clockTolerance)))
   const tokens = checked.tokenCache === undefined ? undefined : createTokenCache<FirstUse<Claims>>(checked.tokenCache)
+  const learned = createLearnedHeaders()
   const readsHeaderOnly = sources.every(isHeaderSource)
   const { recall, accept } = createAcceptance<Claims>({
     clock,
     directory,
     tokens,
     callbacks: checked,
+    learn: (token) => learned.learn(token),
     readToken,
     refuseThrown: (error) => refuseThrown(error, 'tenant-known'),
   })
@@ -86,7 +89,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   }
 
   function readToken(text: string, now: number): ParsedToken {
-    const token = parseToken(text)
+    const token = parseToken(text, learned)
     if (!algorithms.has(token.header.alg)) throw new AlgorithmNotAllowedError()
     checkBasicClaims(token.payload, now, clockTolerance)
     return token

@@ -44,10 +44,8 @@ function copyArray(items: readonly unknown[]): readonly unknown[] {
 
 /** The members of an object that are objects themselves: what {@link copyNested} has to go into. */
 export function nestedNames(value: object): readonly string[] {
-  const names: string[] = []
-  for (const [name, member] of Object.entries(value))
-    if (typeof member === 'object' && member !== null) names.push(name)
-  return names
+  const members = value as Readonly<Record<string, unknown>>
+  return Object.keys(members).filter((name) => typeof members[name] === 'object' && members[name] !== null)
 }
 
 function copyObject(value: object): object {
@@ -74,7 +72,7 @@ export function bytesOfJson(value: unknown, depth: number = MAX_DEPTH): number {
     for (const item of value) bytes += NUMBER_BYTES + bytesOfJson(item, depth - 1)
     return bytes
   }
-  for (const [name, member] of Object.entries(value))
-    bytes += MEMBER_BYTES + name.length + bytesOfJson(member, depth - 1)
+  const members = value as Readonly<Record<string, unknown>>
+  for (const name of Object.keys(members)) bytes += MEMBER_BYTES + name.length + bytesOfJson(members[name], depth - 1)
   return bytes
 }

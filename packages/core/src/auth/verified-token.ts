@@ -48,6 +48,7 @@ export function createVerifiedToken(
   bytes: number,
 ): VerifiedToken {
   const isFinal = output === payload || (isObject(output) && isPlainData(output))
+  const nestedInHeader = nestedNames(header)
   const claims: object = copyPlainData(isFinal && isObject(output) ? output : payload)
   return {
     // A string that was cut out of a header field would keep all of that field in memory.
@@ -56,12 +57,13 @@ export function createVerifiedToken(
     issuer: payload['iss'] as string,
     key,
     times: tokenTimes(payload, provider.rules),
-    header: copyPlainData(header),
+    // Flat ones are copied for each request anyhow, this first one too.
+    header: nestedInHeader.length === 0 ? header : copyPlainData(header),
     claims,
     isFinal,
     scopes: scopesOf(payload),
     nested: nestedNames(claims),
-    nestedInHeader: nestedNames(header),
+    nestedInHeader,
     bytes: ENTRY_BYTES + token.length + bytes + (isFinal && output !== payload ? bytesOfJson(output) : 0),
   }
 }
