@@ -116,12 +116,13 @@ function tenantProviders(given: Unchecked, providerDefaults: Unchecked): readonl
   }
   const tenants = Object.entries(objectOption('tenants', given['tenants']))
   if (tenants.length === 0) throw new TypeError('tenants must have at least one tenant')
+  const rulesOf = createSharedRules()
   return tenants.flatMap(([tenant, value]) => {
     identifierOption(`tenants: the name ${JSON.stringify(tenant)}`, tenant)
     const where = `tenants.${tenant}`
     const config = objectOption(where, value)
     if (config['providers'] === undefined) {
-      return [checkProvider(tenant, DEFAULT_NAME, `${where}.`, config, providerDefaults)]
+      return [checkProvider(tenant, DEFAULT_NAME, `${where}.`, config, providerDefaults, rulesOf)]
     }
     knownOptions(where, config, ['providers'])
     const providers = Object.entries(objectOption(`${where}.providers`, config['providers']))
@@ -129,9 +130,23 @@ function tenantProviders(given: Unchecked, providerDefaults: Unchecked): readonl
     return providers.map(([provider, ofProvider]) => {
       identifierOption(`${where}.providers: the name ${JSON.stringify(provider)}`, provider)
       const path = `${where}.providers.${provider}`
-      return checkProvider(tenant, provider, `${path}.`, objectOption(path, ofProvider), providerDefaults)
+      return checkProvider(tenant, provider, `${path}.`, objectOption(path, ofProvider), providerDefaults, rulesOf)
     })
   })
+}
+
+/** {@link checkClaimRules} with one object for all providers whose rules are the same, as most tenants' are. */
+function createSharedRules(): typeof checkClaimRules {
+  const shared = new Map<string, ClaimRules>()
+  return (where, given) => {
+    const rules = checkClaimRules(where, given)
+    // Those that tell tenants apart are each tenant's own; and as JSON, not all numbers are told apart.
+    if (rules.boundClaims.size > 0) return rules
+    const text = JSON.stringify(pick(given, claimRuleNames))
+    const known = shared.get(text)
+    if (known === undefined) shared.set(text, rules)
+    return known ?? rules
+  }
 }
 
 function checkProvider(
@@ -140,6 +155,7 @@ function checkProvider(
   where: string,
   config: Unchecked,
   providerDefaults: Unchecked,
+  rulesOf: typeof checkClaimRules = checkClaimRules,
 ): CheckedProvider {
   knownOptions(where === '' ? 'jwksAuth' : where.slice(0, -1), config, providerConfigNames)
   const merged = mergeProviderOptions(providerDefaults, config)
@@ -147,7 +163,7 @@ function checkProvider(
     throw new TypeError(`${where}issuer is required: the iss of the provider's tokens, exactly`)
   }
   const registration = { tenant, provider, ...pick(merged, [...locationNames, ...providerOptionNames]) }
-  return { tenant, provider, where, registration, rules: checkClaimRules(where, merged) }
+  return { tenant, provider, where, registration, rules: rulesOf(where, merged) }
 }
 
 function checkResolver(value: unknown, isSingleTenant: boolean): TenantResolver | undefined {

@@ -5,6 +5,7 @@ import type { VerifiedToken } from './verified-token.ts'
 
 /** A first use of a token that is under way. */
 interface Verification<FirstUse> {
+  readonly text: string
   readonly provider: AuthProvider
   readonly done: Promise<FirstUse>
 }
@@ -57,14 +58,15 @@ export function createTokenCache<FirstUse>({ max, maxBytes }: TokenCacheBounds):
       if (tokens.peek(key)?.text === text) tokens.delete(key)
     },
     underWay(text, provider) {
-      const verification = verifications.get(text)
-      return verification?.provider === provider ? verification.done : undefined
+      const verification = verifications.get(text.slice(-KEY_LENGTH))
+      return verification?.text === text && verification.provider === provider ? verification.done : undefined
     },
     share(text, provider, done) {
-      const verification = { provider, done }
-      verifications.set(text, verification)
+      const key = text.slice(-KEY_LENGTH)
+      const verification = { text, provider, done }
+      verifications.set(key, verification)
       const forget = (): void => {
-        if (verifications.get(text) === verification) verifications.delete(text)
+        if (verifications.get(key) === verification) verifications.delete(key)
       }
       done.then(forget, forget)
     },

@@ -14,12 +14,14 @@ import type { Network } from '../http/address-rules.ts'
 import { createTransport, type Transport } from '../http/transport.ts'
 import { createKeyImporter } from '../keys/import-key.ts'
 import type { KeySet } from '../keys/key-set.ts'
+import type { CheckedProviderOptions } from './check-provider-options.ts'
 import { createJwksSource } from './discovery.ts'
 import { createKeyResolver } from './key-resolver.ts'
 import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
 import { checkRegistration } from './registration.ts'
 import { internals, type Registry, type RegistryInternals } from './registry.ts'
 import { checkRegistryOptions, type RegistryOptions } from './registry-options.ts'
+import { createSharedValues } from './shared-values.ts'
 import { providerStatus } from './status.ts'
 
 /** What a registry is built on; the simulation brings its own. */
@@ -77,6 +79,13 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     return known
   }
 
+  const parts: ProviderParts = {
+    context,
+    tombstones: ({ tenant, provider }) => tombstonesOf(tenant, provider),
+    source: (registration) => createJwksSource(registration, connections, clock),
+  }
+  const share = createSharedValues<CheckedProviderOptions>()
+
   function find(tenant: string, provider: string): RegisteredProvider {
     if (closing.signal.aborted) throw new RegistryClosedError()
     const found = providers.get(providerName(tenant, provider))
@@ -86,7 +95,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
 
   function check(registration: unknown, { network, where }: { readonly network: Network; readonly where: string }) {
     if (closing.signal.aborted) throw new RegistryClosedError()
-    const checkedRegistration = checkRegistration(registration, { rules, defaults, network, where })
+    const checkedRegistration = checkRegistration(registration, { rules, defaults, network, where, share })
     const { key, fingerprint } = checkedRegistration
     const taken = providers.get(providerName(key.tenant, key.provider))
     if (taken !== undefined && taken.registration.fingerprint !== fingerprint) {
@@ -103,11 +112,6 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     const { tenant, provider } = checkedRegistration.key
     const same = providers.get(providerName(tenant, provider))
     if (same !== undefined) return same
-    const parts: ProviderParts = {
-      context,
-      tombstones: () => tombstonesOf(tenant, provider),
-      source: (of) => createJwksSource(of, connections, clock),
-    }
     const registered = new RegisteredProvider(checkedRegistration, parts)
     providers.set(providerName(tenant, provider), registered)
     if (checkedRegistration.options.prefetch === 'always') registered.cache.start()

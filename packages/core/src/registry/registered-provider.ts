@@ -8,7 +8,7 @@ import type { CheckedRegistration } from './registration.ts'
 /** What a cache is made of, once there is a first question for it. */
 export interface ProviderParts {
   readonly context: CacheContext
-  readonly tombstones: () => Tombstones
+  readonly tombstones: (key: ProviderKey) => Tombstones
   readonly source: (registration: CheckedRegistration) => JwksSource
 }
 
@@ -39,7 +39,7 @@ export class RegisteredProvider {
       this.registration.key,
       this.registration.options,
       this.#parts.source(this.registration),
-      this.#parts.tombstones(),
+      this.#parts.tombstones(this.registration.key),
       this.#parts.context,
     )
     return this.#cache
