@@ -50,6 +50,18 @@ describe('the key of a token that was verified', () => {
     expect(verdictOf(await after)).toBe('ERR_KEY_REVOKED')
   })
 
+  it('that vouches for another issuer from now on takes the token with it', async () => {
+    const { issuer, registry, ask, verdict } = await setTokenScene()
+    const [key] = issuer.jwks.keys
+    issuer.setJwks({ keys: [{ ...key, issuer: issuer.issuer }] })
+    const token = await issuer.sign()
+    await ask(token)
+    expect(verdictOf(ask(token))).toBe('accepted')
+    issuer.setJwks({ keys: [{ ...key, issuer: 'https://other.example' }] })
+    await registry.refresh('acme', 'main')
+    expect(await verdict(token)).toBe('ERR_KEY_NOT_FOUND')
+  })
+
   it('that a refresh returns unchanged keeps the token', async () => {
     const { issuer, registry, ask, checks } = await setTokenScene()
     const token = await issuer.sign()
