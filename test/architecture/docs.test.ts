@@ -44,6 +44,7 @@ async function namesTakenBy(work: (wrong: never) => unknown): Promise<string[]> 
 }
 
 describe('docs/options.md', () => {
+  const provider = { issuer: 'https://issuer.example', audience: 'api' }
   const retryNames = Object.keys(providerDefaults.retryPolicy)
   const sections: readonly (readonly [section: string, names: readonly string[]])[] = [
     ['Names', ['tenant', 'provider']],
@@ -53,6 +54,7 @@ describe('docs/options.md', () => {
     ['Request options', requestOptionNames],
     ['Provider options', providerOptionNames],
     ['Retry policy', retryNames],
+    ['Token cache', ['max', 'maxBytes']],
     ['Registry options', ['registry', ...registryOptionNames]],
     ['Fastify only', ['global']],
   ]
@@ -70,6 +72,7 @@ describe('docs/options.md', () => {
     const names = [
       ...(await namesTakenBy((wrong) => createAuthenticator(wrong))),
       ...(await namesTakenBy((wrong) => createRegistry(wrong))),
+      ...(await namesTakenBy((tokenCache) => createAuthenticator({ ...provider, tokenCache }))),
       ...(await namesTakenBy((retryPolicy) => createRegistry({ defaults: { retryPolicy } }))),
     ]
     expect(names.filter((name) => !documented.has(name))).toEqual([])
@@ -84,13 +87,13 @@ describe('docs/options.md', () => {
     expect(taken.toSorted()).toEqual(names.toSorted())
   })
 
-  const provider = { issuer: 'https://issuer.example', audience: 'api' }
   const auth = checkAuthOptions(provider)
   const defaults: Readonly<Record<string, object>> = {
     'Claim rules': auth.providers[0]?.rules ?? {},
     'Request options': { ...auth, realm: auth.challenge.realm },
     'Provider options': providerDefaults,
     'Retry policy': providerDefaults.retryPolicy,
+    'Token cache': auth.tokenCache ?? {},
     'Registry options': { ...checkRegistryOptions({}), ...checkRegistryOptions({}).rules },
   }
 
@@ -106,12 +109,11 @@ describe('docs/options.md', () => {
     expect(numbers.filter(([name]) => known.has(name) && !literalNames.has(name))).toEqual([])
   })
 
-  const ranges = ['Claim rules', 'Request options', 'Provider options', 'Retry policy', 'Registry options'].flatMap(
-    (section) =>
-      optionsOf(section).flatMap(({ name, bounds }) => {
-        const range = rangeOf(bounds)
-        return range === undefined ? [] : [{ section, name, ...range }]
-      }),
+  const ranges = Object.keys(defaults).flatMap((section) =>
+    optionsOf(section).flatMap(({ name, bounds }) => {
+      const range = rangeOf(bounds)
+      return range === undefined ? [] : [{ section, name, ...range }]
+    }),
   )
 
   it('gives the bounds of every number', () => {
@@ -127,6 +129,7 @@ describe('docs/options.md', () => {
       if (section === 'Registry options') return checkRegistryOptions({ [name]: value })
       if (section === 'Retry policy') return checkRegistryOptions({ defaults: { retryPolicy: { [name]: value } } })
       if (section === 'Provider options') return checkRegistryOptions({ defaults: { [name]: value } })
+      if (section === 'Token cache') return checkAuthOptions({ ...provider, tokenCache: { [name]: value } })
       return checkAuthOptions({ ...provider, [name]: value })
     }
     const messages = await Promise.all([min - 1, min, max, max + 1].map((value) => messageOf(() => check(value))))

@@ -9,12 +9,13 @@ import { authView, corsHeaders, errorStatus, errorView, type Framework, orderSco
 function expressFramework(name: string, express: typeof express5): Framework {
   return {
     name,
-    async start({ auth, mount = '/', showErrors = false }) {
+    async start({ auth, mount = '/', showErrors = false, afterwards }) {
       let handled = 0
       const authenticate = jwksAuth(auth)
       const who: RequestHandler = (req, res) => {
         handled += 1
         res.json(authView(req.auth))
+        if (req.auth !== undefined) afterwards?.(req.auth)
       }
       const api = express.Router()
       api.use(authenticate)

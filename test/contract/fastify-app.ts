@@ -4,12 +4,14 @@ import { authView, corsHeaders, errorStatus, errorView, type Framework, orderSco
 
 export const fastifyFive: Framework = {
   name: 'Fastify 5',
-  async start({ auth, mount = '', showErrors = false }) {
+  async start({ auth, mount = '', showErrors = false, afterwards }) {
     let handled = 0
     const guard = requireScopes(...orderScopes)
     const who: RouteHandlerMethod = (request, reply) => {
       handled += 1
-      return reply.send(authView(request.auth))
+      const view = authView(request.auth)
+      if (request.auth !== undefined) afterwards?.(request.auth)
+      return reply.send(view)
     }
 
     const app = fastify({ forceCloseConnections: true })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { jwksAuth, requireScopes } from '@jwks-auth/koa'
+import { type Auth, jwksAuth, requireScopes } from '@jwks-auth/koa'
 import Koa3, { type Middleware } from 'koa'
 import Koa2 from 'koa2'
 import { authView, corsHeaders, errorStatus, errorView, type Framework, orderScopes, portOf } from './protected-app.ts'
@@ -9,13 +9,15 @@ import { authView, corsHeaders, errorStatus, errorView, type Framework, orderSco
 function koaFramework(name: string, Koa: typeof Koa3): Framework {
   return {
     name,
-    async start({ auth, mount = '', showErrors = false }) {
+    async start({ auth, mount = '', showErrors = false, afterwards }) {
       let handled = 0
       const authenticate = jwksAuth(auth)
       const guard = requireScopes(...orderScopes)
       const who: Middleware = (ctx) => {
         handled += 1
-        ctx.body = authView(ctx.state['auth'])
+        const { auth } = ctx.state as { readonly auth: Auth<unknown> | undefined }
+        ctx.body = authView(auth)
+        if (auth !== undefined) afterwards?.(auth)
       }
 
       const app = new Koa()

@@ -6,6 +6,8 @@ export interface AppOptions {
   readonly auth: JwksAuthOptions
   /** Where the protected routes and `jwksAuth` are mounted; by default at the root. */
   readonly mount?: string
+  /** What a handler does to what it is given, once it has answered with that. */
+  readonly afterwards?: (auth: Auth<unknown>) => void
   /** An error handler that answers with {@link errorView}, instead of the framework's own. */
   readonly showErrors?: boolean
 }

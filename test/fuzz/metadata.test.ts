@@ -36,6 +36,7 @@ async function discover(issuer: string, document: string) {
       defaults: {},
       network: 'any',
       where: '',
+      share: (options) => options,
     },
   )
   const asked: string[] = []

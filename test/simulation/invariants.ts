@@ -2,6 +2,7 @@ import type { FetchReason } from '@jwks-auth/core'
 import type { CacheOptions } from '../../packages/core/src/cache/cache-options.ts'
 import type { Model } from './model.ts'
 import type { SimulatedKey } from './published-keys.ts'
+import type { SimulatedToken } from './tokens.ts'
 import type { Exchange } from './upstream.ts'
 
 /** A broken invariant, with everything needed to see it again. */
@@ -9,8 +10,8 @@ export class InvariantBroken extends Error {}
 
 /** One question of a caller and what it was answered. */
 export interface Question {
-  /** What the caller's token was signed with. */
-  readonly key: SimulatedKey
+  /** The caller's token. */
+  readonly token: SimulatedToken
   readonly askedAt: number
 }
 
@@ -21,21 +22,26 @@ export interface Invariants {
   /** A fetch, retries included, has ended. */
   fetchEnds(now: number, reason: FetchReason, last: Exchange | undefined): void
   accepted(now: number, question: Question): void
+  /** As `accepted`, without anything to wait for: by what was known of the token. */
+  acceptedAtOnce(now: number, question: Question): void
+  /** Refused because of its `exp`. */
+  expired(now: number, question: Question): void
   refused(now: number, question: Question): void
   revoked(key: SimulatedKey): void
   /** A key that is not accepted yet is used at a provider that answers; from here it must be accepted soon. */
   firstUsed(now: number, key: SimulatedKey): void
   /** The provider is not well, or the keys have changed: promises about new keys start anew. */
   disturbed(): void
-  readonly counts: { fetches: number; accepted: number; refused: number }
+  readonly counts: { fetches: number; accepted: number; acceptedAtOnce: number; refused: number; expired: number }
 }
 
 /** The slowest answer of a provider that answers, in milliseconds, with some room for a fetch already under way. */
 const ROUND_TRIP = 1_000
 
 /** The rules of the cache, checked at every step. */
-export function createInvariants(options: CacheOptions, model: Model): Invariants {
-  const counts = { fetches: 0, accepted: 0, refused: 0 }
+export function createInvariants(options: CacheOptions, clockTolerance: number, model: Model): Invariants {
+  const counts = { fetches: 0, accepted: 0, acceptedAtOnce: 0, refused: 0, expired: 0 }
+  const verified = new Set<string>()
   const revoked = new Set<string>()
   const firstUses = new Map<string, number>()
   let underWay: FetchReason | undefined
@@ -75,15 +81,29 @@ export function createInvariants(options: CacheOptions, model: Model): Invariant
       const hasNew = model.held()?.keys.some((key) => before.every(({ x }) => x !== key.x)) === true
       if (reason === 'unknown-kid' && hasNew) lookForbiddenUntil = Number.NEGATIVE_INFINITY
     },
-    accepted(now, { key, askedAt }) {
+    accepted(now, { token, askedAt }) {
+      const { key } = token
       counts.accepted += 1
+      verified.add(token.text)
       check(now - askedAt <= options.retryPolicy.deadline, now, 'every wait ends within the deadline')
       check(now < model.usableUntil(), now, 'no key is served past its stale window')
       check(holds(key), now, 'a key that is gone, or has other material, never verifies again')
       firstUses.delete(key.x)
       check(!revoked.has(key.kid) && !revoked.has(key.x), now, 'a revoked key never verifies again')
     },
-    refused(now, { key, askedAt }) {
+    acceptedAtOnce(now, question) {
+      const { token } = question
+      counts.acceptedAtOnce += 1
+      check(verified.has(token.text), now, 'no token is accepted that was never verified')
+      check(now < token.expiresAt + clockTolerance, now, 'no token is accepted past its exp and the tolerance')
+      // A key that left the set, was revoked, or is of a set that may not be used takes its tokens with it.
+      this.accepted(now, question)
+    },
+    expired(now, { token }) {
+      counts.expired += 1
+      check(now >= token.expiresAt + clockTolerance, now, 'no token is refused as expired that is not')
+    },
+    refused(now, { token: { key }, askedAt }) {
       counts.refused += 1
       check(now - askedAt <= options.retryPolicy.deadline, now, 'every wait ends within the deadline')
       if (revoked.has(key.kid) || revoked.has(key.x)) return

@@ -1,18 +1,26 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import type { Clock } from '@jwks-auth/core'
 import type { Chance } from './random.ts'
 
-/** A key of the simulated provider; tokens are simulated by what they were signed with. */
+/** A key of the simulated provider. */
 export interface SimulatedKey {
   readonly kid: string
   /** Tells two keys under one `kid` apart. */
   readonly x: string
   readonly jwk: Readonly<Record<string, string>>
+  readonly privateKey: KeyObject
 }
 
-/** A P-256 key as far as reading a key set looks at it: nothing is verified in a simulation. */
+/** RFC 8410 §7: what stands before the 32 bytes of an Ed25519 private key, so that a seed makes the same key again. */
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
+
+/** An Ed25519 key. */
 export function createKey(kid: string, chance: Chance): SimulatedKey {
-  const x = chance.base64url(32)
-  return { kid, x, jwk: { kty: 'EC', crv: 'P-256', alg: 'ES256', use: 'sig', kid, x, y: chance.base64url(32) } }
+  const secret = Buffer.from(chance.base64url(32), 'base64url')
+  const der = Buffer.concat([PKCS8_PREFIX, secret])
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+  const { x = '' } = createPublicKey(privateKey).export({ format: 'jwk' })
+  return { kid, x, jwk: { kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', use: 'sig', kid, x }, privateKey }
 }
 
 /** What the provider publishes at one moment. */

@@ -1,10 +1,12 @@
-import { KeyNotFoundError, KeyRevokedError, KeysUnavailableError } from '@jwks-auth/core'
+import { type AuthOutcome, createAuthenticator } from '@jwks-auth/core'
 import { createRegistryFrom } from '../../packages/core/src/registry/create-registry.ts'
 import { internals } from '../../packages/core/src/registry/registry.ts'
-import { createInvariants, InvariantBroken, type Invariants } from './invariants.ts'
+import { verifyInTurn } from './crypto-in-turn.ts'
+import { createInvariants, InvariantBroken, type Invariants, type Question } from './invariants.ts'
 import { createModel } from './model.ts'
 import { createKey, createPublishedKeys, type SimulatedKey } from './published-keys.ts'
 import { type Chance, createChance } from './random.ts'
+import { createTokens, issuer } from './tokens.ts'
 import { createUpstream, type Mood } from './upstream.ts'
 import { createVirtualTime } from './virtual-time.ts'
 
@@ -28,6 +30,14 @@ const moods: readonly Mood[] = [
   'empty',
   'forbidden',
 ]
+
+/** Refusals that come of keys; no other is to be expected. */
+const keyRefusals: ReadonlySet<string> = new Set([
+  'ERR_KEY_NOT_FOUND',
+  'ERR_KEY_REVOKED',
+  'ERR_KEYS_UNAVAILABLE',
+  'ERR_SIGNATURE_INVALID',
+])
 
 /** Options that differ from run to run, so that no rule holds only for the defaults. */
 function pickOptions(chance: Chance) {
@@ -57,12 +67,23 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   const keys = createPublishedKeys(chance, clock)
   const upstream = createUpstream(keys, clock, chance)
   const registry = createRegistryFrom({ clock }, { random: () => chance.next(), transport: () => upstream.transport })
+  const provider = { issuer, jwksUri: 'https://auth0.test/jwks', ...pickOptions(chance) }
+  const clockTolerance = chance.pick([0, 30_000])
   const { cache, registration } = registry[internals].registerNow(
-    { tenant: 'acme', provider: 'auth0', jwksUri: 'https://auth0.test/jwks', ...pickOptions(chance) },
-    { network: 'public', where: '' },
+    { tenant: 'acme', provider: 'auth0', ...provider },
+    { network: 'any', where: '' },
   )
+  const authenticator = createAuthenticator({
+    registry,
+    tenants: { acme: { providers: { auth0: provider } } },
+    audience: false,
+    clockTolerance,
+    tokenCache: { max: chance.pick([2, 10_000]) },
+  })
+  const tokens = createTokens(chance, clock)
+  const forger = createKey('bogus', chance)
   const model = createModel(registration.options)
-  const invariants = createInvariants(registration.options, model)
+  const invariants = createInvariants(registration.options, clockTolerance, model)
   let calmSince = START
   let broken: unknown
   let revoking = 0
@@ -84,27 +105,30 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   registry.on('refresh-failed', onEnd)
   cache.start()
 
-  /** A request with a token: the cache is asked as an authenticator asks it, signatures aside. */
+  function judge(outcome: AuthOutcome<unknown>, isAtOnce: boolean, question: Question): void {
+    const now = clock.now()
+    if (outcome.ok) invariants[isAtOnce ? 'acceptedAtOnce' : 'accepted'](now, question)
+    else if (outcome.error.code === 'ERR_TOKEN_EXPIRED') invariants.expired(now, question)
+    else if (keyRefusals.has(outcome.error.code)) invariants.refused(now, question)
+    else throw outcome.error
+  }
+
+  /** A request with a token. */
   async function ask(key: SimulatedKey): Promise<void> {
-    const question = { key, askedAt: clock.now() }
-    const isMine = ({ jwk }: { readonly jwk: object }): boolean => 'x' in jwk && jwk.x === key.x
-    try {
-      const found = await cache.find(key.kid, 'ES256', question.askedAt)
-      const verifies =
-        found.some(isMine) || (await cache.findOthers(key.kid, 'ES256', found, question.askedAt)).some(isMine)
-      watched(() => invariants[verifies ? 'accepted' : 'refused'](clock.now(), question))
-    } catch (error) {
-      const isRefusal =
-        error instanceof KeyNotFoundError || error instanceof KeysUnavailableError || error instanceof KeyRevokedError
-      if (isRefusal) watched(() => invariants.refused(clock.now(), question))
-      else broken ??= error
+    const question = { token: tokens.of(key), askedAt: clock.now() }
+    const headers = { authorization: `Bearer ${question.token.text}` }
+    const answer = authenticator.authenticate({ method: 'GET', url: '/', headers })
+    if (!(answer instanceof Promise)) watched(() => judge(answer, true, question))
+    else {
+      const outcome = await answer
+      watched(() => judge(outcome, false, question))
     }
   }
 
   function chooseKey(): SimulatedKey {
     const roll = chance.next()
-    if (roll < 0.12) return createKey(`bogus-${chance.integer(1, 1_000_000)}`, chance)
-    if (roll < 0.17) return createKey(keys.signing().kid, chance)
+    if (roll < 0.12) return { ...forger, kid: `bogus-${chance.integer(1, 1_000_000)}` }
+    if (roll < 0.17) return { ...forger, kid: keys.signing().kid }
     const retired = keys.retired()
     if (roll < 0.22 && retired !== undefined) return retired
     const key = keys.signing()
@@ -158,13 +182,18 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   repeat(5 * HOUR, () => void cache.refresh())
   repeat(7 * HOUR, () => void revoke())
 
+  const restoreCrypto = verifyInTurn()
   for (let now = START; now < end; now += HOUR / 60) {
     await time.runUntil(now, () => revoking > 0 || upstream.isProcessing())
     if (broken !== undefined) break
   }
+  restoreCrypto()
+  // What still waits is refused on close, which is no part of the run.
+  const counts = { ...invariants.counts }
+  await authenticator.close()
   await registry.close()
   if (broken !== undefined) throw replayable(broken, seed, hours)
-  return { seed, hours, counts: invariants.counts }
+  return { seed, hours, counts }
 }
 
 function replayable(broken: unknown, seed: number, hours: number): Error {

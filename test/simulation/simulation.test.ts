@@ -10,7 +10,9 @@ describe('days of a provider that rotates, fails, hangs, throttles and lies', ()
     // A run in which nothing happened would hold every rule.
     expect(counts.fetches).toBeGreaterThan(20)
     expect(counts.accepted).toBeGreaterThan(1_000)
+    expect(counts.acceptedAtOnce).toBeGreaterThan(500)
     expect(counts.refused).toBeGreaterThan(100)
+    expect(counts.expired).toBeGreaterThan(10)
   })
 })
 

@@ -9,11 +9,12 @@ export type {
   SingleTenantOptions,
   TenantConfig,
 } from './auth/auth-options.ts'
-export { type Authenticator, type AuthOutcome, type AuthRefusal, createAuthenticator } from './auth/authenticator.ts'
+export { type Authenticator, createAuthenticator } from './auth/authenticator.ts'
 export type { ClaimRuleOptions } from './auth/claim-rules.ts'
 export { checkGuard, type Guard, type GuardRefusal, markAuthenticated, scopeGuard } from './auth/guards.ts'
-export { type NodeHeaders, nodeHeaders } from './auth/node-headers.ts'
+export type { AuthOutcome, AuthRefusal } from './auth/outcome.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
+export type { TokenCacheOptions } from './auth/token-cache-options.ts'
 export {
   type CookieSourceOptions,
   type TokenSource,
@@ -34,6 +35,8 @@ export {
   TokenExpiredError,
   TokenIssuedInFutureError,
   TokenNotYetValidError,
+  TokenRejectedError,
+  TokenRevokedError,
   TokenTooOldError,
 } from './base/errors/claim-errors.ts'
 export { type ErrorCode, JwksAuthError, RequestRefusedError } from './base/errors/jwks-auth-error.ts'
@@ -71,6 +74,8 @@ export {
   UpstreamUnreachableError,
   UpstreamUrlNotAllowedError,
 } from './base/errors/upstream-errors.ts'
+export { type FrameworkRequest, frameworkRequest } from './base/framework-request.ts'
+export { type NodeHeaders, nodeHeaders } from './base/node-headers.ts'
 export type { ProviderKey } from './base/provider-key.ts'
 export type {
   FetchEvent,

@@ -55,6 +55,8 @@ export {
   TokenMalformedError,
   TokenMissingError,
   TokenNotYetValidError,
+  TokenRejectedError,
+  TokenRevokedError,
   type TokenSource,
   TokenTooLongError,
   TokenTooOldError,

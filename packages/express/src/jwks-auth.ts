@@ -4,13 +4,12 @@ import {
   type Authenticator,
   type AuthOutcome,
   type AuthRefusal,
-  type AuthRequest,
   checkGuard,
   createAuthenticator,
+  frameworkRequest,
   type Guard,
   type JwksAuthOptions,
   markAuthenticated,
-  nodeHeaders,
   type Registry,
   scopeGuard,
 } from '@jwks-auth/core'
@@ -42,23 +41,26 @@ export interface JwksAuthMiddleware<Claims = AccessTokenClaims> extends RequestH
  */
 export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Claims>): JwksAuthMiddleware<Claims> {
   const authenticator = createAuthenticator<Claims>(options)
-  const middleware: RequestHandler = (req, res, next) => {
-    const settle = (outcome: AuthOutcome<Claims>): void => {
-      if (!outcome.ok) {
-        refuse(outcome, authenticator.passErrors, res, next)
-        return
-      }
-      if (outcome.headers !== undefined) res.set(outcome.headers)
-      markAuthenticated(req, authenticator, outcome.auth)
-      // Which claims these are, the application says in `Register`.
-      req.auth = outcome.auth as Auth | undefined
-      next()
+  function settle(outcome: AuthOutcome<Claims>, req: Request, res: Response, next: NextFunction): void {
+    if (!outcome.ok) {
+      refuse(outcome, authenticator.passErrors, res, next)
+      return
     }
-    const fail = (error: unknown): void => next(error)
-    const outcome = authenticator.authenticate(toAuthRequest(req))
+    if (outcome.headers !== undefined) res.set(outcome.headers)
+    markAuthenticated(req, authenticator, outcome.auth)
+    // Which claims these are, the application says in `Register`.
+    req.auth = outcome.auth as Auth | undefined
+    next()
+  }
+  const middleware: RequestHandler = (req, res, next) => {
+    const outcome = authenticator.authenticate(frameworkRequest(req, req))
+    if (!(outcome instanceof Promise)) {
+      settle(outcome, req, res, next)
+      return
+    }
     // Express 4 does not wait for what a handler returns, so a rejection would be nobody's.
-    if (outcome instanceof Promise) outcome.then(settle).catch(fail)
-    else settle(outcome)
+    const fail = (error: unknown): void => next(error)
+    outcome.then((awaited) => settle(awaited, req, res, next)).catch(fail)
   }
   const { registry } = authenticator
   return Object.assign(middleware, { authenticator, registry, close: () => authenticator.close() })
@@ -75,11 +77,6 @@ function guardHandler(guard: Guard): RequestHandler {
     if (refusal === undefined) next()
     else refuse(refusal, refusal.passErrors, res, next)
   }
-}
-
-function toAuthRequest(req: Request): AuthRequest {
-  const { method, originalUrl: url, hostname } = req
-  return { method, url, hostname, headers: nodeHeaders(req), raw: req }
 }
 
 function refuse({ error, response }: AuthRefusal, passErrors: boolean, res: Response, next: NextFunction): void {

@@ -97,3 +97,27 @@ jwksAuth(options)
 
 // @ts-expect-error: scopes are strings
 requireScopes(7)
+
+// Callbacks see the claims that the middleware attaches.
+jwksAuth({ issuer, audience, validate: ({ claims }) => claims.sub !== 'nobody', tokenCache: false })
+jwksAuth({
+  issuer,
+  audience,
+  validate: async ({ scopes }) => scopes.has('a'),
+  isRevoked: ({ claims }) => claims.jti === 'x',
+})
+jwksAuth({
+  issuer,
+  audience,
+  claims: z.object({ tier: z.number() }),
+  validate: ({ claims }) => {
+    if (claims.tier < 2) throw new Error('too low')
+  },
+  isRevoked: ({ claims }, { raw }) => claims.tier > 3 && raw !== undefined,
+})
+// @ts-expect-error: neither yes nor no
+jwksAuth({ issuer, audience, isRevoked: ({ claims }) => claims.jti })
+// @ts-expect-error: neither yes nor no
+jwksAuth({ issuer, audience, validate: ({ claims }) => claims.sub })
+// @ts-expect-error: misspelt
+jwksAuth({ issuer, audience, tokenCache: { maxByte: 1 } })

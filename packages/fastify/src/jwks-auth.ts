@@ -1,13 +1,15 @@
 import {
   type Auth,
   type Authenticator,
+  type AuthOutcome,
   type AuthRefusal,
   checkGuard,
   createAuthenticator,
+  frameworkRequest,
   type Guard,
   type JwksAuthOptions,
   markAuthenticated,
-  nodeHeaders,
+  type RegisteredClaims,
   type Registry,
   scopeGuard,
 } from '@jwks-auth/core'
@@ -16,8 +18,8 @@ import type {
   FastifyPluginAsync,
   FastifyReply,
   FastifyRequest,
-  onRequestAsyncHookHandler,
-  preHandlerAsyncHookHandler,
+  onRequestHookHandler,
+  preHandlerHookHandler,
 } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
@@ -28,11 +30,13 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     /** The hook that authenticates, for routes that opt in: `onRequest: fastify.authenticate`. */
-    authenticate: onRequestAsyncHookHandler
+    authenticate: onRequestHookHandler
     /** What `jwksAuth` was registered with. */
     jwksAuth: JwksAuthDecoration
   }
 }
+
+type Done = (error?: Error) => void
 
 /** What `fastify.jwksAuth` is. */
 export interface JwksAuthDecoration {
@@ -43,7 +47,7 @@ export interface JwksAuthDecoration {
 }
 
 /** What {@link jwksAuth} is registered with. */
-export type JwksAuthPluginOptions<Claims = unknown> = JwksAuthOptions<Claims> & {
+export type JwksAuthPluginOptions<Claims = unknown> = JwksAuthOptions<Claims, RegisteredClaims> & {
   /** `false` guards no route by itself; routes opt in with `onRequest: fastify.authenticate`. Default `true`. */
   readonly global?: boolean | undefined
 }
@@ -56,21 +60,26 @@ export const jwksAuth: FastifyPluginAsync<JwksAuthPluginOptions> = fastifyPlugin
   async (fastify: FastifyInstance, { global: isGlobal = true, ...options }: JwksAuthPluginOptions) => {
     if (typeof isGlobal !== 'boolean') throw new TypeError('global must be true or false')
     const authenticator = createAuthenticator(options as JwksAuthOptions)
-    const authenticate: onRequestAsyncHookHandler = async (request, reply) => {
-      const { method, originalUrl: url, hostname, raw } = request
-      const outcome = await authenticator.authenticate({
-        method,
-        url,
-        hostname,
-        headers: nodeHeaders(raw),
-        raw: request,
-      })
-      if (!outcome.ok) return refuse(outcome, authenticator.passErrors, reply)
+    function settle(outcome: AuthOutcome<unknown>, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+      if (!outcome.ok) {
+        refuse(outcome, authenticator.passErrors, reply, done)
+        return
+      }
       if (outcome.headers !== undefined) reply.headers(outcome.headers)
       markAuthenticated(request, authenticator, outcome.auth)
       // Which claims these are, the application says in `Register`.
       request.auth = outcome.auth as Auth | undefined
-      return undefined
+      done()
+    }
+    // With `done`, since an asynchronous hook would cost each request a promise and a turn of the queue.
+    const authenticate: onRequestHookHandler = (request, reply, done) => {
+      const outcome = authenticator.authenticate(frameworkRequest(request, request.raw))
+      if (!(outcome instanceof Promise)) {
+        settle(outcome, request, reply, done)
+        return
+      }
+      const fail = (error: Error): void => done(error)
+      outcome.then((awaited) => settle(awaited, request, reply, done)).catch(fail)
     }
     fastify.addHook('onClose', () => authenticator.close())
     // Where a scope around this one has it, its requests have the decoration already.
@@ -83,19 +92,23 @@ export const jwksAuth: FastifyPluginAsync<JwksAuthPluginOptions> = fastifyPlugin
 )
 
 /** Lets requests pass whose token has all of these scopes; answers others with 403. Comes after {@link jwksAuth}. */
-export function requireScopes(...scopes: string[]): preHandlerAsyncHookHandler {
+export function requireScopes(...scopes: string[]): preHandlerHookHandler {
   return guardHook(scopeGuard(scopes))
 }
 
-function guardHook(guard: Guard): preHandlerAsyncHookHandler {
-  return async (request: FastifyRequest, reply: FastifyReply) => {
+function guardHook(guard: Guard): preHandlerHookHandler {
+  return (request, reply, done) => {
     const refusal = checkGuard(request, guard)
-    return refusal === undefined ? undefined : refuse(refusal, refusal.passErrors, reply)
+    if (refusal === undefined) done()
+    else refuse(refusal, refusal.passErrors, reply, done)
   }
 }
 
-function refuse({ error, response }: AuthRefusal, passErrors: boolean, reply: FastifyReply): FastifyReply {
-  if (passErrors) throw error
+function refuse({ error, response }: AuthRefusal, passErrors: boolean, reply: FastifyReply, done: Done): void {
+  if (passErrors) {
+    done(error)
+    return
+  }
   // A buffer: to the type of a string Fastify would add a charset.
-  return reply.code(response.status).headers(response.headers).send(Buffer.from(response.body))
+  reply.code(response.status).headers(response.headers).send(Buffer.from(response.body))
 }

@@ -38,3 +38,14 @@ await app.register(jwksAuth, { issuer, audience, tenants: { acme: { issuer } } }
 await app.register(jwksAuth, { issuer, audience, algorithms: ['HS256'] })
 // @ts-expect-error: scopes are strings
 requireScopes(7)
+
+// Callbacks see what `request.auth` is.
+await app.register(jwksAuth, {
+  issuer,
+  audience,
+  validate: ({ claims }) => claims.sub !== undefined,
+  isRevoked: async ({ claims: { jti } }, { method }) => jti === 'revoked' && method === 'POST',
+  tokenCache: { max: 100 },
+})
+// @ts-expect-error: neither yes nor no
+await app.register(jwksAuth, { issuer, audience, isRevoked: () => 1 })

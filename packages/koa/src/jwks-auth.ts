@@ -2,23 +2,26 @@ import {
   type AccessTokenClaims,
   type Auth,
   type Authenticator,
+  type AuthOutcome,
   type AuthRefusal,
   checkGuard,
   createAuthenticator,
+  frameworkRequest,
   type Guard,
   type JwksAuthOptions,
   markAuthenticated,
-  nodeHeaders,
   type Registry,
   scopeGuard,
 } from '@jwks-auth/core'
-import type { Context, DefaultState, Middleware } from 'koa'
+import type { Context, DefaultState, Middleware, Next, ParameterizedContext } from 'koa'
 
 /** What {@link jwksAuth} adds to `ctx.state`. */
 export interface AuthState<Claims = AccessTokenClaims> extends DefaultState {
   /** Who is asking; `undefined` where no token was required and none was sent. */
   auth: Auth<Claims> | undefined
 }
+
+type AuthContext<Claims> = ParameterizedContext<AuthState<Claims>>
 
 /** The middleware that {@link jwksAuth} makes. */
 export interface JwksAuthMiddleware<Claims = AccessTokenClaims> extends Middleware<AuthState<Claims>> {
@@ -37,17 +40,19 @@ export interface JwksAuthMiddleware<Claims = AccessTokenClaims> extends Middlewa
  */
 export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Claims>): JwksAuthMiddleware<Claims> {
   const authenticator = createAuthenticator<Claims>(options)
-  const middleware: Middleware<AuthState<Claims>> = async (ctx, next) => {
-    const { method, originalUrl: url, hostname } = ctx
-    const outcome = await authenticator.authenticate({ method, url, hostname, headers: nodeHeaders(ctx.req), raw: ctx })
-    if (!outcome.ok) {
-      refuse(outcome, authenticator.passErrors, ctx)
-      return
-    }
+  function settle(outcome: AuthOutcome<Claims>, ctx: AuthContext<Claims>, next: Next): Promise<unknown> | undefined {
+    if (!outcome.ok) return refuse(outcome, authenticator.passErrors, ctx)
     if (outcome.headers !== undefined) ctx.set({ ...outcome.headers })
     markAuthenticated(ctx, authenticator, outcome.auth)
     ctx.state.auth = outcome.auth
-    await next()
+    return next()
+  }
+  const middleware: Middleware<AuthState<Claims>> = (ctx, next) => {
+    const outcome = authenticator.authenticate(frameworkRequest(ctx, ctx.req))
+    // Koa makes a promise of whatever comes back, so that one more would only cost.
+    return outcome instanceof Promise
+      ? outcome.then((awaited) => settle(awaited, ctx, next))
+      : settle(outcome, ctx, next)
   }
   const { registry } = authenticator
   return Object.assign(middleware, { authenticator, registry, close: () => authenticator.close() })
@@ -59,10 +64,9 @@ export function requireScopes(...scopes: string[]): Middleware {
 }
 
 function guardMiddleware(guard: Guard): Middleware {
-  return async (ctx, next) => {
+  return (ctx, next) => {
     const refusal = checkGuard(ctx, guard)
-    if (refusal === undefined) await next()
-    else refuse(refusal, refusal.passErrors, ctx)
+    return refusal === undefined ? next() : refuse(refusal, refusal.passErrors, ctx)
   }
 }
 
@@ -70,9 +74,10 @@ function refuse(
   { error, response }: AuthRefusal,
   passErrors: boolean,
   ctx: Pick<Context, 'status' | 'set' | 'body'>,
-): void {
+): undefined {
   if (passErrors) throw error
   ctx.status = response.status
   ctx.set({ ...response.headers })
   ctx.body = response.body
+  return undefined
 }

@@ -21,6 +21,6 @@ export async function isSigned(token: string, publicKey: object): Promise<boolea
     header,
     payload: {},
     signature: Buffer.from(signature, 'base64url'),
-    signingInput: Buffer.from(`${protectedHeader}.${payload}`),
+    signingInput: `${protectedHeader}.${payload}`,
   })
 }

@@ -19,7 +19,7 @@ export interface ChallengeParameters {
   readonly resourceMetadata: string | undefined
 }
 
-/** How one kind of refusal is answered. */
+/** How one kind of refusal is answered, in words that stand between quotation marks as they are. */
 interface Row {
   readonly status: number
   readonly error: string
@@ -81,6 +81,8 @@ const rows: Readonly<Partial<Record<ErrorCode, Row>>> = Object.freeze({
   ERR_CLAIM_MALFORMED: invalidToken,
   ERR_CLAIM_NOT_BOUND: invalidToken,
   ERR_CLAIMS_REJECTED: invalidToken,
+  ERR_TOKEN_REJECTED: invalidToken,
+  ERR_TOKEN_REVOKED: invalidToken,
   ERR_CONFIRMATION_NOT_CHECKED: invalidToken,
   ERR_KEY_NOT_FOUND: invalidToken,
   ERR_KEY_REVOKED: invalidToken,
@@ -112,16 +114,15 @@ export function isAnswered(error: unknown): error is JwksAuthError {
 
 /** The answer to a refusal: the one table for all frameworks. Nothing of the request is in it. */
 export function answerTo(error: JwksAuthError, challenge: ChallengeParameters, stage: Stage): AuthAnswer {
-  const row = rows[error.code] ?? unavailable
-  const isConcealed = stage === 'tenant-known' && row.error === invalidToken.error
-  const description = isConcealed ? invalidToken.description : row.description
+  const known = rows[error.code] ?? unavailable
+  const row = stage === 'tenant-known' && known.error === invalidToken.error ? invalidToken : known
   const headers: Record<string, string> = {
     'content-type': 'application/json',
     'cache-control': 'no-store',
   }
-  if (row.challenge !== 'none') headers['www-authenticate'] = challengeFor(row, description, error, challenge)
+  if (row.challenge !== 'none') headers['www-authenticate'] = challengeFor(row, error, challenge)
   if (row.status === 503) headers['retry-after'] = retryAfter(error)
-  return { status: row.status, headers, body: JSON.stringify({ error: row.error, error_description: description }) }
+  return { status: row.status, headers, body: `{"error":"${row.error}","error_description":"${row.description}"}` }
 }
 
 /** RFC 9110 §10.2.3, in seconds. */
@@ -130,15 +131,10 @@ function retryAfter(error: JwksAuthError): string {
 }
 
 /** RFC 6750 §3; `scope` only where it says which ones are missing. */
-function challengeFor(
-  row: Row,
-  description: string,
-  error: JwksAuthError,
-  { realm, resourceMetadata }: ChallengeParameters,
-): string {
-  const parameters: [string, string][] = [['realm', realm]]
-  if (row.challenge === 'error') parameters.push(['error', row.error], ['error_description', description])
-  if (error instanceof ScopeMissingError) parameters.push(['scope', error.requiredScopes.join(' ')])
-  if (resourceMetadata !== undefined) parameters.push(['resource_metadata', resourceMetadata])
-  return `Bearer ${parameters.map(([name, value]) => `${name}="${value}"`).join(', ')}`
+function challengeFor(row: Row, error: JwksAuthError, { realm, resourceMetadata }: ChallengeParameters): string {
+  let challenge = `Bearer realm="${realm}"`
+  if (row.challenge === 'error') challenge += `, error="${row.error}", error_description="${row.description}"`
+  if (error instanceof ScopeMissingError) challenge += `, scope="${error.requiredScopes.join(' ')}"`
+  if (resourceMetadata !== undefined) challenge += `, resource_metadata="${resourceMetadata}"`
+  return challenge
 }

@@ -1,10 +1,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { AuthRequest } from '../base/auth-request.ts'
 import type { ProviderOptions } from '../registry/provider-options.ts'
 import type { ProviderLocation } from '../registry/registration.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { RegistryOptions } from '../registry/registry-options.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'
+import type { Auth } from './auth.ts'
 import type { ClaimRuleOptions } from './claim-rules.ts'
+import type { TokenCacheOptions } from './token-cache-options.ts'
 import type { TokenSource } from './token-sources.ts'
 
 /** One provider of a tenant: where its tokens come from, what they must say, how its keys are kept. */
@@ -21,13 +24,36 @@ export type TenantConfig =
       readonly providers: Readonly<Record<string, ProviderConfig>>
     }
 
-/** What holds for every request, whoever it comes from. */
-export interface RequestOptions<Claims> {
+/** As methods, so that options for certain claims are options for any: what callbacks see is what the schema makes. */
+interface Callbacks<Seen> {
+  // biome-ignore lint/suspicious/noConfusingVoidType: one that throws what it objects to need not return anything.
+  validate(auth: Auth<Seen>): boolean | void | Promise<boolean | void>
+  isRevoked(auth: Auth<Seen>, request: AuthRequest): boolean | Promise<boolean>
+}
+
+/**
+ * What holds for every request, whoever it comes from.
+ *
+ * @typeParam Seen the claims as `validate` and `isRevoked` see them, where that is not what the schema says
+ */
+export interface RequestOptions<Claims, Seen = Claims> {
   /**
    * A Standard Schema (zod, valibot, arktype, …) for the verified claims. Its output is what `auth.claims` is; a token
    * that it refuses is answered with 401.
    */
   readonly claims?: StandardSchemaV1<unknown, Claims> | undefined
+  /**
+   * Judges a verified token once, however many requests it comes with: it sees no request, and what depends on one
+   * belongs in a guard. `false` is answered with 401; `true` or nothing accepts; anything else, like what it throws, is
+   * an error of the application. May be asynchronous. Without `tokenCache` it is asked on each request.
+   */
+  readonly validate?: Callbacks<Seen>['validate'] | undefined
+  /**
+   * Says whether a token that is otherwise good was revoked, on each request. `true` is answered with 401; only `false`
+   * lets the request pass; anything else, like what it throws, is an error of the application. May be asynchronous.
+   * Go by `jti` or `sub`, never by the token's text: some signatures have a twin that is as good.
+   */
+  readonly isRevoked?: Callbacks<Seen>['isRevoked'] | undefined
   /**
    * `false` lets a request without a token (or with another scheme's credentials) pass, with `auth` undefined; a bad
    * token is still refused. Default `true`.
@@ -41,6 +67,11 @@ export interface RequestOptions<Claims> {
   readonly getToken?: TokenSource | readonly TokenSource[] | undefined
   /** Bytes of a token; a longer one is answered with 400 unread. 1 or more. Default 16 384. */
   readonly maxTokenBytes?: number | undefined
+  /**
+   * How many verified tokens are kept so that they need not be verified again, or `false` for none. What is not given
+   * keeps its default. Default `{ max: 10_000, maxBytes: 16_777_216 }`.
+   */
+  readonly tokenCache?: TokenCacheOptions | false | undefined
   /** The `realm` of challenges (RFC 9110 §11.5): printable ASCII without `"` and `\`. Default `api`. */
   readonly realm?: string | undefined
   /** The URL of this API's protected resource metadata, for challenges (RFC 9728 §5.1). Default none. */
@@ -89,13 +120,16 @@ export interface MultiTenantOptions extends ProviderOptions, ClaimRuleOptions {
 }
 
 /** What `jwksAuth` takes, the same for every framework. */
-export type JwksAuthOptions<Claims = unknown> = (SingleTenantOptions | MultiTenantOptions) &
-  RequestOptions<Claims> &
+export type JwksAuthOptions<Claims = unknown, Seen = Claims> = (SingleTenantOptions | MultiTenantOptions) &
+  RequestOptions<Claims, Seen> &
   RegistryChoice
 
 /** The names of {@link RequestOptions}. */
 export const requestOptionNames: readonly (keyof RequestOptions<unknown>)[] = Object.freeze([
   'claims',
+  'validate',
+  'isRevoked',
+  'tokenCache',
   'credentialsRequired',
   'getToken',
   'maxTokenBytes',

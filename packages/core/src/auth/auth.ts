@@ -68,12 +68,12 @@ export function createAuth<Claims>(
   { token, header, payload }: ParsedToken,
   claims: Claims,
 ): Auth<Claims> {
-  return { tenant, provider, claims, header, token, scopes: scopesOf(payload) }
+  return { tenant, provider, claims, header: { ...header }, token, scopes: new Set(scopesOf(payload)) }
 }
 
 /** RFC 8693 §4.2 has `scope` as one string; some providers send `scp`, and some send lists. */
-function scopesOf({ scope, scp }: Readonly<Record<string, unknown>>): ReadonlySet<string> {
+export function scopesOf({ scope, scp }: Readonly<Record<string, unknown>>): readonly string[] {
   const value = scope ?? scp
   const list: readonly unknown[] = typeof value === 'string' ? value.split(' ') : Array.isArray(value) ? value : []
-  return new Set(list.filter((item): item is string => typeof item === 'string' && item !== ''))
+  return list.filter((item): item is string => typeof item === 'string' && item !== '')
 }

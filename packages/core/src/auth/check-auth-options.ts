@@ -1,4 +1,3 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec'
 import {
   booleanOption,
   functionOption,
@@ -17,7 +16,9 @@ import { registryOptionNames } from '../registry/registry-options.ts'
 import { type TenantResolver, tenantFromIssuer } from '../tenants/tenant-resolver.ts'
 import type { ChallengeParameters } from './answer.ts'
 import { requestOptionNames } from './auth-options.ts'
+import type { ClaimsSchema, IsRevoked, Validate } from './callbacks.ts'
 import { type ClaimRules, checkClaimRules, claimRuleNames } from './claim-rules.ts'
+import { checkTokenCache, type TokenCacheBounds } from './token-cache-options.ts'
 import { type TokenSource, tokenFromHeader } from './token-sources.ts'
 
 /** A provider that is to be registered. */
@@ -40,7 +41,11 @@ export interface CheckedAuthOptions {
   /** Absent where a registry was given. */
   readonly registryOptions: Unchecked | undefined
   readonly registry: unknown
-  readonly claims: StandardSchemaV1<unknown, unknown> | undefined
+  readonly claims: ClaimsSchema | undefined
+  readonly validate: Validate | undefined
+  readonly isRevoked: IsRevoked | undefined
+  /** Absent where no verified token is kept. */
+  readonly tokenCache: TokenCacheBounds | undefined
   readonly credentialsRequired: boolean
   readonly sources: readonly TokenSource[]
   readonly maxTokenBytes: number
@@ -74,6 +79,9 @@ export function checkAuthOptions(value: unknown): CheckedAuthOptions {
     registryOptions,
     registry: given['registry'],
     claims: checkSchema(given['claims']),
+    validate: checkCallback('validate', given['validate']) as Validate | undefined,
+    isRevoked: checkCallback('isRevoked', given['isRevoked']) as IsRevoked | undefined,
+    tokenCache: checkTokenCache(given['tokenCache']),
     credentialsRequired: booleanOption('credentialsRequired', withDefault(given['credentialsRequired'], true)),
     sources: checkSources(given['getToken']),
     maxTokenBytes: integerOption('maxTokenBytes', withDefault(given['maxTokenBytes'], 16_384), { min: 1 }),
@@ -108,12 +116,13 @@ function tenantProviders(given: Unchecked, providerDefaults: Unchecked): readonl
   }
   const tenants = Object.entries(objectOption('tenants', given['tenants']))
   if (tenants.length === 0) throw new TypeError('tenants must have at least one tenant')
+  const rulesOf = createSharedRules()
   return tenants.flatMap(([tenant, value]) => {
     identifierOption(`tenants: the name ${JSON.stringify(tenant)}`, tenant)
     const where = `tenants.${tenant}`
     const config = objectOption(where, value)
     if (config['providers'] === undefined) {
-      return [checkProvider(tenant, DEFAULT_NAME, `${where}.`, config, providerDefaults)]
+      return [checkProvider(tenant, DEFAULT_NAME, `${where}.`, config, providerDefaults, rulesOf)]
     }
     knownOptions(where, config, ['providers'])
     const providers = Object.entries(objectOption(`${where}.providers`, config['providers']))
@@ -121,9 +130,23 @@ function tenantProviders(given: Unchecked, providerDefaults: Unchecked): readonl
     return providers.map(([provider, ofProvider]) => {
       identifierOption(`${where}.providers: the name ${JSON.stringify(provider)}`, provider)
       const path = `${where}.providers.${provider}`
-      return checkProvider(tenant, provider, `${path}.`, objectOption(path, ofProvider), providerDefaults)
+      return checkProvider(tenant, provider, `${path}.`, objectOption(path, ofProvider), providerDefaults, rulesOf)
     })
   })
+}
+
+/** {@link checkClaimRules} with one object for all providers whose rules are the same, as most tenants' are. */
+function createSharedRules(): typeof checkClaimRules {
+  const shared = new Map<string, ClaimRules>()
+  return (where, given) => {
+    const rules = checkClaimRules(where, given)
+    // Those that tell tenants apart are each tenant's own; and as JSON, not all numbers are told apart.
+    if (rules.boundClaims.size > 0) return rules
+    const text = JSON.stringify(pick(given, claimRuleNames))
+    const known = shared.get(text)
+    if (known === undefined) shared.set(text, rules)
+    return known ?? rules
+  }
 }
 
 function checkProvider(
@@ -132,6 +155,7 @@ function checkProvider(
   where: string,
   config: Unchecked,
   providerDefaults: Unchecked,
+  rulesOf: typeof checkClaimRules = checkClaimRules,
 ): CheckedProvider {
   knownOptions(where === '' ? 'jwksAuth' : where.slice(0, -1), config, providerConfigNames)
   const merged = mergeProviderOptions(providerDefaults, config)
@@ -139,7 +163,7 @@ function checkProvider(
     throw new TypeError(`${where}issuer is required: the iss of the provider's tokens, exactly`)
   }
   const registration = { tenant, provider, ...pick(merged, [...locationNames, ...providerOptionNames]) }
-  return { tenant, provider, where, registration, rules: checkClaimRules(where, merged) }
+  return { tenant, provider, where, registration, rules: rulesOf(where, merged) }
 }
 
 function checkResolver(value: unknown, isSingleTenant: boolean): TenantResolver | undefined {
@@ -158,11 +182,16 @@ function checkSources(value: unknown): readonly TokenSource[] {
   })
 }
 
-function checkSchema(value: unknown): StandardSchemaV1<unknown, unknown> | undefined {
+function checkCallback(name: string, value: unknown): unknown {
+  if (value !== undefined) functionOption(name, value)
+  return value
+}
+
+function checkSchema(value: unknown): ClaimsSchema | undefined {
   if (value === undefined) return undefined
   const standard = (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
   if (!standard) throw new TypeError('claims must be a Standard Schema, such as one of zod, valibot or arktype')
-  return value as StandardSchemaV1<unknown, unknown>
+  return value as ClaimsSchema
 }
 
 function checkRealm(value: unknown): string {

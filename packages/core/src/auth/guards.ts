@@ -3,7 +3,8 @@ import { AuthenticatorNotRunError, ScopeMissingError, TokenMissingError } from '
 import { stringOption } from '../base/options.ts'
 import { answerTo } from './answer.ts'
 import type { Auth } from './auth.ts'
-import type { Authenticator, AuthRefusal } from './authenticator.ts'
+import type { Authenticator } from './authenticator.ts'
+import type { AuthRefusal } from './outcome.ts'
 import { passable } from './passable-error.ts'
 
 /** Decides by a verified token whether a route may be used: `undefined`, or why not. */
@@ -39,14 +40,19 @@ interface Authenticated {
 /** The same in every copy of this package, so that a guard finds what another copy's middleware left. */
 const authenticated: unique symbol = Symbol.for('@jwks-auth/core: authenticated') as never
 
+interface Marked {
+  [authenticated]?: Authenticated
+}
+
 /** Leaves word on a framework's request of who authenticated it and what came of it. */
 export function markAuthenticated(
   request: object,
   authenticator: Authenticated['authenticator'],
   auth: Auth<unknown> | undefined,
 ): void {
-  const mark: Authenticated = { authenticator, auth }
-  Object.defineProperty(request, authenticated, { value: mark, configurable: true, writable: true })
+  // Enumerable, since defining it otherwise costs 0.5 µs of a request, ten times as much.
+  const marked: Marked = request
+  marked[authenticated] = { authenticator, auth }
 }
 
 /** A guard's refusal, and whether it goes the framework's own error path. */
@@ -57,7 +63,7 @@ export interface GuardRefusal extends AuthRefusal {
 
 /** Runs a guard on a framework's request; `undefined` where it may pass. */
 export function checkGuard(request: object, guard: Guard): GuardRefusal | undefined {
-  const mark = (request as { readonly [authenticated]?: Authenticated })[authenticated]
+  const { [authenticated]: mark }: Marked = request
   if (mark === undefined) return withoutAuthenticator()
   const { authenticator, auth } = mark
   const error = auth === undefined ? new TokenMissingError() : guard(auth)

@@ -11,12 +11,14 @@ const COLON = 0x3a
  * @param value what `JSON.parse` made of the text
  */
 export function hasSameMembers(text: string, value: unknown): boolean {
-  const written = scanMembers(text)
-  const parsed = parsedNames(value)
-  if (written.count !== parsed.length) return false
+  const isEscaped = text.includes('\\')
+  const written = scanMembers(text, isEscaped)
+  if (written.count !== countMembers(value)) return false
   if (!written.hasEscapes) return true
   const names = written.literals.map((literal) => JSON.parse(literal) as string).toSorted()
-  return parsed.toSorted().every((name, at) => name === names[at])
+  return parsedNames(value)
+    .toSorted()
+    .every((name, at) => name === names[at])
 }
 
 /** The names of a text's members, all levels together. */
@@ -24,12 +26,12 @@ interface WrittenMembers {
   readonly count: number
   /** True where some name is written with an escape. */
   readonly hasEscapes: boolean
-  /** The names as they are written, quotes included. */
+  /** The names as they are written, quotes included; none where the text has no escapes. */
   readonly literals: readonly string[]
 }
 
 /** Every member has one colon outside of strings, and its name is the string before that. */
-function scanMembers(text: string): WrittenMembers {
+function scanMembers(text: string, mayHaveEscapes: boolean): WrittenMembers {
   const literals: string[] = []
   let count = 0
   let hasEscapes = false
@@ -50,13 +52,26 @@ function scanMembers(text: string): WrittenMembers {
     } else if (code === COLON) {
       count += 1
       hasEscapes ||= isEscaped
-      literals.push(text.slice(start, end))
+      if (mayHaveEscapes) literals.push(text.slice(start, end))
     }
   }
   return { count, hasEscapes, literals }
 }
 
-/** Without recursion: a token can nest deeper than the stack is. */
+/** Without recursion, as below: a token can nest deeper than the stack is. */
+function countMembers(value: unknown): number {
+  let count = 0
+  const pending: unknown[] = [value]
+  while (pending.length > 0) {
+    const next = pending.pop()
+    if (typeof next !== 'object' || next === null) continue
+    const children = Object.values(next)
+    if (!Array.isArray(next)) count += children.length
+    for (const child of children) if (typeof child === 'object') pending.push(child)
+  }
+  return count
+}
+
 function parsedNames(value: unknown): readonly string[] {
   const names: string[] = []
   const pending: unknown[] = [value]

@@ -54,9 +54,15 @@ export function checkProviders(registry: Registry, providers: readonly CheckedPr
   return {
     sharedIssuer: createTenantDirectory(byTenant(checked, (provider) => provider)).sharedIssuer,
     register() {
+      const algorithmSets = new Map<readonly string[], ReadonlySet<string>>()
+      const setOf = (algorithms: readonly string[]): ReadonlySet<string> => {
+        const set = algorithmSets.get(algorithms) ?? new Set(algorithms)
+        algorithmSets.set(algorithms, set)
+        return set
+      }
       const tenants = byTenant(checked, ({ registration, where, issuers, rules }): AuthProvider => {
         const registered = registerNow(registration, { network: NETWORK, where })
-        return { registered, issuers, algorithms: new Set(registered.algorithms), rules }
+        return { registered, issuers, algorithms: setOf(registered.algorithms), rules }
       })
       return { directory: createTenantDirectory(tenants), all: [...tenants.values()].flat() }
     },

@@ -1,5 +1,6 @@
 import type { AuthRequest } from '../base/auth-request.ts'
 import { AuthorizationMalformedError, TokenMissingError, TokenTooLongError } from '../base/errors/request-errors.ts'
+import { headerOf } from '../base/framework-request.ts'
 import { booleanOption, knownOptions, objectOption, stringOption } from '../base/options.ts'
 import { bearerToken } from './bearer.ts'
 
@@ -32,7 +33,15 @@ const COOKIE_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 /** Takes the token from the `Authorization` header (RFC 6750 §2.1). The default. */
 export function tokenFromHeader(): TokenSource {
-  return ({ headers }, maxTokenBytes) => bearerToken(headers['authorization'], maxTokenBytes)
+  return fromHeader
+}
+
+const fromHeader: TokenSource = (request, maxTokenBytes) =>
+  bearerToken(headerOf(request, 'authorization'), maxTokenBytes)
+
+/** True for what {@link tokenFromHeader} made. */
+export function isHeaderSource(source: TokenSource): boolean {
+  return source === fromHeader
 }
 
 /**
@@ -48,7 +57,7 @@ export function tokenFromCookie(name: string, options: CookieSourceOptions = {})
   knownOptions('tokenFromCookie', given, ['csrf'])
   const protects = booleanOption('tokenFromCookie csrf', given['csrf'] ?? true)
   const source: TokenSource = (request) => {
-    const values = cookieValues(request.headers['cookie'], name)
+    const values = cookieValues(headerOf(request, 'cookie'), name)
     if (values.length === 0 || (protects && !SAFE_METHODS.has(request.method) && !isSameOrigin(request)))
       return undefined
     return onlyOne(values)
@@ -116,8 +125,10 @@ function cookieValues(header: string | readonly string[] | undefined, name: stri
 }
 
 /** By the browser's own word (Fetch Metadata), or, from one that has none, by the origin being the host that is asked. */
-function isSameOrigin({ headers }: AuthRequest): boolean {
-  const { 'sec-fetch-site': site, origin, host } = headers
+function isSameOrigin(request: AuthRequest): boolean {
+  const site = headerOf(request, 'sec-fetch-site')
+  const origin = headerOf(request, 'origin')
+  const host = headerOf(request, 'host')
   if (site !== undefined) return site === 'same-origin'
   if (typeof origin !== 'string' || typeof host !== 'string') return false
   return /^https?:\/\//.test(origin) && origin.replace(/^https?:\/\//, '') === host.toLowerCase()

@@ -8,11 +8,11 @@ import type { ParsedToken } from './parse-token.ts'
  * This one step is Web Crypto's and not jose's, because the strict parse that comes before it would otherwise be done
  * twice; the key was imported by jose for the token's `alg`, which was allowed and fits the key.
  */
-export async function verifySignature(
+export function verifySignature(
   key: CryptoKey,
   { header, signingInput, signature }: ParsedToken,
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   const definition = algorithmDefinition(header.alg)
   if (definition === undefined) return false
-  return await crypto.subtle.verify(definition.verifyParameters, key, signature, signingInput)
+  return crypto.subtle.verify(definition.verifyParameters, key, signature, Buffer.from(signingInput, 'latin1'))
 }

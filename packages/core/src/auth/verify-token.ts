@@ -10,31 +10,37 @@ import { verifySignature } from './verify-signature.ts'
  * other material under the same `kid`, so within the budget for unknown `kid`s there is one more look.
  *
  * @param askedAt when the request began to wait, in milliseconds since the epoch: its deadline counts from here
+ * @returns the key that verifies it
  * @throws SignatureInvalidError, KeyNotFoundError, KeyRevokedError or KeysUnavailableError
  */
-export async function verifyToken(token: ParsedToken, cache: ProviderCache, askedAt: number): Promise<void> {
+export async function verifyToken(token: ParsedToken, cache: ProviderCache, askedAt: number): Promise<VerificationKey> {
   const { kid, alg } = token.header
-  const keys = await cache.find(kid, alg, askedAt)
-  if (await isSignedByOneOf(keys, token, cache)) return
+  const found = cache.find(kid, alg, askedAt)
+  // Most often there is nothing to wait for, and then nothing waits.
+  const keys = found instanceof Promise ? await found : found
+  const key = await signerAmong(keys, token, cache)
+  if (key !== undefined) return key
   const others = await cache.findOthers(kid, alg, keys, askedAt)
-  if (others.length > 0 && (await isSignedByOneOf(others, token, cache))) return
-  throw new SignatureInvalidError()
+  const other = others.length === 0 ? undefined : await signerAmong(others, token, cache)
+  if (other === undefined) throw new SignatureInvalidError()
+  return other
 }
 
-async function isSignedByOneOf(
+async function signerAmong(
   keys: readonly VerificationKey[],
   token: ParsedToken,
   cache: ProviderCache,
-): Promise<boolean> {
+): Promise<VerificationKey | undefined> {
   let imported = 0
   for (const key of keys) {
     if (!vouchesForIssuer(key, token.payload)) continue
-    const cryptoKey = await cache.importKey(key, token.header.alg)
+    const importing = cache.importKey(key, token.header.alg)
+    const cryptoKey = importing instanceof Promise ? await importing : importing
     if (cryptoKey === undefined) continue
     imported += 1
-    if (await verifySignature(cryptoKey, token)) return true
+    if (await verifySignature(cryptoKey, token)) return key
   }
   // None that may be used: as if there were none.
   if (imported === 0) throw new KeyNotFoundError()
-  return false
+  return undefined
 }

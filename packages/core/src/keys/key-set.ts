@@ -75,6 +75,9 @@ export function selectKeys(
   alg: string | undefined,
 ): readonly VerificationKey[] {
   const named = kid === undefined ? keySet.keys : (keySet.byKid.get(kid) ?? [])
+  // Most often it is one key that fits, and then there is nothing to make.
+  if (named.length <= MAX_CANDIDATES && (alg === undefined || named.every((key) => fitsAlgorithm(key, alg))))
+    return named
   const fitting = alg === undefined ? named : named.filter((key) => fitsAlgorithm(key, alg))
   return fitting.slice(0, MAX_CANDIDATES)
 }

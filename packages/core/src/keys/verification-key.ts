@@ -157,6 +157,8 @@ function hasSmallOrder(x: string): boolean {
 }
 
 function verificationKey(jwk: JWK, kid: string | undefined, material: string): VerificationKey {
-  const identity = JSON.stringify([material, kid, jwk.alg, jwk.use, jwk.key_ops])
+  // Not part of RFC 7517, but of whose tokens the key may verify. Of another type, it restricts nothing.
+  const issuer: unknown = 'issuer' in jwk && typeof jwk.issuer === 'string' ? jwk.issuer : undefined
+  const identity = JSON.stringify([material, kid, jwk.alg, jwk.use, jwk.key_ops, issuer])
   return { jwk: Object.freeze({ ...jwk }), kid, material, identity }
 }

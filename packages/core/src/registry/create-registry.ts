@@ -15,6 +15,7 @@ import type { Network } from '../http/address-rules.ts'
 import { createTransport, type Transport } from '../http/transport.ts'
 import { createKeyImporter } from '../keys/import-key.ts'
 import type { KeySet } from '../keys/key-set.ts'
+import type { CheckedProviderOptions } from './check-provider-options.ts'
 import { createJwksSource } from './discovery.ts'
 import { createKeyResolver } from './key-resolver.ts'
 import { createPersistence } from './persistence.ts'
@@ -22,6 +23,7 @@ import { type ProviderParts, RegisteredProvider } from './registered-provider.ts
 import { checkRegistration } from './registration.ts'
 import { internals, type Registry, type RegistryInternals } from './registry.ts'
 import { checkRegistryOptions, type RegistryOptions } from './registry-options.ts'
+import { createSharedValues } from './shared-values.ts'
 import { providerStatus } from './status.ts'
 
 /** What a registry is built on; the simulation brings its own. */
@@ -75,6 +77,9 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     },
   }
 
+  const parts: ProviderParts = { context, source: (registration) => createJwksSource(registration, connections, clock) }
+  const share = createSharedValues<CheckedProviderOptions>()
+
   function find(tenant: string, provider: string): RegisteredProvider {
     if (closing.signal.aborted) throw new RegistryClosedError()
     const found = providers.get(providerName({ tenant, provider }))
@@ -84,7 +89,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
 
   function check(registration: unknown, { network, where }: { readonly network: Network; readonly where: string }) {
     if (closing.signal.aborted) throw new RegistryClosedError()
-    const checkedRegistration = checkRegistration(registration, { rules, defaults, network, where })
+    const checkedRegistration = checkRegistration(registration, { rules, defaults, network, where, share })
     const { key, fingerprint } = checkedRegistration
     const taken = providers.get(providerName(key))
     if (taken !== undefined && taken.registration.fingerprint !== fingerprint) {
@@ -101,14 +106,10 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     const { tenant, provider } = checkedRegistration.key
     const same = providers.get(providerName({ tenant, provider }))
     if (same !== undefined) return same
-    const parts: ProviderParts = {
-      context,
-      source: (of) => createJwksSource(of, connections, clock),
-    }
     const registered = new RegisteredProvider(checkedRegistration, parts)
     providers.set(providerName({ tenant, provider }), registered)
     // Past what memory holds, the first use loads it.
-    if (held.size < maxProviders) registered.loaded = persistence.load(registered)
+    if (access !== undefined && held.size < maxProviders) registered.loaded = persistence.load(registered)
     if (checkedRegistration.options.prefetch === 'always') registered.cache.start()
     return registered
   }

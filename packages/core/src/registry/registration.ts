@@ -61,6 +61,8 @@ export interface RegistrationContext {
   readonly network: Network
   /** Prefix of the names in messages. */
   readonly where: string
+  /** Gives back equal options of another registration, where there are any. */
+  share(options: CheckedProviderOptions): CheckedProviderOptions
 }
 
 const registrationNames = ['tenant', 'provider', 'issuer', 'jwksUri', ...providerOptionNames]
@@ -78,23 +80,51 @@ export function checkRegistration(value: unknown, context: RegistrationContext):
     tenant: identifierOption(`${where}tenant`, given['tenant']),
     provider: identifierOption(`${where}provider`, given['provider']),
   })
-  const options = checkProviderOptions(where, mergeProviderOptions(defaults, given), rules)
-  const location = checkLocation(where, given, options)
-  const network = options.network ?? context.network
-  const transport: TransportPolicy = Object.freeze({
-    requireHttps: options.requireHttps,
-    allowedDomains: options.allowedDomains,
-    network,
-    networkIsExplicit: options.network !== undefined,
-    allowAddresses: options.allowAddresses,
-    pinnedSpki: options.pinnedSpki,
-    configuredOrigin: location.origin,
-    maxResponseBytes: options.maxResponseBytes,
-    maxRedirects: options.maxRedirects,
-  })
-  const { issuers, jwksUri } = location
-  const fingerprint = JSON.stringify([key, issuers, jwksUri, { ...options, network }, options.network ?? 'public'])
-  return { key, issuers, jwksUri, options, transport, fingerprint }
+  const options = context.share(checkProviderOptions(where, mergeProviderOptions(defaults, given), rules))
+  return new Registration(key, checkLocation(where, given, options), options, context.network)
+}
+
+/** What can be made of the rest is made when it is asked for: there may be many registrations, most of them idle. */
+class Registration implements CheckedRegistration {
+  readonly key: ProviderKey
+  readonly issuers: readonly string[]
+  readonly jwksUri: string | undefined
+  readonly options: CheckedProviderOptions
+  readonly #defaultNetwork: Network
+
+  constructor(
+    key: ProviderKey,
+    { issuers, jwksUri }: ReturnType<typeof checkLocation>,
+    options: CheckedProviderOptions,
+    defaultNetwork: Network,
+  ) {
+    this.key = key
+    this.issuers = issuers
+    this.jwksUri = jwksUri
+    this.options = options
+    this.#defaultNetwork = defaultNetwork
+  }
+
+  get transport(): TransportPolicy {
+    const { issuers, jwksUri, options } = this
+    return Object.freeze({
+      requireHttps: options.requireHttps,
+      allowedDomains: options.allowedDomains,
+      network: options.network ?? this.#defaultNetwork,
+      networkIsExplicit: options.network !== undefined,
+      allowAddresses: options.allowAddresses,
+      pinnedSpki: options.pinnedSpki,
+      configuredOrigin: new URL(jwksUri ?? issuers[0] ?? '').origin,
+      maxResponseBytes: options.maxResponseBytes,
+      maxRedirects: options.maxRedirects,
+    })
+  }
+
+  get fingerprint(): string {
+    const { key, issuers, jwksUri, options } = this
+    const network = options.network ?? this.#defaultNetwork
+    return JSON.stringify([key, issuers, jwksUri, { ...options, network }, options.network ?? 'public'])
+  }
 }
 
 function checkLocation(where: string, given: Unchecked, options: CheckedProviderOptions) {
@@ -102,15 +132,15 @@ function checkLocation(where: string, given: Unchecked, options: CheckedProvider
   if (jwksUri !== undefined) {
     const url = checkUrlOption(`${where}jwksUri`, stringOption(`${where}jwksUri`, jwksUri), options)
     const issuers = issuer === undefined ? [] : [...new Set(stringsOption(`${where}issuer`, issuer))]
-    return { issuers, jwksUri: url.href, origin: url.origin }
+    return { issuers, jwksUri: url.href }
   }
   if (issuer === undefined) throw new TypeError(`${where}issuer or ${where}jwksUri is required`)
   if (Array.isArray(issuer)) throw new TypeError(`${where}issuer can be a list only beside jwksUri`)
   const text = stringOption(`${where}issuer`, issuer)
-  const url = checkUrlOption(`${where}issuer`, text, options)
+  checkUrlOption(`${where}issuer`, text, options)
   // RFC 8414 §2: an issuer identifier has no query and no fragment.
   if (/[?#]/.test(text)) throw new TypeError(`${where}issuer must have neither query nor fragment`)
-  return { issuers: [text], jwksUri: undefined, origin: url.origin }
+  return { issuers: [text], jwksUri: undefined }
 }
 
 function checkUrlOption(name: string, text: string, options: CheckedProviderOptions): URL {

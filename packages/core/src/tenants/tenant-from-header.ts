@@ -1,3 +1,4 @@
+import { headerOf } from '../base/framework-request.ts'
 import { stringOption } from '../base/options.ts'
 import type { TenantResolver } from './tenant-resolver.ts'
 
@@ -11,8 +12,8 @@ import type { TenantResolver } from './tenant-resolver.ts'
 export function tenantFromHeader(name: string): TenantResolver {
   const header = stringOption('tenantFromHeader name', name).toLowerCase()
   if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(header)) throw new TypeError('tenantFromHeader name must be a header name')
-  return ({ headers }) => {
-    const value = headers[header]
+  return (request) => {
+    const value = headerOf(request, header)
     return typeof value === 'string' ? value : undefined
   }
 }

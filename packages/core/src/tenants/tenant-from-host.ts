@@ -1,3 +1,4 @@
+import { headerOf } from '../base/framework-request.ts'
 import { stringOption } from '../base/options.ts'
 import { isAbsoluteForm, type TenantResolver } from './tenant-resolver.ts'
 
@@ -32,12 +33,12 @@ export function tenantFromHost(pattern: string): TenantResolver {
     .slice(index + 1)
     .map((label) => `.${label}`)
     .join('')
-  return ({ url, hostname, headers }) => {
-    const header = headers['host'] ?? headers[':authority']
+  return (request) => {
+    const header = headerOf(request, 'host') ?? headerOf(request, ':authority')
     // A Host that came twice is nobody's host, whatever a framework made of it.
-    if (Array.isArray(header) || isAbsoluteForm(url)) return undefined
+    if (Array.isArray(header) || isAbsoluteForm(request.url)) return undefined
     if (typeof header === 'string' && !HOST.test(header)) return undefined
-    const host = hostname ?? header
+    const host = request.hostname ?? header
     if (typeof host !== 'string') return undefined
     const name = withoutPort(host).toLowerCase()
     if (name.length <= prefix.length + suffix.length || !name.startsWith(prefix) || !name.endsWith(suffix))

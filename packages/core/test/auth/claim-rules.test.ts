@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { checkAuthOptions } from '../../src/auth/check-auth-options.ts'
 import { areDistinguishable, type ClaimRuleOptions, checkClaimRules } from '../../src/auth/claim-rules.ts'
 
 describe('a claim rule', () => {
@@ -77,3 +78,24 @@ describe('two tenants with one issuer', () => {
 function bound(boundClaims: Readonly<Record<string, string | number>>): ClaimRuleOptions {
   return { audience: 'a', boundClaims }
 }
+
+describe('the rules of many tenants', () => {
+  it('are one object where they are the same, and each tenant’s own where they are not', () => {
+    const issuer = 'https://issuer.example'
+    const { providers } = checkAuthOptions({
+      audience: 'api',
+      tenant: () => 'a',
+      tenants: {
+        a: { issuer },
+        b: { issuer },
+        c: { issuer, audience: 'other' },
+        d: { issuer, boundClaims: { org: Number.NaN } },
+        e: { issuer, boundClaims: { org: Number.POSITIVE_INFINITY } },
+      },
+    })
+    const [a, b, c, d, e] = providers.map(({ rules }) => rules)
+    expect(b).toBe(a)
+    expect([...(c?.audiences ?? [])]).toEqual(['other'])
+    expect([d, e].map((rules) => rules?.boundClaims.get('org'))).toEqual([Number.NaN, Number.POSITIVE_INFINITY])
+  })
+})

@@ -92,6 +92,7 @@ describe('a member of a key set', () => {
     ['alg', 'RS256'],
     ['use', 'sig'],
     ['key_ops', ['verify']],
+    ['issuer', 'https://other.example'],
   ])('has another identity with another %s', (name, value) => {
     expect(keyOf({ ...rsa, [name]: value }).identity).not.toBe(keyOf(rsa).identity)
   })

@@ -24,8 +24,8 @@ describe('a seal with a key', () => {
     })
   })
 
-  it.each([newKey, oldKey])('opens what either key has sealed', (key) => {
-    expect(seal.open(createSeal([key]).seal(payload, null))).toEqual({ ok: true, payload })
+  it.each([newKey, oldKey])('opens what either key has sealed, and says if that was the one that signs now', (key) => {
+    expect(seal.open(createSeal([key]).seal(payload, null))).toEqual({ ok: true, payload, isCurrent: key === newKey })
   })
 
   it.each<[string, readonly string[]]>([
@@ -39,7 +39,7 @@ describe('a seal with a key', () => {
     fc.assert(
       fc.property(fc.jsonValue({ stringUnit: 'grapheme' }), (value) => {
         const stored = JSON.parse(JSON.stringify(JSON.parse(JSON.stringify(seal.seal(value, null)))))
-        expect(seal.open(stored)).toEqual({ ok: true, payload: JSON.parse(JSON.stringify(value)) })
+        expect(seal.open(stored)).toEqual({ ok: true, payload: JSON.parse(JSON.stringify(value)), isCurrent: true })
       }),
     )
   })
@@ -78,7 +78,7 @@ describe('a seal with a key', () => {
   it('refuses a plain hash in the place of a MAC', () => {
     const { payload: text } = seal.seal(payload, null)
     const forged = { version: 1, payload: text, keepUntil: null, integrity: `sha256:${base64url(`1\nnull\n${text}`)}` }
-    expect(createSeal([]).open(forged)).toEqual({ ok: true, payload })
+    expect(createSeal([]).open(forged)).toEqual({ ok: true, payload, isCurrent: true })
     expect(seal.open(forged)).toEqual({ ok: false, reason: 'integrity' })
   })
 })
@@ -89,7 +89,7 @@ describe('a seal without a key', () => {
   it('finds out accidents', () => {
     const sealed = seal.seal(payload, null)
     expect(sealed.integrity).toBe(`sha256:${base64url(`1\nnull\n${sealed.payload}`)}`)
-    expect(seal.open(sealed)).toEqual({ ok: true, payload })
+    expect(seal.open(sealed)).toEqual({ ok: true, payload, isCurrent: true })
     expect(seal.open({ ...sealed, payload: `${sealed.payload} ` })).toEqual({ ok: false, reason: 'integrity' })
   })
 

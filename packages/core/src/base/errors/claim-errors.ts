@@ -90,6 +90,24 @@ export class ClaimsRejectedError extends RequestRefusedError {
   }
 }
 
+/** The application's `validate` refused the token. */
+export class TokenRejectedError extends RequestRefusedError {
+  override readonly name = 'TokenRejectedError'
+  override readonly code = 'ERR_TOKEN_REJECTED'
+  constructor(options?: ErrorOptions) {
+    super('The application does not accept the token', options)
+  }
+}
+
+/** The application's `isRevoked` says that the token was revoked. */
+export class TokenRevokedError extends RequestRefusedError {
+  override readonly name = 'TokenRevokedError'
+  override readonly code = 'ERR_TOKEN_REVOKED'
+  constructor(options?: ErrorOptions) {
+    super('The token was revoked', options)
+  }
+}
+
 /** The token is bound to a key (`cnf`, RFC 7800) and nothing has checked that binding. */
 export class ConfirmationNotCheckedError extends RequestRefusedError {
   override readonly name = 'ConfirmationNotCheckedError'

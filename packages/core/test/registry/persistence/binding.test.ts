@@ -7,7 +7,10 @@ const pin = Buffer.alloc(32).toString('base64')
 function bindingOf(registration: Partial<ProviderRegistration>, network: 'any' | 'public' = 'public'): string {
   const rules = { requireHttps: false, allowedDomains: [], hasDispatcher: false }
   const given = { tenant: 'acme', provider: 'main', issuer: 'https://issuer.example', ...registration }
-  return JSON.stringify(snapshotRules(checkRegistration(given, { rules, defaults: {}, network, where: '' })).binding)
+  return JSON.stringify(
+    snapshotRules(checkRegistration(given, { rules, defaults: {}, network, where: '', share: (value) => value }))
+      .binding,
+  )
 }
 
 describe('a snapshot is bound to', () => {

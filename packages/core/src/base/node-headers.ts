@@ -1,4 +1,4 @@
-import type { AuthRequest } from '../base/auth-request.ts'
+import type { AuthRequest } from './auth-request.ts'
 
 /** A Node request's headers, as its `headers` and `rawHeaders` have them. */
 export interface NodeHeaders {
@@ -9,9 +9,22 @@ export interface NodeHeaders {
 }
 
 /**
- * The headers with an array wherever one came more than once. `headers` alone does not tell: of a second
+ * One header, by its lower-case name; an array where it came more than once. `headers` alone does not tell: of a second
  * `Authorization` or `Host` Node keeps the first and says nothing, and it joins other repeated ones.
  */
+export function nodeHeader({ headers, rawHeaders }: NodeHeaders, name: string): string | readonly string[] | undefined {
+  if (rawHeaders === undefined) return headers[name]
+  let count = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) if (isNamed(rawHeaders[at], name)) count += 1
+  return count > 1 ? rawHeaders.filter((_, at) => at % 2 === 1 && isNamed(rawHeaders[at - 1], name)) : headers[name]
+}
+
+/** Most names differ in length, so that this costs next to nothing for each of them. */
+function isNamed(written: string | undefined, name: string): boolean {
+  return written !== undefined && written.length === name.length && written.toLowerCase() === name
+}
+
+/** All headers, with an array wherever one came more than once. */
 export function nodeHeaders({ headers, rawHeaders }: NodeHeaders): AuthRequest['headers'] {
   if (rawHeaders === undefined) return headers
   // Not by comparing lengths: middleware may have added to `headers` what makes up for what Node left out.
