@@ -8,6 +8,9 @@ const names = readdirSync(packages).join('|')
 /** Tests with many processes of their own, which measure real time. */
 const processTests = ['test/fleet/**/*.test.ts', 'packages/core/test/store/file-store-processes.test.ts']
 
+/** Tests that take their time, and are not about the version of Node. */
+const longTests = ['packages/redis/test/**/*.test.ts', 'test/simulation/**/*.test.ts']
+
 export default defineConfig({
   resolve: {
     // Tests run against the sources, so that a failing line is a line of `src` and coverage counts it.
@@ -26,9 +29,10 @@ export default defineConfig({
           name: 'tests',
           include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
           // Packs and installs the packages: `npm run check:packages` runs it with a configuration of its own.
-          exclude: [...configDefaults.exclude, ...processTests, 'test/packaging/**'],
+          exclude: [...configDefaults.exclude, ...longTests, ...processTests, 'test/packaging/**'],
         },
       },
+      { extends: true, test: { name: 'long', include: [...longTests] } },
       {
         extends: true,
         // After the others, and one at a time: they start processes that would starve one another.

@@ -65,7 +65,7 @@ function testOn(version, folder) {
         [
           'node_modules/vitest/vitest.mjs',
           'run',
-          // Those that start processes take their time, and are not about the version of Node.
+          // The others take their time, and are not about the version of Node.
           '--project=tests',
           '--reporter=default',
           '--reporter=json',

@@ -18,11 +18,11 @@ async function setFleet(ttl: number, options: object): Promise<{ issuer: TestIss
   const redis = await startRedisServer()
   cleanups.push(async () => await redis.stop())
   const { issuer: name, jwksUri } = issuer
-  const members = await startFleet(
-    8,
-    { redis: { port: redis.port, host: '127.0.0.1' } },
-    { issuer: name, jwksUri, audience: false, requireHttps: false, minTtl: 1_000, prefetchJitter: 200, ...options },
-  )
+  const fixed = { issuer: name, jwksUri, audience: false as const, requireHttps: false }
+  // Eight processes that start on two cores may get no turn for longer than the default of 250 ms.
+  const times = { minTtl: 1_000, prefetchJitter: 200, storeTimeout: 2_000 }
+  const address = { redis: { port: redis.port, host: '127.0.0.1' } }
+  const members = await startFleet(8, address, { ...fixed, ...times, ...options })
   cleanups.push(async () => await Promise.all(members.map(async (member) => await member.close())))
   return { issuer, members }
 }

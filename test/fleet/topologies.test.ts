@@ -15,7 +15,10 @@ async function setFleet(address: RedisAddress): Promise<{ issuer: TestIssuer; me
   const issuer = await createTestIssuer()
   cleanups.push(async () => await issuer.close())
   const { issuer: name, jwksUri } = issuer
-  const members = await startFleet(3, address, { issuer: name, jwksUri, audience: false, requireHttps: false })
+  // Processes that start together on two cores may get no turn for longer than the default of 250 ms.
+  const storeTimeout = 1_000
+  const options = { issuer: name, jwksUri, audience: false as const, requireHttps: false, storeTimeout }
+  const members = await startFleet(3, address, options)
   cleanups.push(async () => await Promise.all(members.map(async (member) => await member.close())))
   return { issuer, members }
 }

@@ -36,8 +36,10 @@ describe('revocations in a store of three methods', () => {
     let loads = 0
     const load: typeof store.load = async (key) => {
       loads += 1
-      if (loads === 1) await slow
-      return await store.load(key)
+      const isFirst = loads === 1
+      const value = await store.load(key)
+      if (isFirst) await slow
+      return value
     }
     const { book } = openBook({ ...store, load })
     const first = revoke(book, acme, 'a')

@@ -190,6 +190,18 @@ describe('a key that is published with its private half', () => {
     expect(second.kids()).toEqual(['key-2', 'key-3'])
   })
 
+  it('does not come back either where it was the only one', async () => {
+    const { issuer, startWithKeys, start } = await setImmutableScene()
+    const first = await startWithKeys()
+    const second = await start()
+    issuer.setJwks({ keys: [issuer.signingKey.privateJwk] })
+    await first.registry.refresh(tenant, provider)
+    await first.registry.persistAll()
+    await second.registry.restore()
+    await second.registry.persistAll()
+    expect([first.kids(), second.kids(), (await start()).kids()]).toEqual([[], [], []])
+  })
+
   it('does not come back from another process that has not heard of it', async () => {
     const { issuer, startWithKeys, start } = await setImmutableScene(2)
     const first = await startWithKeys()

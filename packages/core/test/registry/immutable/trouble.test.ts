@@ -93,6 +93,9 @@ describe('a store that can be written and not be read', () => {
     expect(await second.verdict(await issuer.sign())).toBe('accepted')
     await settle()
     expect((await start()).kids()).toEqual(['key-1', 'key-2'])
+    await second.clock.advance(20_000)
+    await settle()
+    expect((await start()).kids()).toEqual(['key-1', 'key-2'])
     isReadable = true
     await second.clock.advance(5_000)
     await until(() => second.told('snapshot-saved').length > 0)
