@@ -45,7 +45,7 @@ export interface Registry {
   refresh(tenant: string, provider: string): Promise<RefreshOutcome>
   /**
    * Refuses a `kid`, and the key that is held under it by its RFC 7638 thumbprint, at once and without a fetch. It
-   * outlives refreshes and `unregister`, and, with a store, restarts; processes that share the store know it within five
+   * outlives refreshes and `unregister`, and, with a store, restarts; processes that share a directory or Redis know it within five
    * seconds.
    *
    * @throws StoreFailedError where it could not be written down; it holds here, and is tried again until it succeeds
