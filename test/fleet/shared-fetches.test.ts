@@ -50,7 +50,8 @@ async function expectNoFailures(members: readonly Member[]): Promise<void> {
 
 describe.skipIf(!redisAvailable)('eight processes with one Redis', () => {
   it.each([
-    { provider: 'answers at once', delay: 0, ttl: 3, refreshEarly: 1_000, period: 2_000 },
+    // Of eight processes, the one with the most jitter is due first: 3 s less 1 s less up to 200 ms.
+    { provider: 'answers at once', delay: 0, ttl: 3, refreshEarly: 1_000, period: 1_800 },
     { provider: 'takes two seconds to answer', delay: 2_000, ttl: 5, refreshEarly: 2_500, period: 4_500 },
   ])(
     'ask a provider that $provider eleven times in ten refresh periods, a rotation among them',
