@@ -40,6 +40,8 @@ export default defineConfig({
           name: 'processes',
           include: [...processTests],
           fileParallelism: false,
+          // They wait for leases, refresh periods and failovers by the clock on the wall.
+          testTimeout: 60_000,
           sequence: { groupOrder: 1 },
         },
       },

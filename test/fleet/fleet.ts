@@ -74,7 +74,9 @@ async function startMember(address: RedisAddress, options: object): Promise<Memb
     const id = lastId
     return await new Promise((resolve, reject) => {
       waiting.set(id, ({ result, error }) => (error === undefined ? resolve(result) : reject(new Error(error))))
-      of.send({ id, command, argument })
+      of.send({ id, command, argument }, (error) => {
+        if (error !== null) reject(error)
+      })
     })
   }
 

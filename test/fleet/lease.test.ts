@@ -34,9 +34,11 @@ async function setFleet(retryPolicy = {}): Promise<{ issuer: TestIssuer; members
 /** Whoever makes the next request upstream, which is answered like this: it has the lease. */
 async function nextHolder(issuer: TestIssuer, members: readonly Member[], answer: Answer): Promise<Member> {
   const before = members.map((member) => member.told('fetch'))
+  const asked = issuer.requestCount('jwks')
   issuer.answerOnce('jwks', answer)
   const holder = (): Member | undefined => members.find((member, index) => member.told('fetch') > (before[index] ?? 0))
-  await eventually('a process fetches', () => holder() !== undefined)
+  // Both: it tells of the fetch before the request has arrived.
+  await eventually('a process fetches', () => holder() !== undefined && issuer.requestCount('jwks') > asked)
   const found = holder()
   if (found === undefined) throw new Error('nobody fetches')
   return found
@@ -69,7 +71,8 @@ describe.skipIf(!redisAvailable)('when the process that fetches for the fleet', 
     // It gets its answer while it is paused: keys from before the rotation, to be read when it wakes up.
     const late: Answer = {
       kind: 'reply',
-      delay: 500,
+      // Long enough that it is paused before, and shorter than its lease.
+      delay: 2_000,
       headers: { 'content-type': 'application/json', 'cache-control': 'max-age=600' },
       body: JSON.stringify(issuer.jwks),
     }
@@ -78,10 +81,10 @@ describe.skipIf(!redisAvailable)('when the process that fetches for the fleet', 
     holder.pause()
     await issuer.rotate()
     const rotated = await issuer.sign()
-    const adopted = others.map((member) => member.told('refresh') + member.told('snapshot-loaded'))
-    await eventually('another takes over', () =>
-      others.every((member, index) => member.told('refresh') + member.told('snapshot-loaded') > (adopted[index] ?? 0)),
-    )
+    await eventually('another takes over, and all others have what it got', async () => {
+      const statuses = await Promise.all(others.map(async (member) => await member.status()))
+      return statuses.every(({ kids }) => kids.includes(issuer.signingKey.kid))
+    })
     const [saved, asked] = [holder.told('snapshot-saved'), holder.told('fetch')]
     holder.resume()
     await eventually('the late one has the keys of the other', async () => {
