@@ -207,11 +207,19 @@ describe('what is damaged', () => {
     ['nothing but nulls', '\0'.repeat(text.length)],
     ['a web page instead', '<!doctype html>'],
     ['lists without end', '['.repeat(1_000_000)],
-    ['lists as deep as they are closed', '['.repeat(100_000) + ']'.repeat(100_000)],
   ])('is loaded as text when it has %s', async (_, content) => {
     const { store, file } = await storeWithSnapshot()
     await writeFile(file, content)
     expect(await store.load(acme)).toBe(content)
+  })
+
+  it('is loaded without harm when it has lists too deep for some versions of Node', async () => {
+    const { store, file } = await storeWithSnapshot()
+    const content = '['.repeat(100_000) + ']'.repeat(100_000)
+    await writeFile(file, content)
+    const loaded = await store.load(acme)
+    // As text by Node 20, which cannot read it; as what it is by Node 26. Both are refused.
+    expect(typeof loaded === 'string' ? loaded : JSON.stringify(loaded)).toBe(content)
   })
 
   it('is loaded as text when it is no UTF-8 in a place where any character may stand', async () => {
