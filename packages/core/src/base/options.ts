@@ -8,10 +8,13 @@ export type Unchecked = Readonly<Record<string, unknown>>
 
 /** The value as an object with members to check. */
 export function objectOption(name: string, value: unknown): Unchecked {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TypeError(`${name} must be an object`)
-  }
-  return value as Unchecked
+  if (!isObject(value)) throw new TypeError(`${name} must be an object`)
+  return value
+}
+
+/** True for an object with members to check; a list is none. */
+export function isObject(value: unknown): value is Unchecked {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Refuses members that nobody reads: a misspelt option must not be ignored silently. */

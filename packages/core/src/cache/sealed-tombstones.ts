@@ -1,4 +1,4 @@
-import { isIdentifier } from '../base/options.ts'
+import { isIdentifier, isObject } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { Opened } from '../store/integrity.ts'
 import type { Tombstone } from './tombstones.ts'
@@ -48,8 +48,4 @@ function isTombstone(value: unknown): value is Tombstone {
   if (typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id)) return false
   if (typeof kid !== 'string' || typeof isLifted !== 'boolean') return false
   return Array.isArray(thumbprints) && thumbprints.every((thumbprint) => typeof thumbprint === 'string')
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,3 +1,4 @@
+import { isObject } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { storedPolicy } from '../http/freshness.ts'
 import { checkUrl, parseUrl, type UrlRules } from '../http/url-rules.ts'
@@ -152,10 +153,6 @@ function isoTime(time: number): string | null {
 function readTime(value: unknown): number | undefined {
   const time = typeof value === 'string' ? Date.parse(value) : Number.NaN
   return time <= LATEST ? time : undefined
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function refused(reason: SnapshotRefusal): SnapshotReading {

@@ -3,6 +3,7 @@ import {
   booleanOption,
   choiceOption,
   integerOption,
+  isObject,
   knownOptions,
   objectOption,
   stringListOption,
@@ -194,8 +195,4 @@ function checkAlgorithms(name: string, value: unknown): readonly SignatureAlgori
     throw new TypeError(`${name} must be a list of at least one signature algorithm`)
   }
   return Object.freeze(value.map((item, index) => choiceOption(`${name}[${index}]`, item, signatureAlgorithms)))
-}
-
-function isObject(value: unknown): value is Unchecked {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

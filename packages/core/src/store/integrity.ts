@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { isObject } from '../base/options.ts'
 import type { Snapshot } from './snapshot-store.ts'
 
 /** Why something that a store handed out is not believed. */
@@ -74,10 +75,6 @@ function isEqual(one: string, other: string): boolean {
 
 function isText(value: unknown): value is string | null {
   return value === null || typeof value === 'string'
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
 }
 
 function parse(payload: string, isCurrent: boolean): Opened {
