@@ -6,7 +6,7 @@ import { parseToken } from '../../packages/core/src/auth/parse-token.ts'
 import { verifySignature } from '../../packages/core/src/auth/verify-signature.ts'
 import { readAnswer, UnusableKeySet } from '../../packages/core/src/cache/key-set-fetch.ts'
 import { createKeyImporter } from '../../packages/core/src/keys/import-key.ts'
-import { type KeySet, selectKeys } from '../../packages/core/src/keys/key-set.ts'
+import { createKeySet, type KeySet, selectKeys } from '../../packages/core/src/keys/key-set.ts'
 import { authenticate, startAuthenticatorFor } from '../integration/start.ts'
 import { expectRefusalUnless } from './answers.ts'
 import { fragments, jsonText, latin1 } from './arbitraries.ts'
@@ -135,7 +135,7 @@ describe('a key set of any bytes', () => {
         signatures,
         async (body, alg, bytes) => {
           const parts = [JSON.stringify({ alg }), '{}', bytes].map((part) => Buffer.from(part).toString('base64url'))
-          const keySet = { keys: keysOf(body), byKid: new Map() }
+          const keySet = createKeySet(keysOf(body))
           for (const key of selectKeys(keySet, undefined, alg)) {
             const imported = await Promise.resolve(importer.importKey(key, alg)).catch(() => undefined)
             const isSigned = imported !== undefined && (await verifySignature(imported, parseToken(parts.join('.'))))

@@ -1,21 +1,27 @@
-import { KeyObject, verify, type webcrypto } from 'node:crypto'
+import crypto, { type VerifyKeyObjectInput } from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
+
+type Done = (error: Error | null, isSigned: boolean) => void
 
 /**
- * Has Ed25519 signatures verified in the caller's own turn, so that the same seed gives the same run: Web Crypto works on
- * threads, and which of two verifications ends first is anybody's guess.
+ * Has signatures verified in the caller's own turn, so that the same seed gives the same run: Node works on threads, and
+ * which of two verifications ends first is anybody's guess.
  *
  * @returns a function that takes it back
  */
 export function verifyInTurn(): () => void {
-  const { subtle } = crypto
-  const verifyNow = async (
-    _parameters: unknown,
-    key: webcrypto.CryptoKey,
-    signature: Uint8Array,
+  const { verify } = crypto
+  const verifyNow = (
+    hash: string | null,
     data: Uint8Array,
-  ): Promise<boolean> => verify(null, data, KeyObject.from(key), signature)
-  Object.assign(subtle, { verify: verifyNow })
+    key: VerifyKeyObjectInput,
+    signature: Uint8Array,
+    done: Done,
+  ): void => done(null, verify(hash, data, key, signature))
+  Object.assign(crypto, { verify: verifyNow })
+  syncBuiltinESMExports()
   return () => {
-    Reflect.deleteProperty(subtle, 'verify')
+    Object.assign(crypto, { verify })
+    syncBuiltinESMExports()
   }
 }

@@ -17,9 +17,6 @@ export async function isSigned(token: string, publicKey: object): Promise<boolea
   const [key] = selectKeys(readSetOf(publicKey).keySet, header.kid, header.alg)
   if (key === undefined) return false
   return await verifySignature(await createKeyImporter().importKey(key, header.alg), {
-    token,
-    header,
-    payload: {},
     signature: Buffer.from(signature, 'base64url'),
     signingInput: `${protectedHeader}.${payload}`,
   })

@@ -22,6 +22,7 @@ import type { AuthProvider } from './provider-table.ts'
 import type { TokenCache } from './token-cache.ts'
 import { holdsAt } from './token-times.ts'
 import { authFor, claimsFor, type VerifiedToken } from './verified-token.ts'
+import type { FoundKeys } from './verify-token.ts'
 
 /** What one request asks. */
 export interface Question {
@@ -42,7 +43,9 @@ export type TokenInQuestion = ParsedToken | VerifiedToken
 /** Decides whether a token is accepted for a request of a tenant. */
 export interface Acceptance<Claims> {
   /** What is known of a token, if that may still be so: verified, of a provider that is there, and within its times. */
-  recall(text: string, now: number): VerifiedToken | undefined
+  recall(token: string, now: number): VerifiedToken | undefined
+  /** The same of the token in an `Authorization` header that is `Bearer`, a space and the token. */
+  recallBearer(authorization: string, now: number): VerifiedToken | undefined
   /** Accepts a token or refuses it; a promise only where there is something to wait for. */
   accept(token: TokenInQuestion, question: Question): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
 }
@@ -79,8 +82,7 @@ export function createAcceptance<Claims>({
     return holdsAt(times, now) && !provider.registered.isRemoved
   }
 
-  function recall(text: string, now: number): VerifiedToken | undefined {
-    const verified = tokens?.find(text)
+  function ifCurrent(verified: VerifiedToken | undefined, now: number): VerifiedToken | undefined {
     if (verified === undefined || isCurrent(verified, now)) return verified
     tokens?.drop(verified)
     return undefined
@@ -97,19 +99,19 @@ export function createAcceptance<Claims>({
 
   function accept(token: TokenInQuestion, question: Question): Outcome<Claims> {
     if (!('times' in token)) return verify(token, question)
-    const { issuer, provider } = token
-    const { tenantName } = question
-    const isOfTenant = typeof tenantName === 'string' && directory.find(tenantName)?.byIssuer.get(issuer) === provider
     // Otherwise it is another tenant's question, to which what is known is no answer.
-    return isOfTenant ? recognize(token, question) : verifyText(token.text, question)
+    if (question.tenantName !== token.provider.registered.key.tenant) return verifyText(token.text, question)
+    return recognize(token, question, question.askedAt)
   }
 
-  /** The same question that a first use asks, so that keys count as used, are refreshed and waited for alike. */
-  function recognize(verified: VerifiedToken, question: Question): Outcome<Claims> {
+  /** Asks for the key as a first use does, so that keys count as used, are refreshed and waited for alike. */
+  function recognize(verified: VerifiedToken, question: Question, now: number): Outcome<Claims> {
+    const { cache } = verified.provider.registered
+    if (cache.confirms(verified.key, now)) return admitVerified(verified, question)
     const { kid, alg } = verified.header
-    let keys: readonly VerificationKey[] | Promise<readonly VerificationKey[]>
+    let keys: FoundKeys
     try {
-      keys = verified.provider.registered.cache.find(kid, alg, question.askedAt)
+      keys = cache.find(kid, alg, question.askedAt)
     } catch (error) {
       return refuseKnown(verified, error)
     }
@@ -128,7 +130,10 @@ export function createAcceptance<Claims>({
   }
 
   function confirm(verified: VerifiedToken, keys: readonly VerificationKey[], question: Question): Outcome<Claims> {
-    return isAmong(keys, verified.key) ? admitVerified(verified, question) : renew(verified, question)
+    const key = sameAmong(keys, verified.key)
+    if (key === undefined) return renew(verified, question)
+    verified.key = key
+    return admitVerified(verified, question)
   }
 
   /** What was known no longer counts. */
@@ -162,12 +167,21 @@ export function createAcceptance<Claims>({
     return underWay.then(({ verified }) => {
       if (verified === undefined) return verifyFor(token, provider, question)
       // What another request has found out is to this one what was found out before.
-      return isCurrent(verified, clock.now()) ? recognize(verified, question) : renew(verified, question)
+      const now = clock.now()
+      return isCurrent(verified, now) ? recognize(verified, question, now) : renew(verified, question)
     }, refuseThrown)
   }
 
-  function verifyFor(token: ParsedToken, provider: AuthProvider, question: Question): Promise<AuthOutcome<Claims>> {
-    const done = verifyFirst<Claims>(token, provider, question.askedAt, { schema, validate, keep })
+  function verifyFor(token: ParsedToken, provider: AuthProvider, question: Question): Outcome<Claims> {
+    const { askedAt } = question
+    let keys: FoundKeys
+    try {
+      // Before there is a promise: a flood of unknown `kid`s is refused here.
+      keys = provider.registered.cache.find(token.header.kid, token.header.alg, askedAt)
+    } catch (error) {
+      return refuseThrown(error)
+    }
+    const done = verifyFirst<Claims>(token, provider, keys, askedAt, { schema, validate, keep })
     tokens?.share(token.token, provider, done)
     return done.then(({ auth }) => {
       learn(token)
@@ -200,11 +214,14 @@ export function createAcceptance<Claims>({
     return waiting instanceof Promise ? waiting.then(() => outcome, refuseThrown) : outcome
   }
 
-  return { recall, accept }
+  return {
+    recall: (token, now) => ifCurrent(tokens?.find(token), now),
+    recallBearer: (authorization, now) => ifCurrent(tokens?.findBearer(authorization), now),
+    accept,
+  }
 }
 
 /** By what the key is and not by which object: keys that were dropped from memory come back as others. */
-function isAmong(keys: readonly VerificationKey[], key: VerificationKey): boolean {
-  for (const candidate of keys) if (candidate === key || candidate.identity === key.identity) return true
-  return false
+function sameAmong(keys: readonly VerificationKey[], key: VerificationKey): VerificationKey | undefined {
+  return keys.find((candidate) => candidate === key || candidate.identity === key.identity)
 }

@@ -9,7 +9,6 @@ import { createAcceptance, type Question, type TokenInQuestion } from './accepta
 import { answerTo, isAnswered, type Stage } from './answer.ts'
 import type { AccessTokenClaims } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
-import { bearerTokenUnread } from './bearer.ts'
 import { callbackError } from './callback-error.ts'
 import { CallbackFailure, isThenable } from './callbacks.ts'
 import { type CheckedAuthOptions, checkAuthOptions, defaultResolver } from './check-auth-options.ts'
@@ -66,7 +65,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   const tokens = checked.tokenCache === undefined ? undefined : createTokenCache<FirstUse<Claims>>(checked.tokenCache)
   const learned = createLearnedHeaders()
   const readsHeaderOnly = sources.every(isHeaderSource)
-  const { recall, accept } = createAcceptance<Claims>({
+  const { recall, recallBearer, accept } = createAcceptance<Claims>({
     clock,
     directory,
     tokens,
@@ -127,9 +126,9 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     authenticate(request) {
       const now = clock.now()
       if (readsHeaderOnly) {
-        // The text of a token that was verified is in order, so that nothing of it need be looked at again.
-        const text = bearerTokenUnread(headerOf(request, 'authorization'))
-        const known = text === undefined ? undefined : recall(text, now)
+        // A token that was verified is in order, so that nothing of the header need be looked at again.
+        const header = headerOf(request, 'authorization')
+        const known = typeof header === 'string' ? recallBearer(header, now) : undefined
         if (known !== undefined) return acceptForTenant(known, request, undefined, now)
       }
       let token: TokenInQuestion

@@ -24,11 +24,3 @@ export function bearerToken(header: string | readonly string[] | undefined, maxB
   if (!B64TOKEN.test(credentials)) throw new AuthorizationMalformedError()
   return credentials
 }
-
-/**
- * What a header of the usual form would hold, nothing of it checked: good for nothing but to look up a token that was
- * verified.
- */
-export function bearerTokenUnread(header: string | readonly string[] | undefined): string | undefined {
-  return typeof header === 'string' && header.startsWith('Bearer ') ? header.slice('Bearer '.length) : undefined
-}

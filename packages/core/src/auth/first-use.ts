@@ -5,7 +5,7 @@ import type { ParsedToken } from './parse-token.ts'
 import { bytesOfJson, copyPlainData } from './plain-data.ts'
 import type { AuthProvider } from './provider-table.ts'
 import { createVerifiedToken, type VerifiedToken } from './verified-token.ts'
-import { verifyToken } from './verify-token.ts'
+import { type FoundKeys, verifyToken } from './verify-token.ts'
 
 /** What came of a token's verification. */
 export interface FirstUse<Claims> {
@@ -26,16 +26,18 @@ export interface FirstUseRules {
 /**
  * Verifies a token whose claims are in order: the signature, then what the application asks of it.
  *
+ * @param found the keys that its provider's cache has found for it
  * @param askedAt when the request began to wait, in milliseconds since the epoch
  * @throws an error of `request-errors.ts` or `claim-errors.ts`, or CallbackFailure
  */
 export async function verifyFirst<Claims>(
   token: ParsedToken,
   provider: AuthProvider,
+  found: FoundKeys,
   askedAt: number,
   { schema, validate, keep }: FirstUseRules,
 ): Promise<FirstUse<Claims>> {
-  const key = await verifyToken(token, provider.registered.cache, askedAt)
+  const key = await verifyToken(token, found, provider.registered.cache, askedAt)
   const { payload } = token
   const bytes = keep !== undefined ? bytesOfJson(token.header) + bytesOfJson(payload) : Number.POSITIVE_INFINITY
   const canBeKept = Number.isFinite(bytes)

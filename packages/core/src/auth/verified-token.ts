@@ -10,13 +10,15 @@ import { type TokenTimes, tokenTimes } from './token-times.ts'
  * get copies.
  */
 export interface VerifiedToken {
-  /** The token itself. */
+  /** The `Authorization` header that most requests bring it in. */
+  readonly authorization: string
+  /** The token itself, a slice of that. */
   readonly text: string
   /** By whose rules it was verified. */
   readonly provider: AuthProvider
   readonly issuer: string
-  /** With which key. */
-  readonly key: VerificationKey
+  /** With which key; when that comes back as another object, then that one. */
+  key: VerificationKey
   readonly times: TokenTimes
   readonly header: TokenHeader
   /** The claims; or, where what the schema made of them cannot be copied, the claims that it was given. */
@@ -50,9 +52,11 @@ export function createVerifiedToken(
   const isFinal = output === payload || (isObject(output) && isPlainData(output))
   const nestedInHeader = nestedNames(header)
   const claims: object = copyPlainData(isFinal && isObject(output) ? output : payload)
+  // Made anew: a string that was cut out of what came would keep all of that in memory.
+  const authorization = Buffer.from(`Bearer ${token}`, 'latin1').toString('latin1')
   return {
-    // A string that was cut out of a header field would keep all of that field in memory.
-    text: Buffer.from(token, 'latin1').toString('latin1'),
+    authorization,
+    text: authorization.slice('Bearer '.length),
     provider,
     issuer: payload['iss'] as string,
     key,

@@ -5,17 +5,24 @@ import { vouchesForIssuer } from './key-issuer.ts'
 import type { ParsedToken } from './parse-token.ts'
 import { verifySignature } from './verify-signature.ts'
 
+/** What a provider's cache has found for a token. */
+export type FoundKeys = ReturnType<ProviderCache['find']>
+
 /**
- * Checks the token's signature with the provider's keys. Where none of them verifies it, the provider may have put
- * other material under the same `kid`, so within the budget for unknown `kid`s there is one more look.
+ * Checks the token's signature with the keys that were found for it. Where none of them verifies it, the provider may
+ * have put other material under the same `kid`, so within the budget for unknown `kid`s there is one more look.
  *
  * @param askedAt when the request began to wait, in milliseconds since the epoch: its deadline counts from here
  * @returns the key that verifies it
  * @throws SignatureInvalidError, KeyNotFoundError, KeyRevokedError or KeysUnavailableError
  */
-export async function verifyToken(token: ParsedToken, cache: ProviderCache, askedAt: number): Promise<VerificationKey> {
+export async function verifyToken(
+  token: ParsedToken,
+  found: FoundKeys,
+  cache: ProviderCache,
+  askedAt: number,
+): Promise<VerificationKey> {
   const { kid, alg } = token.header
-  const found = cache.find(kid, alg, askedAt)
   // Most often there is nothing to wait for, and then nothing waits.
   const keys = found instanceof Promise ? await found : found
   const key = await signerAmong(keys, token, cache)
@@ -35,10 +42,10 @@ async function signerAmong(
   for (const key of keys) {
     if (!vouchesForIssuer(key, token.payload)) continue
     const importing = cache.importKey(key, token.header.alg)
-    const cryptoKey = importing instanceof Promise ? await importing : importing
-    if (cryptoKey === undefined) continue
+    const importedKey = importing instanceof Promise ? await importing : importing
+    if (importedKey === undefined) continue
     imported += 1
-    if (await verifySignature(cryptoKey, token)) return key
+    if (await verifySignature(importedKey, token)) return key
   }
   // None that may be used: as if there were none.
   if (imported === 0) throw new KeyNotFoundError()

@@ -36,6 +36,8 @@ export interface Holdings extends RefreshTarget<FetchOutcome> {
   source(): 'upstream' | 'store'
   /** The keys that may be used: those published and not revoked. */
   active(): KeySet | undefined
+  /** {@link active} at a time when there is nothing to do but to serve them: no refresh is due, let alone waited for. */
+  undisputed(now: number): KeySet | undefined
   /** The keys as published. */
   published(): KeySet | undefined
   /** When the next refresh may be started: when it is due, or when the backoff is over. */

@@ -10,6 +10,8 @@ import type { UnknownKidLook } from './unknown-kid-look.ts'
 
 /** Finds the keys for a token among those of a provider, and looks upstream for those that are not held. */
 export interface KeySearch {
+  /** As `ProviderCache.confirms`, uncounted. */
+  confirms(key: VerificationKey, now: number): boolean
   /** As `ProviderCache.find`. */
   find(
     kid: string | undefined,
@@ -61,12 +63,16 @@ export function createKeySearch(cache: SearchedCache): KeySearch {
     return lookFor(kid, alg, askedAt)
   }
 
-  async function lookFor(
+  function lookFor(kid: string | undefined, alg: string | undefined, askedAt: number) {
+    const look = unknownKid.look(kid, () => selectUsable(kid, alg).length > 0, askedAt)
+    return look === undefined ? afterLook(kid, alg, undefined) : look.then((number) => afterLook(kid, alg, number))
+  }
+
+  function afterLook(
     kid: string | undefined,
     alg: string | undefined,
-    askedAt: number,
-  ): Promise<readonly VerificationKey[]> {
-    const look = await unknownKid.look(kid, () => selectUsable(kid, alg).length > 0, askedAt)
+    look: number | undefined,
+  ): readonly VerificationKey[] {
     const found = selectUsable(kid, alg)
     if (found.length > 0) {
       if (look !== undefined) unknownKid.found(look)
@@ -78,6 +84,10 @@ export function createKeySearch(cache: SearchedCache): KeySearch {
   }
 
   return {
+    confirms(key, now) {
+      if (holdings.undisputed(now)?.members.has(key) !== true) return false
+      return key.kid === undefined || !tombstones.has(key.kid)
+    },
     find(kid, alg, askedAt) {
       refuseRevoked(kid)
       const keySet = cache.keySet()

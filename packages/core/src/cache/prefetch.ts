@@ -31,8 +31,9 @@ export function createPrefetch(
   }
 
   function arm(): void {
+    if (cancel !== undefined || closed.aborted) return
     const dueAt = holdings.nextRefresh()
-    if (cancel !== undefined || closed.aborted || dueAt === undefined || dueAt === Number.POSITIVE_INFINITY) return
+    if (dueAt === undefined || dueAt === Number.POSITIVE_INFINITY) return
     const shortest = holdings.entry() === undefined ? SHORTEST_PAUSE : 0
     const delay = Math.max(shortest, dueAt - clock.now())
     // Once it is due, the requests themselves start it.

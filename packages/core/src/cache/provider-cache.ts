@@ -1,6 +1,5 @@
-import type { CryptoKey } from 'jose'
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { KeyImporter } from '../keys/import-key.ts'
+import type { ImportedKey, KeyImporter } from '../keys/import-key.ts'
 import type { KeySet } from '../keys/key-set.ts'
 import type { VerificationKey } from '../keys/verification-key.ts'
 import type { CacheOptions } from './cache-options.ts'
@@ -102,6 +101,18 @@ export class ProviderCache {
   }
 
   /**
+   * Whether a key that verified a token before may go on doing so, with nothing to wait for or to refresh, which counts as
+   * a use. Where it is `false`, {@link find} has the answer, and this was no question.
+   */
+  confirms(key: VerificationKey, now: number): boolean {
+    if (!this.#search.confirms(key, now)) return false
+    this.#holdings.counters.requests += 1
+    this.#holdings.counters.hits += 1
+    this.#used()
+    return true
+  }
+
+  /**
    * The keys that may have signed a token, at least one. An unknown `kid` is looked for upstream, within its budget.
    *
    * @param alg the token's algorithm; `undefined` for a key of whatever algorithm
@@ -130,7 +141,7 @@ export class ProviderCache {
   }
 
   /** The imported key; `undefined` for one that Web Crypto refuses. */
-  importKey(key: VerificationKey, alg: string): CryptoKey | Promise<CryptoKey | undefined> {
+  importKey(key: VerificationKey, alg: string): ImportedKey | Promise<ImportedKey | undefined> {
     const imported = this.#context.importer.importKey(key, alg)
     return imported instanceof Promise ? imported.catch(() => this.#holdings.importFailed(key)) : imported
   }

@@ -10,14 +10,14 @@ import { createUnknownKids, type RefusedKids } from './unknown-kids.ts'
 export interface UnknownKidLook {
   /**
    * Has a look upstream, or shares the one under way. Whoever comes while there is no budget is told at once:
-   * a queue would have valid tokens wait behind bogus ones.
+   * a queue would have valid tokens wait behind bogus ones. A promise only where there is a look.
    *
    * @param kid what is looked for, if it has a name
    * @param isHeld says whether it is held now, perhaps through a fetch for another reason
    * @param askedAt when the caller began to wait, in milliseconds since the epoch: its deadline counts from here
    * @returns the look's number; `undefined` when there was none
    */
-  look(kid: string | undefined, isHeld: () => boolean, askedAt: number): Promise<number | undefined>
+  look(kid: string | undefined, isHeld: () => boolean, askedAt: number): Promise<number | undefined> | undefined
   /** The look found what it was for: its budget is given back. */
   found(look: number): void
   /** The look did not find this `kid`: it is refused without a look for the rest of the cooldown. */
@@ -39,19 +39,28 @@ export function createUnknownKidLook(
   const unknownKids = createUnknownKids(`${key.tenant}\n${key.provider}`, unknownKidCooldown, refusedKids)
   let latest = 0
 
-  async function look(kid: string | undefined, isHeld: () => boolean, askedAt: number): Promise<number | undefined> {
+  function look(
+    kid: string | undefined,
+    isHeld: () => boolean,
+    askedAt: number,
+  ): Promise<number | undefined> | undefined {
     const underWay = refresher.current()
     const timeLeft = askedAt + retryPolicy.deadline - clock.now()
-    if (underWay !== undefined && refresher.currentReason() === 'unknown-kid') {
-      const shared = latest
-      return (await settledWithin(clock, timeLeft, underWay)) === undefined ? undefined : shared
-    }
+    if (underWay !== undefined && refresher.currentReason() === 'unknown-kid') return share(underWay, timeLeft)
     if (timeLeft <= 0 || !unknownKids.mayLook(kid, clock.now())) return undefined
-    if (underWay !== undefined) {
-      // It may bring the key; if not, a cache on the way may have answered it with an old set.
-      const outcome = await settledWithin(clock, timeLeft, underWay)
-      return outcome?.ok === true && !isHeld() ? await look(kid, isHeld, askedAt) : undefined
-    }
+    if (underWay === undefined) return lookNow(isHeld, timeLeft)
+    // It may bring the key; if not, a cache on the way may have answered it with an old set.
+    return settledWithin(clock, timeLeft, underWay).then((outcome) =>
+      outcome?.ok === true && !isHeld() ? look(kid, isHeld, askedAt) : undefined,
+    )
+  }
+
+  async function share(underWay: Promise<FetchOutcome>, timeLeft: number): Promise<number | undefined> {
+    const shared = latest
+    return (await settledWithin(clock, timeLeft, underWay)) === undefined ? undefined : shared
+  }
+
+  async function lookNow(isHeld: () => boolean, timeLeft: number): Promise<number> {
     latest = unknownKids.spend(clock.now())
     const own = latest
     events.emit('unknown-kid', { ...key })

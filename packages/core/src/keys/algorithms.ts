@@ -1,3 +1,5 @@
+import { constants, type SigningOptions } from 'node:crypto'
+
 /** The signature algorithms that a token may have: asymmetric ones of RFC 7518 §3.1, RFC 8037 and RFC 9864. */
 export type SignatureAlgorithm =
   | 'RS256'
@@ -12,45 +14,46 @@ export type SignatureAlgorithm =
   | 'EdDSA'
   | 'Ed25519'
 
-/** What Web Crypto's `verify` takes beside the key. */
-export type VerifyParameters =
-  | { readonly name: 'RSASSA-PKCS1-v1_5' | 'Ed25519' }
-  | { readonly name: 'RSA-PSS'; readonly saltLength: number }
-  | { readonly name: 'ECDSA'; readonly hash: string }
-
 /** What a key must be for an algorithm, and how a signature is checked with it. */
 export interface AlgorithmDefinition {
   /** The key type (RFC 7517 §4.1). */
   readonly kty: 'RSA' | 'EC' | 'OKP'
   /** The curve, where the key type has curves. */
   readonly crv: string | undefined
-  /** For `crypto.subtle.verify`. */
-  readonly verifyParameters: VerifyParameters
+  /** The hash, as `crypto.verify` calls it; `null` where the algorithm brings its own. */
+  readonly hash: 'sha256' | 'sha384' | 'sha512' | null
+  /** What `crypto.verify` takes beside the key. */
+  readonly signing: Readonly<SigningOptions>
 }
 
-const pkcs1: AlgorithmDefinition = { kty: 'RSA', crv: undefined, verifyParameters: { name: 'RSASSA-PKCS1-v1_5' } }
-const ed25519: AlgorithmDefinition = { kty: 'OKP', crv: 'Ed25519', verifyParameters: { name: 'Ed25519' } }
+const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING } = constants
+
+function pkcs1(hash: AlgorithmDefinition['hash']): AlgorithmDefinition {
+  return { kty: 'RSA', crv: undefined, hash, signing: { padding: RSA_PKCS1_PADDING } }
+}
 
 /** RFC 7518 §3.5: the salt is as long as the hash. */
-function pss(saltLength: number): AlgorithmDefinition {
-  return { kty: 'RSA', crv: undefined, verifyParameters: { name: 'RSA-PSS', saltLength } }
+function pss(hash: AlgorithmDefinition['hash'], saltLength: number): AlgorithmDefinition {
+  return { kty: 'RSA', crv: undefined, hash, signing: { padding: RSA_PKCS1_PSS_PADDING, saltLength } }
 }
 
-/** RFC 7518 §3.4: each curve has its hash. */
-function ecdsa(crv: string, hash: string): AlgorithmDefinition {
-  return { kty: 'EC', crv, verifyParameters: { name: 'ECDSA', hash } }
+/** RFC 7518 §3.4: each curve has its hash, and R and S stand one after the other. */
+function ecdsa(crv: string, hash: AlgorithmDefinition['hash']): AlgorithmDefinition {
+  return { kty: 'EC', crv, hash, signing: { dsaEncoding: 'ieee-p1363' } }
 }
+
+const ed25519: AlgorithmDefinition = { kty: 'OKP', crv: 'Ed25519', hash: null, signing: {} }
 
 const definitions: ReadonlyMap<string, AlgorithmDefinition> = new Map<SignatureAlgorithm, AlgorithmDefinition>([
-  ['RS256', pkcs1],
-  ['RS384', pkcs1],
-  ['RS512', pkcs1],
-  ['PS256', pss(32)],
-  ['PS384', pss(48)],
-  ['PS512', pss(64)],
-  ['ES256', ecdsa('P-256', 'SHA-256')],
-  ['ES384', ecdsa('P-384', 'SHA-384')],
-  ['ES512', ecdsa('P-521', 'SHA-512')],
+  ['RS256', pkcs1('sha256')],
+  ['RS384', pkcs1('sha384')],
+  ['RS512', pkcs1('sha512')],
+  ['PS256', pss('sha256', 32)],
+  ['PS384', pss('sha384', 48)],
+  ['PS512', pss('sha512', 64)],
+  ['ES256', ecdsa('P-256', 'sha256')],
+  ['ES384', ecdsa('P-384', 'sha384')],
+  ['ES512', ecdsa('P-521', 'sha512')],
   ['EdDSA', ed25519],
   ['Ed25519', ed25519],
 ])

@@ -7,6 +7,8 @@ export type RefusedKey = Extract<KeyReading, { kind: 'refused' }>
 export interface KeySet {
   /** The keys in the order in which they were published. */
   readonly keys: readonly VerificationKey[]
+  /** The same, to ask whether a key is among them. */
+  readonly members: ReadonlySet<VerificationKey>
   /** The keys by `kid`; several may share one. */
   readonly byKid: ReadonlyMap<string, readonly VerificationKey[]>
 }
@@ -26,7 +28,7 @@ export function createKeySet(keys: readonly VerificationKey[]): KeySet {
     if (same === undefined) byKid.set(key.kid, [key])
     else same.push(key)
   }
-  return { keys, byKid }
+  return { keys, members: new Set(keys), byKid }
 }
 
 /**

@@ -62,6 +62,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       if (reason === 'evict') cache.evict()
     },
   })
+  let latest: ProviderCache | undefined
   const context: CacheContext = {
     clock,
     random,
@@ -73,6 +74,9 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     tombstones,
     access,
     touch: (cache) => {
+      // The one that was used last is the last to go already.
+      if (cache === latest) return
+      latest = cache
       if (held.get(cache) === undefined) held.set(cache, true)
     },
   }

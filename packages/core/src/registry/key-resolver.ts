@@ -20,6 +20,6 @@ export function createKeyResolver(provider: () => ResolvableProvider): JWTVerify
     const [key, ...others] = await cache.find(kid, alg)
     const imported = key === undefined || others.length > 0 ? undefined : await cache.importKey(key, alg)
     if (imported === undefined) throw new KeyNotFoundError()
-    return imported
+    return imported.cryptoKey
   }
 }

@@ -1,6 +1,7 @@
-import { onTestFinished, vi } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { type Authenticator, type AuthOutcome, createAuthenticator, type JwksAuthOptions } from '../../../src/index.ts'
 import { type Scene, type SceneOptions, setScene } from '../../cache/scene.ts'
+import { countSignatureChecks } from '../signature-checks.ts'
 
 /** A scene with an authenticator whose signature checks are counted. */
 export interface TokenScene extends Scene {
@@ -32,9 +33,9 @@ export async function setTokenScene({
     tenant: ({ headers }) => headers['x-tenant'] as string,
     ...options,
   })
-  const verify = vi.spyOn(crypto.subtle, 'verify')
+  const checks = countSignatureChecks()
   onTestFinished(async () => {
-    verify.mockRestore()
+    checks.stop()
     await authenticator.close()
   })
   const ask: TokenScene['ask'] = (token, headers = {}) =>
@@ -48,11 +49,7 @@ export async function setTokenScene({
     authenticator,
     ask,
     verdict: async (token) => verdictOf(await ask(token)),
-    checks() {
-      const { length } = verify.mock.calls
-      verify.mockClear()
-      return length
-    },
+    checks: checks.taken,
   }
 }
 
