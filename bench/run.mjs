@@ -10,7 +10,7 @@ import { report, section as sectionText, targetTable } from './harness/report.mj
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const profiles = `${folder}dist/profiles`
 /** Longer than any section takes; a section that hangs is ended. */
-const longestSection = 400_000
+const longestSection = 600_000
 
 /**
  * @param {string} name

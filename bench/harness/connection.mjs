@@ -8,6 +8,7 @@ const lengthHeader = /\r\ncontent-length: *(\d+)/i
  * @typedef {object} Connection
  * @property {(request: Buffer, answered: (status: number) => void) => void} send once the one before is answered.
  *   Calls back with the status, or with 0 if the connection ended without an answer
+ * @property {() => boolean} isOpen whether the server has not closed it in the meantime
  * @property {() => void} close
  */
 
@@ -57,6 +58,7 @@ export async function openConnection(port) {
       if (socket.writable) socket.write(request)
       else answered(0)
     },
+    isOpen: () => socket.writable,
     close() {
       answered = () => undefined
       socket.destroy()

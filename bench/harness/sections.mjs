@@ -6,6 +6,8 @@ export const sectionNames = Object.freeze([
   'http',
   'cold-start',
   'kid-flood',
+  'event-loop',
   'rotation',
   'memory',
+  'long-life',
 ])

@@ -52,6 +52,28 @@ export function ratioOf(ours, theirs) {
   return spreadOf(ratios)
 }
 
+/**
+ * Rates of which, round by round, the time of one of them is taken off: what all of them have to do, and none of them is
+ * measured for.
+ *
+ * @param {import('./rounds.mjs').Figures} figures operations per second
+ * @param {string} common which one; it is left out
+ * @returns {import('./rounds.mjs').Figures}
+ */
+export function without(figures, common) {
+  const shared = figures.get(common) ?? []
+  const rest = [...figures].filter(([name]) => name !== common)
+  return new Map(
+    rest.map(([name, values]) => [
+      name,
+      values.map((value, round) => {
+        const other = shared[round]
+        return value === undefined || other === undefined ? undefined : 1 / (1 / value - 1 / other)
+      }),
+    ]),
+  )
+}
+
 /** @param {readonly (number | undefined)[]} values */
 export function present(values) {
   return values.filter((value) => value !== undefined)

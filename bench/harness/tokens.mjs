@@ -51,11 +51,13 @@ export async function signTokens(issuer, count, { key = issuer.signingKey, claim
 }
 
 /**
+ * What access tokens of today say.
+ *
  * @param {string} issuer
  * @param {number} iat
  * @param {number} index
  */
-function usualClaims(issuer, iat, index) {
+export function usualClaims(issuer, iat, index) {
   return {
     iss: issuer,
     aud: audience,
@@ -83,7 +85,7 @@ function signSettings(alg, key) {
 }
 
 /** @param {string | Uint8Array} bytes */
-function base64url(bytes) {
+export function base64url(bytes) {
   return Buffer.from(bytes).toString('base64url')
 }
 

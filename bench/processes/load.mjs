@@ -1,6 +1,6 @@
 /** The load generator, in a process of its own. */
 import { answerCalls } from '../harness/calls.mjs'
-import { fullLoad, steadyLoad } from '../harness/load.mjs'
+import { connectAll, fullLoad, steadyLoad } from '../harness/load.mjs'
 
 /** Requests by the name of their tokens, made once. @type {Map<string, Buffer[]>} */
 const prepared = new Map()
@@ -19,6 +19,7 @@ answerCalls({
       tokens.map((token) => Buffer.from(`GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\n\r\n`)),
     )
   },
+  connect: (/** @type {any} */ plan) => connectAll({ ...plan, requests: requestsOf(plan.tokens) }),
   full: (/** @type {any} */ plan) => fullLoad({ ...plan, requests: requestsOf(plan.tokens) }),
   steady: (/** @type {any} */ plan) => steadyLoad({ ...plan, requests: requestsOf(plan.tokens) }),
 })

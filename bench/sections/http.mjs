@@ -13,6 +13,8 @@ const again = 'unprotected, again'
 const oursLarge = 'jwks-auth, tokenCache.max 25 000'
 const connections = 50
 const target = 0.94
+/** Two processes of one program differ, by what their compilers made of it, more than a round does from the next. */
+const processesOfEach = 3
 
 const peersOf = {
   express: ['jose, remote set', 'express-oauth2-jwt-bearer', 'express-jwt + jwks-rsa'],
@@ -23,7 +25,9 @@ const names = { express: 'Express', koa: 'Koa', fastify: 'Fastify' }
 
 /**
  * @typedef {{ rate: number, p99: number, cpu: number, busy: number }} Sample CPU in microseconds for each request
- * @typedef {{ name: string, app: import('../harness/apps.mjs').App, samples: Sample[] }} Runner
+ * @typedef {import('../harness/calls.mjs').Child} Child
+ * @typedef {import('../harness/apps.mjs').App} App
+ * @typedef {{ name: string, apps: App[], samples: Sample[] }} Runner `apps`: the processes that take turns
  */
 
 /** @param {import('../harness/result.mjs').Context} context @returns {Promise<import('../harness/result.mjs').Result>} */
@@ -42,22 +46,28 @@ export async function run({ quick, log }) {
   const plots = []
   for (const framework of /** @type {(keyof typeof peersOf)[]} */ (Object.keys(peersOf))) {
     log(framework)
-    const start = async (/** @type {string} */ name, options = {}) => {
+    const start = async (/** @type {string} */ name, { processes = 1, options = {} } = {}) => {
       const protection = name === again ? unprotected : name === oursLarge ? ours : name
       const { issuer: identifier, jwksUri } = issuer
-      const app = await startApp({ framework, protection, setting: { issuer: identifier, jwksUri, options } })
-      return { name, app, samples: /** @type {Sample[]} */ ([]) }
+      /** @type {Runner} */
+      const runner = { name, apps: [], samples: [] }
+      while (runner.apps.length < processes) {
+        runner.apps.push(await startApp({ framework, protection, setting: { issuer: identifier, jwksUri, options } }))
+      }
+      return runner
     }
-    const own = [await start(unprotected), await start(ours)]
-    const itself = await start(again)
-    const large = hasTokenCache ? [await start(oursLarge, tokenCacheOf(25_000))] : []
+    const several = { processes: quick ? 1 : processesOfEach }
+    const own = [await start(unprotected, several), await start(ours, several)]
+    const itself = await start(again, several)
+    const large = hasTokenCache ? [await start(oursLarge, { options: tokenCacheOf(25_000) })] : []
     const peers = await Promise.all(peersOf[framework].map((name) => start(name)))
 
+    await warmUp(load, [...own, itself, ...large, ...peers], quick ? 150 : 3_000)
     const seen = await measure(
       load,
       [...own, itself, ...peers],
       '200',
-      planFor(quick, { rounds: 15, peersEvery: 3, warmUp: 3_000 }),
+      planFor(quick, { rounds: 10 * processesOfEach, peersEvery: 5 }),
     )
     tables.push(table(`${names[framework]}, 200 tokens in turn`, seen, [...own, itself, ...peers]))
     targets.push(targetFor(framework, seen, own))
@@ -66,16 +76,13 @@ export async function run({ quick, log }) {
     for (const count of quick ? [] : [1, many]) {
       const runners = count === many ? [...own, ...large, ...peers] : [...own, ...peers]
       if (count === many) await fillCaches(load, [...own, ...large], String(many))
-      const figures = await measure(
-        load,
-        runners,
-        String(count),
-        planFor(quick, { rounds: 9, peersEvery: 3, warmUp: 400 }),
-      )
+      const plan = planFor(quick, { rounds: 3 * processesOfEach, peersEvery: 3 })
+      const figures = await measure(load, runners, String(count), plan)
       const title = count === 1 ? 'one token' : `${format.number(many)} tokens at random`
       tables.push(table(`${names[framework]}, ${title}`, figures, runners))
     }
-    await Promise.all([...own, itself, ...large, ...peers].map(({ app }) => app.stop()))
+    const apps = [...own, itself, ...large, ...peers].flatMap((runner) => runner.apps)
+    await Promise.all(apps.map((app) => app.stop()))
   }
   await Promise.all([load.stop(), issuer.close()])
 
@@ -85,8 +92,9 @@ export async function run({ quick, log }) {
       `The same application, \`{"hello":"world"}\`, behind nothing, behind us, behind what its users choose today. Each ` +
         `is a process of its own and runs under full load, ${connections} connections that send their next request ` +
         'with the last answer; the load generator is another process. A share is of the unprotected application’s ' +
-        'requests per second in the same round. `unprotected, again` is a second process of the same application: how ' +
-        'far it is from 100 % is what chance alone does here. CPU is that of the server process, all threads. A server ' +
+        'requests per second in the same round. `unprotected, again` is the same application once more: how far it is ' +
+        `from 100 % is what chance alone does here. Of these two and of ours there are ${processesOfEach} processes each ` +
+        'that take turns, since one process may be faster than the next with the same program. CPU is that of the server process, all threads. A server ' +
         'that is busy less than about 95 % was waiting for the load generator, which flatters the protected ones.',
       'Tokens are RS256. With 200 of them each is soon in every cache that there is. 20 000, picked at random, are ' +
         'twice what our cache and twenty times what fast-jwt’s holds by default.',
@@ -97,18 +105,26 @@ export async function run({ quick, log }) {
   }
 }
 
-/** @param {boolean} quick @param {{ rounds: number, peersEvery: number, warmUp: number }} plan */
-function planFor(quick, { rounds, peersEvery, warmUp }) {
+/** @param {boolean} quick @param {{ rounds: number, peersEvery: number }} plan */
+function planFor(quick, { rounds, peersEvery }) {
   return quick
-    ? { rounds: 2, peersEvery: 2, milliseconds: 100, warmUp: 150 }
-    : { rounds, peersEvery, milliseconds: 330, warmUp }
+    ? { rounds: 2, peersEvery: 2, milliseconds: 100, warmUp: 100 }
+    : { rounds, peersEvery, milliseconds: 330, warmUp: 100 }
+}
+
+/** Every process for so many milliseconds. @param {Child} load @param {readonly Runner[]} runners @param {number} milliseconds */
+async function warmUp(load, runners, milliseconds) {
+  for (const { port } of runners.flatMap(({ apps }) => apps)) {
+    await load.call('full', { port, tokens: '200', connections, milliseconds })
+  }
 }
 
 /**
- * @param {import('../harness/calls.mjs').Child} load
+ * @param {Child} load
  * @param {readonly Runner[]} runners
  * @param {string} tokens
- * @param {{ rounds: number, peersEvery: number, milliseconds: number, warmUp: number }} plan
+ * @param {{ rounds: number, peersEvery: number, milliseconds: number, warmUp: number }} plan the warm-up is of the
+ *   connections alone
  */
 async function measure(load, runners, tokens, { peersEvery, ...plan }) {
   const known = new Set([unprotected, again, ours])
@@ -123,8 +139,11 @@ async function measure(load, runners, tokens, { peersEvery, ...plan }) {
   return interleave(contenders, plan)
 }
 
-/** @param {import('../harness/calls.mjs').Child} load @param {Runner} runner @param {string} tokens @param {number} milliseconds */
-async function sample(load, { name, app, samples }, tokens, milliseconds) {
+/** @param {Child} load @param {Runner} runner @param {string} tokens @param {number} milliseconds */
+async function sample(load, { name, apps, samples }, tokens, milliseconds) {
+  const app = apps[samples.length % apps.length]
+  if (app === undefined) throw new Error(`no process of ${name}`)
+  await load.call('connect', { port: app.port, tokens, connections })
   await app.call('begin')
   /** @type {import('../harness/load.mjs').LoadResult} */
   const result = await load.call('full', {
@@ -140,11 +159,11 @@ async function sample(load, { name, app, samples }, tokens, milliseconds) {
   return result.rate
 }
 
-/** Each token once, so that a cache that can hold them all does. @param {import('../harness/calls.mjs').Child} load @param {readonly Runner[]} runners @param {string} tokens */
+/** Each token once, so that a cache that can hold them all does. @param {Child} load @param {readonly Runner[]} runners @param {string} tokens */
 async function fillCaches(load, runners, tokens) {
-  for (const { app, name } of runners) {
-    if (name === unprotected) continue
-    await load.call('full', { port: app.port, tokens, connections, milliseconds: 15_000, count: Number(tokens) })
+  const guarded = runners.filter(({ name }) => name !== unprotected)
+  for (const { port } of guarded.flatMap(({ apps }) => apps)) {
+    await load.call('full', { port, tokens, connections, milliseconds: 15_000, count: Number(tokens) })
   }
 }
 

@@ -1,8 +1,7 @@
-/** What idle tenants, remembered tokens and a long life cost in memory. */
-import { setImmediate as macrotask } from 'node:timers/promises'
+/** What idle tenants and remembered tokens cost in memory. */
 import * as format from '../harness/format.mjs'
 import { bytesInUse, timersSet } from '../harness/heap.mjs'
-import { createAuthenticator, createRegistry, hasTokenCache, optionsFor, requestWith } from '../harness/ours.mjs'
+import { createAuthenticator, createRegistry, optionsFor, requestWith } from '../harness/ours.mjs'
 import { ratioBetween } from '../harness/result.mjs'
 import { inTurn, interleave, throughput } from '../harness/rounds.mjs'
 import { median } from '../harness/statistics.mjs'
@@ -10,11 +9,6 @@ import { authorizationBytes, signTokens, startIssuer } from '../harness/tokens.m
 
 const longestIdle = 1_024
 const few = 10
-/** One authentication in so many is of a token that has been forgotten. */
-const oneColdIn = 128
-const hotTokens = 5_000
-/** How much the heap may grow over the second half of a long life, as a share. */
-const flat = 0.02
 
 /** @param {import('../harness/result.mjs').Context} context @returns {Promise<import('../harness/result.mjs').Result>} */
 export async function run({ quick, log }) {
@@ -23,12 +17,6 @@ export async function run({ quick, log }) {
   const idle = await idleTenants(tenants, quick)
   log('remembered tokens')
   const remembered = await rememberedTokens(quick ? 500 : 5_000)
-  log('a long life')
-  const life = await longLife(
-    quick
-      ? { authentications: 200_000, pool: 8_000, seconds: 8 }
-      : { authentications: 10_000_000, pool: 50_000, seconds: 60 },
-  )
 
   const [all, some] = [format.number(idle.tenants), format.number(idle.inUse)]
   const share = (/** @type {string} */ one, /** @type {string} */ other) =>
@@ -39,15 +27,6 @@ export async function run({ quick, log }) {
       `A registry with ${format.number(tenants)} registered tenants, of which one in a hundred is in use. What an idle ` +
         'one takes includes the strings it was registered with. Bytes are what is in use after a full collection, ' +
         'buffers outside of the heap included.',
-      `The long life: ${format.number(life.authentications)} authentications with ${format.number(life.distinct)} ` +
-        `distinct tokens (Ed25519). First each token once. After that most are one of ${format.number(hotTokens)} tokens ` +
-        `in turn, and one in ${oneColdIn} is one of the others, which has been forgotten since and is verified and ` +
-        `remembered anew: so ${format.number(life.verified)} of them were signature checks and entries of the cache, ` +
-        'and the rest were found there.',
-      ...(hasTokenCache
-        ? []
-        : ['There is no cache of verified tokens in this commit: all of them were signature checks.']),
-      ...(life.isComplete ? [] : ['The long life was cut short by its limit of time.']),
     ],
     tables: [
       {
@@ -58,9 +37,6 @@ export async function run({ quick, log }) {
           ['a tenant in use, its keys included', format.bytes(idle.eachInUse)],
           ['timers after registering', format.number(idle.timers)],
           [`a remembered token of ${Math.round(remembered.length)} characters`, format.bytes(remembered.each)],
-          ['the heap at the start of the long life', format.bytes(life.samples[0] ?? 0)],
-          ['halfway', format.bytes(life.middle)],
-          ['at the end', format.bytes(life.end)],
         ],
       },
       {
@@ -74,15 +50,14 @@ export async function run({ quick, log }) {
         ],
       },
     ],
-    targets: targets(idle, life),
+    targets: targets(idle),
   }
 }
 
-/** @param {Awaited<ReturnType<typeof idleTenants>>} idle @param {Awaited<ReturnType<typeof longLife>>} life */
-function targets(idle, life) {
+/** @param {Awaited<ReturnType<typeof idleTenants>>} idle */
+function targets(idle) {
   const speed = ratioBetween(idle.figures, 'few of many', 'few')
   const chance = ratioBetween(idle.figures, 'few, again', 'few')
-  const growth = life.end / life.middle - 1
   return [
     {
       what: `${format.number(idle.tenants)} registered tenants, 1 % in use: an idle one`,
@@ -97,13 +72,6 @@ function targets(idle, life) {
       measured: format.share(speed),
       limit: `10 against 10: ${format.share(chance)}`,
       met: speed.high >= chance.low,
-    },
-    {
-      what: `the heap over ${format.number(life.authentications)} authentications`,
-      target: 'flat',
-      measured: `${growth < 0 ? '−' : '+'}${format.percent(Math.abs(growth))} from halfway to the end`,
-      limit: `${format.number(life.verified)} signature checks among them`,
-      met: growth <= flat && life.isComplete,
     },
   ]
 }
@@ -179,43 +147,6 @@ async function rememberedTokens(count) {
   const each = ((await bytesInUse()) - before) / count
   await Promise.all([authenticator.close(), issuer.close()])
   return { each, length: median(headers.map((header) => header.length - 'Bearer '.length)) }
-}
-
-/** @param {{ authentications: number, pool: number, seconds: number }} plan ends with the first of both */
-async function longLife({ authentications, pool, seconds }) {
-  const issuer = await startIssuer({ algorithm: 'EdDSA', cacheControl: 'max-age=3600' })
-  const headers = authorizationBytes(await signTokens(issuer, pool))
-  const authenticator = createAuthenticator(optionsFor(issuer))
-  const deadline = performance.now() + seconds * 1_000
-  const samples = []
-  await authenticateAll(authenticator, headers)
-  const hot = inTurn(headers.slice(0, hotTokens))
-  const cold = inTurn(headers.slice(hotTokens))
-  const sampleEach = Math.floor(authentications / 20)
-  let done = pool
-  let verified = pool
-  while (done < authentications && (done % 1_000 !== 0 || performance.now() < deadline)) {
-    const bytes = done % oneColdIn === 0 ? cold() : hot()
-    const outcome = authenticator.authenticate(requestWith(bytes.toString('latin1')))
-    done += 1
-    if (outcome instanceof Promise) {
-      verified += 1
-      if (!(await outcome).ok) throw new Error('a good token was refused')
-    }
-    if (done % 20_000 === 0) await macrotask()
-    if (done % sampleEach === 0) samples.push(await bytesInUse())
-  }
-  await Promise.all([authenticator.close(), issuer.close()])
-  const half = Math.floor(samples.length / 2)
-  return {
-    authentications: done,
-    distinct: pool,
-    verified,
-    isComplete: done >= authentications,
-    samples,
-    middle: median(samples.slice(half - 2, half + 1)),
-    end: median(samples.slice(-3)),
-  }
 }
 
 /** @param {ReturnType<typeof createAuthenticator>} authenticator @param {readonly Buffer[]} headers */

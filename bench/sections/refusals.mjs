@@ -1,4 +1,6 @@
 /** What it costs to say no to a token that no signature check is needed for. */
+import crypto from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
 import { bogusKids, wrongSignatures } from '../harness/forged.mjs'
 import * as format from '../harness/format.mjs'
 import { requestWith, warmAuthenticator } from '../harness/ours.mjs'
@@ -38,7 +40,9 @@ export async function run({ quick }) {
     if (outcome.ok || outcome.error.code !== code) {
       throw new Error(`${name}: ${outcome.ok ? 'let in' : outcome.error.code}`)
     }
-    if (isTarget && (await signatureChecks(authenticator, tokens)) > 0) throw new Error(`${name}: a signature check`)
+    const checks = await signatureChecks(authenticator, tokens)
+    // The one that has to be checked shows that counting works.
+    if (isTarget ? checks > 0 : checks < tokens.length) throw new Error(`${name}: ${checks} signature checks`)
   }
 
   /** @type {Record<string, () => unknown>} */
@@ -66,7 +70,7 @@ export async function run({ quick }) {
     title: 'Refusals',
     text: [
       `Tokens that can be refused by what they say, ${concurrency} at a time. Before measuring, each kind is sent once ` +
-        'with `crypto.subtle.verify` counted, and the run is given up if one is: none needs a signature check. jose ' +
+        'with the signature checks counted, and the run is given up if one is: none needs a signature check. jose ' +
         'checks the signature first and the claims afterwards.',
     ],
     tables: [
@@ -133,17 +137,19 @@ async function badTokens(issuer, good, count) {
  * @param {readonly string[]} tokens
  */
 async function signatureChecks(authenticator, tokens) {
-  const { subtle } = crypto
-  const verify = subtle.verify
+  const { verify } = crypto
   let calls = 0
-  subtle.verify = (...parameters) => {
+  const counting = (/** @type {any[]} */ ...parameters) => {
     calls += 1
-    return verify.apply(subtle, parameters)
+    return Reflect.apply(verify, crypto, parameters)
   }
+  Object.assign(crypto, { verify: counting })
+  syncBuiltinESMExports()
   try {
     for (const token of tokens) await authenticator.authenticate(requestWith(`Bearer ${token}`))
   } finally {
-    subtle.verify = verify
+    Object.assign(crypto, { verify })
+    syncBuiltinESMExports()
   }
   return calls
 }

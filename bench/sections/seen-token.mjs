@@ -6,14 +6,15 @@ import * as peers from '../harness/peers.mjs'
 import { barChart } from '../harness/plot.mjs'
 import { ratioBetween, ratioTable } from '../harness/result.mjs'
 import { inTurn, interleave, throughput } from '../harness/rounds.mjs'
-import { present } from '../harness/statistics.mjs'
+import { median, present, without } from '../harness/statistics.mjs'
 import { authorizationBytes, signTokens, startIssuer } from '../harness/tokens.mjs'
 
 const distinctTokens = 200
 const ours = 'jwks-auth'
 const cached = 'fast-jwt, cache'
 const wholeToken = 'one lru-cache get by the whole token'
-const limit = 'limit: one lru-cache get by 32 characters'
+const limit = 'limit: one lru-cache get by its last 32 characters'
+const onlyString = 'nothing but the string'
 /** A signature's end tells tokens apart; the whole is compared afterwards. */
 const keyLength = 32
 
@@ -46,7 +47,7 @@ export async function run({ quick }) {
     ),
     [wholeToken]: (authorization) => byToken.get(authorization),
     [limit]: (authorization) => byEnd.get(authorization.slice(-keyLength)) === authorization,
-    'nothing but the string': (authorization) => authorization,
+    [onlyString]: (authorization) => authorization,
   }
 
   const nextHeader = inTurn(authorizationBytes(tokens))
@@ -56,7 +57,7 @@ export async function run({ quick }) {
   const outcome = await authenticator.authenticate(requestWith(`Bearer ${tokens[0]}`))
   if (!outcome.ok) throw outcome.error
 
-  const figures = await interleave(
+  const gross = await interleave(
     Object.entries(contenders).map(([name, operation]) => ({
       name,
       run: (milliseconds) => throughput(() => operation(nextHeader().toString('latin1')), { milliseconds }),
@@ -65,14 +66,16 @@ export async function run({ quick }) {
   )
   await Promise.all([authenticator.close(), issuer.close()])
 
+  const figures = without(gross, onlyString)
   const gain = ratioBetween(figures, ours, cached)
-  const shown = [...figures.keys()].slice(0, -1)
+  const shown = [...figures.keys()]
   return {
     title: 'A token seen before',
     text: [
       `${distinctTokens} RS256 tokens in turn, one call at a time. Each call gets its header as a string made anew from ` +
         'bytes, as HTTP hands it over: a string that is looked up for the second time has its hash already, which no ' +
-        'request ever enjoys. Making that string is part of every row, and the last row is nothing else.',
+        'request ever enjoys. Making that string is the work of whoever calls; what it takes, ' +
+        `${format.timeEach(median(present(gross.get(onlyString) ?? [])))}, is measured in the same rounds and taken off.`,
     ],
     tables: [ratioTable(figures, { title: 'Verifications of tokens seen before', ours })],
     targets: [
@@ -80,7 +83,9 @@ export async function run({ quick }) {
         what: 'a verification of a token seen before, against fast-jwt with its cache',
         target: '≥ 5 ×',
         measured: format.ratio(gain),
-        limit: `one lru-cache get by 32 characters, the rest compared: ${format.ratio(ratioBetween(figures, limit, cached))}`,
+        limit:
+          `one lru-cache get by 32 characters, the rest compared: ${format.ratio(ratioBetween(figures, limit, cached))}; ` +
+          `ours with the making of the string on both sides: ${format.ratio(ratioBetween(gross, ours, cached))}`,
         met: gain.median >= 5,
       },
     ],

@@ -74,6 +74,10 @@ export function createAuth<Claims>(
 /** RFC 8693 §4.2 has `scope` as one string; some providers send `scp`, and some send lists. */
 export function scopesOf({ scope, scp }: Readonly<Record<string, unknown>>): readonly string[] {
   const value = scope ?? scp
-  const list: readonly unknown[] = typeof value === 'string' ? value.split(' ') : Array.isArray(value) ? value : []
+  if (typeof value === 'string') {
+    const scopes = value.split(' ')
+    return scopes.includes('') ? scopes.filter((item) => item !== '') : scopes
+  }
+  const list: readonly unknown[] = Array.isArray(value) ? value : []
   return list.filter((item): item is string => typeof item === 'string' && item !== '')
 }
