@@ -1,5 +1,6 @@
 import { setImmediate as macrotask } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { setTokenScene, verdictOf } from '../auth/token-cache/token-scene.ts'
 import { atOnce, provider, rejectionOf, type Scene, setScene, startAuthenticator, tenant, until } from './scene.ts'
 
 /** Ten thousand distinct bogus kids over ten virtual seconds; `each` sees every hundredth of a second go by. */
@@ -63,6 +64,19 @@ describe('10 000 distinct bogus kids over 10 s', () => {
       await clock.advance(1_000)
     }
     expect(issuer.requestCount('jwks')).toBeLessThanOrEqual(2)
+  })
+
+  it('leave nothing to wait for once the look is made', async () => {
+    const { issuer, ask } = await setTokenScene()
+    const [header = '', ...rest] = (await issuer.sign()).split('.')
+    const bogus = (kid: string): string => {
+      const members: object = JSON.parse(Buffer.from(header, 'base64url').toString())
+      return [Buffer.from(JSON.stringify({ ...members, kid })).toString('base64url'), ...rest].join('.')
+    }
+    expect(ask(bogus('bogus-1'))).toBeInstanceOf(Promise)
+    await ask(bogus('bogus-2'))
+    expect(verdictOf(ask(bogus('bogus-1')))).toBe('ERR_KEY_NOT_FOUND')
+    expect(verdictOf(ask(bogus('bogus-3')))).toBe('ERR_KEY_NOT_FOUND')
   })
 
   it('keep a new key out for the cooldown at most', async () => {

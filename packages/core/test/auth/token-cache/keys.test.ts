@@ -104,6 +104,20 @@ describe('the key set of a token that was verified', () => {
     expect(status().metrics.requests).toBe(requests + 1)
   })
 
+  it('counts each of its uses as a hit, with what is next to be done or without', async () => {
+    const { issuer, clock, status, ask } = await setTokenScene({ scene: { provider } })
+    issuer.setHeaders('jwks', { 'cache-control': 'max-age=60' })
+    const token = await issuer.sign(hour)
+    await ask(token)
+    const { requests, hits } = status().metrics
+    for (let use = 0; use < 3; use += 1) expect(verdictOf(ask(token))).toBe('accepted')
+    expect(status().metrics).toMatchObject({ requests: requests + 3, hits: hits + 3 })
+    // Past the time to refresh, if there were one.
+    await clock.advance(59_000)
+    expect(verdictOf(ask(token))).toBe('accepted')
+    expect(status().metrics).toMatchObject({ requests: requests + 4, hits: hits + 4 })
+  })
+
   it('is waited for where a new token would wait', async () => {
     const { issuer, clock, ask } = await setTokenScene({ scene: { provider } })
     issuer.setHeaders('jwks', { 'cache-control': 'max-age=60' })

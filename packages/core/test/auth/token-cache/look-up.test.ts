@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { createTokenCache, tokenKey } from '../../../src/auth/token-cache.ts'
+import type { VerifiedToken } from '../../../src/auth/verified-token.ts'
+
+function entry(text: string): VerifiedToken {
+  const none = undefined as never
+  return {
+    authorization: `Bearer ${text}`,
+    text,
+    provider: none,
+    issuer: '',
+    key: none,
+    times: { from: 0, until: 0, last: 0 },
+    header: { alg: 'ES256' },
+    claims: {},
+    isFinal: true,
+    scopes: [],
+    nested: [],
+    nestedInHeader: [],
+    bytes: 1,
+  }
+}
+
+function cache() {
+  return createTokenCache<unknown>({ max: 100, maxBytes: 1_000 })
+}
+
+describe('the number by which a token is looked up', () => {
+  it('is the same for the token and for the header that brings it', () => {
+    expect(tokenKey('Bearer abc.def.0123456789')).toBe(tokenKey('abc.def.0123456789'))
+  })
+
+  it('is a number for any text, however short', () => {
+    for (const text of ['', 'a', 'abc.def.g']) expect(Number.isInteger(tokenKey(text))).toBe(true)
+  })
+
+  it('is shared by next to no two signatures', () => {
+    const signatures = Array.from({ length: 20_000 }, () => randomBytes(64).toString('base64url'))
+    const keys = new Set(signatures.map(tokenKey))
+    // Of 32 bits, 0.05 pairs are to be expected; of 24 bits it were twelve.
+    expect(keys.size).toBeGreaterThan(signatures.length - 5)
+  })
+})
+
+describe('two tokens of one number', () => {
+  const [one, other] = [entry('abc.one.0123456789'), entry('abc.other.0123456789')]
+
+  it('take each other’s place', () => {
+    const tokens = cache()
+    tokens.add(one)
+    tokens.add(other)
+    expect(tokens.find(other.text)).toBe(other)
+    expect(tokens.find(one.text)).toBeUndefined()
+  })
+
+  it('do not answer for each other, nor drop each other', () => {
+    const tokens = cache()
+    tokens.add(one)
+    expect(tokens.find(other.text)).toBeUndefined()
+    expect(tokens.findBearer(other.authorization)).toBeUndefined()
+    tokens.drop(other)
+    expect(tokens.find(one.text)).toBe(one)
+  })
+})
+
+describe('a header', () => {
+  it.each([
+    'bearer abc.one.0123456789',
+    'Bearer  abc.one.0123456789',
+    'abc.one.0123456789',
+    'Basic abc.one.0123456789',
+  ])('that is not the token after the scheme and a space finds nothing: %j', (header) => {
+    const tokens = cache()
+    const token = entry('abc.one.0123456789')
+    tokens.add(token)
+    expect(tokens.findBearer(header)).toBeUndefined()
+    expect(tokens.findBearer(token.authorization)).toBe(token)
+  })
+})
