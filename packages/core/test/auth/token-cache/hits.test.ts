@@ -185,6 +185,19 @@ describe('the tenant of a request', () => {
     expect(second).toBeInstanceOf(Promise)
     expect(await second).toMatchObject({ ok: true, auth: { tenant: 'acme' } })
   })
+
+  it('that is waited for past the token’s end finds it expired', async () => {
+    let answer = Promise.resolve('acme')
+    const { issuer, clock, ask } = await setTokenScene({ tenant: () => answer, rules: { clockTolerance: 0 } })
+    const token = await issuer.sign({ exp: Math.floor(clock.now() / 1000) + 60 })
+    expect(verdictOf(await ask(token))).toBe('accepted')
+    let goOn = (_tenant: string): void => undefined
+    answer = new Promise((resolve) => (goOn = resolve))
+    const waiting = ask(token)
+    await clock.advance(60_000)
+    goOn('acme')
+    expect(verdictOf(await waiting)).toBe('ERR_TOKEN_EXPIRED')
+  })
 })
 
 describe('a provider that was unregistered', () => {

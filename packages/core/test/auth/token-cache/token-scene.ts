@@ -14,7 +14,9 @@ export interface TokenScene extends Scene {
   checks(): number
 }
 
-type Options = Partial<Pick<JwksAuthOptions, 'claims' | 'validate' | 'isRevoked' | 'tokenCache' | 'getToken'>> & {
+type Options = Partial<
+  Pick<JwksAuthOptions, 'claims' | 'validate' | 'isRevoked' | 'tokenCache' | 'getToken' | 'tenant'>
+> & {
   readonly scene?: SceneOptions
   readonly rules?: object
 }
