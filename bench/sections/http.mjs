@@ -13,7 +13,7 @@ const again = 'unprotected, again'
 const oursLarge = 'jwks-auth, tokenCache.max 25 000'
 const connections = 50
 const target = 0.94
-/** Two processes of one program differ, by what their compilers made of it, more than a round does from the next. */
+/** Two processes of one program differ more than two rounds of one process do. */
 const processesOfEach = 3
 const warmUpMilliseconds = 500
 
@@ -119,8 +119,8 @@ function planFor(quick, { rounds, peersEvery }) {
 }
 
 /**
- * Every process in turn, several times. Whoever is warmed up alone, against a load generator that is cold itself, ends up
- * with other code than the next and is a sixth faster ever after.
+ * Every process in turn, several times, since the load generator is cold at first, too. Processes that were warmed up one
+ * after the other differed by their place in that order.
  *
  * @param {Child} load
  * @param {readonly Runner[]} runners
