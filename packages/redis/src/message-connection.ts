@@ -36,28 +36,41 @@ const PATIENT = {
   sentinelRetryStrategy: reconnectDelay,
 }
 
+/** Who is told of what comes over a connection. */
+interface MessageListener {
+  receive(message: unknown): void
+  /** It listens again after an interruption: messages sent meanwhile are lost. */
+  resumed(): void
+}
+
 /**
- * Opens a connection of its own beside the client's and listens on the channel, again after each reconnection. Messages
- * sent meanwhile are lost. A client that cannot `duplicate` gives a connection on which nothing ever comes.
+ * Opens a connection of its own beside the client's and listens on the channel, again after each reconnection. A client
+ * that cannot `duplicate` gives a connection on which nothing ever comes. A `Cluster` says nothing of moving its
+ * subscription from one node to another.
  */
 export function openMessageConnection(
   client: RedisClient,
   channel: string,
-  receive: (message: unknown) => void,
+  { receive, resumed }: MessageListener,
 ): MessageConnection {
   const connection = duplicate(client)
   if (connection === undefined) return { close() {} }
   let closed = false
+  let hasListened = false
   let again: NodeJS.Timeout | undefined
 
   // Not left to the client alone: a Cluster whose first node refuses the subscription forgets about it.
   const listen = async (): Promise<void> => {
     clearTimeout(again)
+    if (closed) return
     try {
-      if (!closed) await connection.subscribe(channel)
+      await connection.subscribe(channel)
     } catch {
       if (!closed) again = setTimeout(() => void listen(), SUBSCRIBE_AGAIN_AFTER).unref()
+      return
     }
+    if (hasListened && !closed) resumed()
+    hasListened = true
   }
 
   // Every error is followed by another attempt; what else fails is seen by those who use the user's own client.

@@ -2,15 +2,18 @@ import type { FleetNotice } from '@jwks-auth/core'
 import { isRecordName } from './keys.ts'
 import { recordIn } from './replies.ts'
 
+/** A notice that goes from one process to another. */
+type SentNotice = Exclude<FleetNotice, { readonly kind: 'resumed' }>
+
 /** A notice as a message: what changed, and nothing that anybody would have to believe. */
-export function encodeNotice(notice: FleetNotice): string {
+export function encodeNotice(notice: SentNotice): string {
   if (notice.kind === 'tombstones') return JSON.stringify({ kind: notice.kind })
   const { tenant, provider } = notice.key
   return JSON.stringify({ kind: notice.kind, tenant, provider })
 }
 
 /** The notice in a message; `undefined` for anything else that somebody sent there. */
-export function decodeNotice(message: unknown): FleetNotice | undefined {
+export function decodeNotice(message: unknown): SentNotice | undefined {
   const notice = recordIn(message)
   if (typeof notice !== 'object' || notice === null || !('kind' in notice)) return undefined
   if (notice.kind === 'tombstones') return { kind: 'tombstones' }

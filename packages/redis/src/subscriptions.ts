@@ -10,8 +10,7 @@ export function subscriptions(client: RedisClient, channel: string): { subscribe
   const subscribers = new Set<{ readonly listener: Listener }>()
   let connection: MessageConnection | undefined
 
-  const tell = (message: unknown): void => {
-    const notice = decodeNotice(message)
+  const tell = (notice: FleetNotice | undefined): void => {
     if (notice === undefined) return
     for (const { listener } of [...subscribers]) {
       try {
@@ -26,7 +25,10 @@ export function subscriptions(client: RedisClient, channel: string): { subscribe
     subscribe(listener) {
       const subscriber = { listener }
       subscribers.add(subscriber)
-      connection ??= openMessageConnection(client, channel, tell)
+      connection ??= openMessageConnection(client, channel, {
+        receive: (message) => tell(decodeNotice(message)),
+        resumed: () => tell({ kind: 'resumed' }),
+      })
       return () => {
         if (!subscribers.delete(subscriber) || subscribers.size > 0) return
         connection?.close()

@@ -160,7 +160,7 @@ export class ProviderCache {
   /** Another process of the fleet has saved the provider's keys. */
   noticed(): void {
     if (this.#isRetired || this.#holdings.record() === undefined) this.#turns?.noticed()
-    else void this.#snapshots?.load().then(() => this.#turns?.noticed())
+    else void this.#snapshots?.reload().then(() => this.#turns?.noticed())
   }
 
   /** What is held, for the status. */

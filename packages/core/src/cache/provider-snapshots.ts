@@ -31,6 +31,8 @@ export interface SnapshotContext extends Pick<RefreshContext, 'clock' | 'random'
 export interface ProviderSnapshots {
   /** Takes over what the store has, if it is newer; one load at a time, shared by whoever asks. Never rejects. */
   load(): Promise<LoadResult>
+  /** A load that begins now or later, for whoever knows of a change: one that is under way may have been read before it. */
+  reload(): Promise<LoadResult>
   /** The load under way, if there is one. */
   underWay(): Promise<LoadResult> | undefined
   /** Writes what is held, soon and in the background; what changes meanwhile is written after. */
@@ -114,6 +116,11 @@ export function createProviderSnapshots(
     return isNew ? 'loaded' : 'kept'
   }
 
+  async function reload(): Promise<LoadResult> {
+    await loading
+    return await load()
+  }
+
   /** Once for each, however often it is read before something better is saved in its place. */
   async function refuse(reason: SnapshotRefusal, snapshot: unknown): Promise<void> {
     const hash = createHash('sha256').update(JSON.stringify(snapshot)).digest('base64url')
@@ -194,6 +201,7 @@ export function createProviderSnapshots(
 
   return {
     load: () => load(),
+    reload,
     underWay: () => loading,
     saveSoon,
     isSaving: () => saving !== undefined,

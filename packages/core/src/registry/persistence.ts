@@ -81,8 +81,9 @@ export function createPersistence(
 
   function noticed(notice: FleetNotice): void {
     if (closed.aborted) return
-    if (notice.kind === 'tombstones') void tombstones.refresh()
-    else providers.get(providerName(notice.key))?.usedCache?.noticed()
+    if (notice.kind === 'tombstones' || notice.kind === 'resumed') void tombstones.refresh()
+    if (notice.kind === 'resumed') loadHeld()
+    if (notice.kind === 'snapshot') providers.get(providerName(notice.key))?.usedCache?.noticed()
   }
 
   async function warn(key: ProviderKey): Promise<void> {
@@ -109,14 +110,16 @@ export function createPersistence(
     return [...providers.values()].flatMap(({ usedCache }) => (usedCache?.holdings.record() ? [usedCache] : []))
   }
 
-  /** What was saved before the store was away may have been lost there. */
-  access?.onRecovered(() => {
+  /** Takes over what others have saved, and writes again what the store has lost. */
+  function loadHeld(): void {
     void Promise.allSettled(
       heldCaches().map(async ({ key, snapshots }) => {
-        await limit.run(key.tenant, closed, async () => await snapshots?.load())
+        await limit.run(key.tenant, closed, async () => await snapshots?.reload())
       }),
     )
-  })
+  }
+
+  access?.onRecovered(loadHeld)
 
   return {
     access,

@@ -65,7 +65,7 @@ export interface VersionedSnapshot {
   readonly generation: string | undefined
 }
 
-/** What was changed by some process of the fleet: a provider's snapshot, or the revocations. */
+/** What was changed by some process of the fleet: a provider's snapshot, the revocations, or something unknown. */
 export type FleetNotice =
   | {
       /** A snapshot was saved. */
@@ -76,6 +76,10 @@ export type FleetNotice =
   | {
       /** A revocation was made or lifted. */
       readonly kind: 'tombstones'
+    }
+  | {
+      /** Notices come again after an interruption. What was changed meanwhile is not told: whoever wants to know has to look. */
+      readonly kind: 'resumed'
     }
 
 /**
