@@ -1,6 +1,7 @@
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { afterEach, describe, expect, it } from 'vitest'
-import { redisAvailable, startRedisServer } from '../../packages/redis/test/redis-server.ts'
+import { eventually } from '../../packages/redis/test/eventually.ts'
+import { type RedisServer, redisAvailable, startRedisServer } from '../../packages/redis/test/redis-server.ts'
 import { type Member, startFleet } from './fleet.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
@@ -8,10 +9,15 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
+const CHANNEL = 'jwks-auth:notices'
+
 const sleep = async (delay: number): Promise<void> => await new Promise((resolve) => setTimeout(resolve, delay))
 
 /** Eight processes with one Redis and a provider whose keys are fresh for `ttl` seconds. */
-async function setFleet(ttl: number, options: object): Promise<{ issuer: TestIssuer; members: readonly Member[] }> {
+async function setFleet(
+  ttl: number,
+  options: object,
+): Promise<{ issuer: TestIssuer; members: readonly Member[]; redis: RedisServer }> {
   const issuer = await createTestIssuer()
   cleanups.push(async () => await issuer.close())
   issuer.setHeaders('jwks', { 'cache-control': `max-age=${ttl}` })
@@ -24,7 +30,7 @@ async function setFleet(ttl: number, options: object): Promise<{ issuer: TestIss
   const address = { redis: { port: redis.port, host: '127.0.0.1' } }
   const members = await startFleet(8, address, { ...fixed, ...times, ...options })
   cleanups.push(async () => await Promise.all(members.map(async (member) => await member.close())))
-  return { issuer, members }
+  return { issuer, members, redis }
 }
 
 /** When each process accepted the token for the first time, asked again and again, in milliseconds since the epoch. */
@@ -91,6 +97,25 @@ describe.skipIf(!redisAvailable)('eight processes with one Redis', () => {
     const times = await acceptanceTimes(others, rotated)
     expect(Math.max(...times) - foundAt).toBeLessThan(1_000)
     expect(members.map((member) => member.told('store-failed'))).toEqual(members.map(() => 0))
+    expect(issuer.requestCount('jwks')).toBe(2)
+  })
+
+  it('learn of a rotated key without being asked for it, also where they could not be told', async () => {
+    const { issuer, members, redis } = await setFleet(600, {})
+    const token = await issuer.sign()
+    await Promise.all(members.map(async (member) => await member.authenticate(token)))
+    await issuer.rotate()
+    const rotated = await issuer.sign()
+    await eventually(
+      'all listen',
+      async () => String(await redis.command('PUBSUB', 'NUMSUB', CHANNEL)) === `${CHANNEL},8`,
+    )
+    // They come back after 100 ms; by then the key is found.
+    expect(await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')).toBe(members.length)
+    expect((await members[0]?.authenticate(rotated))?.code).toBeUndefined()
+    for (const member of members) {
+      await eventually('it has the key', async () => (await member.status()).kids.includes(issuer.signingKey.kid))
+    }
     expect(issuer.requestCount('jwks')).toBe(2)
   })
 
