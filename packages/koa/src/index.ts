@@ -23,6 +23,7 @@ export {
   JwksAuthError,
   type JwksAuthOptions,
   KeyNotFoundError,
+  KeyPinMismatchError,
   KeyRevokedError,
   KeySetMalformedError,
   KeysUnavailableError,
