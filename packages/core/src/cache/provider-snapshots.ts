@@ -31,7 +31,7 @@ export interface SnapshotContext extends Pick<RefreshContext, 'clock' | 'random'
 export interface ProviderSnapshots {
   /** Takes over what the store has, if it is newer; one load at a time, shared by whoever asks. Never rejects. */
   load(): Promise<LoadResult>
-  /** A load that begins now or later, for whoever knows of a change: one that is under way may have been read before it. */
+  /** The same, for whoever knows of a change: a load under way may have read before it, so another one follows. */
   reload(): Promise<LoadResult>
   /** The load under way, if there is one. */
   underWay(): Promise<LoadResult> | undefined

@@ -81,9 +81,12 @@ export function createPersistence(
 
   function noticed(notice: FleetNotice): void {
     if (closed.aborted) return
-    if (notice.kind === 'tombstones' || notice.kind === 'resumed') void tombstones.refresh()
+    if (notice.kind === 'snapshot') {
+      providers.get(providerName(notice.key))?.usedCache?.noticed()
+      return
+    }
+    void tombstones.refresh()
     if (notice.kind === 'resumed') loadHeld()
-    if (notice.kind === 'snapshot') providers.get(providerName(notice.key))?.usedCache?.noticed()
   }
 
   async function warn(key: ProviderKey): Promise<void> {

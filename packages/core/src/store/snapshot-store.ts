@@ -65,7 +65,7 @@ export interface VersionedSnapshot {
   readonly generation: string | undefined
 }
 
-/** What was changed by some process of the fleet: a provider's snapshot, the revocations, or something unknown. */
+/** A reason to look: some process of the fleet has changed a provider's snapshot or the revocations, or may have. */
 export type FleetNotice =
   | {
       /** A snapshot was saved. */
@@ -78,7 +78,7 @@ export type FleetNotice =
       readonly kind: 'tombstones'
     }
   | {
-      /** Notices come again after an interruption. What was changed meanwhile is not told: whoever wants to know has to look. */
+      /** Notices come again after an interruption; what was changed meanwhile is not told. */
       readonly kind: 'resumed'
     }
 
