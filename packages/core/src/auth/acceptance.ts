@@ -1,28 +1,21 @@
 import type { AuthRequest } from '../base/auth-request.ts'
 import type { Clock } from '../base/clock.ts'
-import {
-  AlgorithmNotAllowedError,
-  IssuerNotAllowedError,
-  KeyNotFoundError,
-  KeyRevokedError,
-  TenantNotDeterminedError,
-  TenantUnknownError,
-} from '../base/errors/request-errors.ts'
-import { isIdentifier } from '../base/options.ts'
+import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import { KeyNotFoundError, KeyRevokedError } from '../base/errors/request-errors.ts'
+import type { FoundKeys } from '../cache/key-search.ts'
 import type { VerificationKey } from '../keys/verification-key.ts'
 import type { TenantDirectory } from '../tenants/tenant-directory.ts'
 import type { Auth } from './auth.ts'
 import { askIsRevoked, askSchema } from './callbacks.ts'
 import type { CheckedAuthOptions } from './check-auth-options.ts'
-import { checkClaims, checkType } from './check-claims.ts'
 import { type FirstUse, verifyFirst } from './first-use.ts'
 import type { AuthOutcome, AuthRefusal } from './outcome.ts'
 import type { ParsedToken } from './parse-token.ts'
+import { findProvider, objectionTo } from './provider-choice.ts'
 import type { AuthProvider } from './provider-table.ts'
 import type { TokenCache } from './token-cache.ts'
 import { holdsAt } from './token-times.ts'
 import { authFor, claimsFor, type VerifiedToken } from './verified-token.ts'
-import type { FoundKeys } from './verify-token.ts'
 
 /** What one request asks. */
 export interface Question {
@@ -40,14 +33,30 @@ type Outcome<Claims> = AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
 /** A token of which it is to be decided: taken apart only, or verified before. */
 export type TokenInQuestion = ParsedToken | VerifiedToken
 
+/** True for one that was verified before. */
+export function isVerified(token: TokenInQuestion): token is VerifiedToken {
+  return 'authorization' in token
+}
+
 /** Decides whether a token is accepted for a request of a tenant. */
 export interface Acceptance<Claims> {
-  /** What is known of a token, if that may still be so: verified, of a provider that is there, and within its times. */
+  /** What is known of a token that was verified and is within its times. */
   recall(token: string, now: number): VerifiedToken | undefined
   /** The same of the token in an `Authorization` header that is `Bearer`, a space and the token. */
   recallBearer(authorization: string, now: number): VerifiedToken | undefined
+  /**
+   * Accepts a token that was recalled at this very time, if there is nothing to find out about it. That is what most
+   * requests come to, so it makes no {@link Question}. Where it is `undefined`, {@link accept} decides.
+   */
+  acceptAtOnce(
+    token: VerifiedToken,
+    tenantName: unknown,
+    request: AuthRequest,
+    headers: Question['headers'],
+    now: number,
+  ): Outcome<Claims> | undefined
   /** Accepts a token or refuses it; a promise only where there is something to wait for. */
-  accept(token: TokenInQuestion, question: Question): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+  accept(token: TokenInQuestion, question: Question): Outcome<Claims>
 }
 
 /** What it takes to decide. */
@@ -59,8 +68,10 @@ export interface AcceptanceParts<Claims> {
   readonly callbacks: Pick<CheckedAuthOptions, 'claims' | 'validate' | 'isRevoked'>
   /** Told of each token whose signature was verified. */
   learn(token: ParsedToken): void
-  /** Reads and checks what can be checked of any token; throws the refusal. */
-  readToken(text: string, now: number): ParsedToken
+  /** Reads a token and checks what can be checked of any; returns the objection, or throws it. */
+  readToken(text: string, now: number): ParsedToken | JwksAuthError
+  /** Refuses for an error of ours. */
+  refuse(error: JwksAuthError): AuthRefusal
   /** Refuses, or throws what is not ours to answer. */
   refuseThrown(error: unknown): AuthRefusal
 }
@@ -73,34 +84,26 @@ export function createAcceptance<Claims>({
   callbacks,
   learn,
   readToken,
+  refuse,
   refuseThrown,
 }: AcceptanceParts<Claims>): Acceptance<Claims> {
   const { claims: schema, validate, isRevoked } = callbacks
   const keep = tokens === undefined ? undefined : (verified: VerifiedToken): void => tokens.add(verified)
 
-  function isCurrent({ times, provider }: VerifiedToken, now: number): boolean {
-    return holdsAt(times, now) && !provider.registered.isRemoved
+  function isCurrent(verified: VerifiedToken, now: number): boolean {
+    return holdsAt(verified, now) && !verified.provider.registered.isRemoved
   }
 
-  function ifCurrent(verified: VerifiedToken | undefined, now: number): VerifiedToken | undefined {
-    if (verified === undefined || isCurrent(verified, now)) return verified
+  function ifHolding(verified: VerifiedToken | undefined, now: number): VerifiedToken | undefined {
+    if (verified === undefined || holdsAt(verified, now)) return verified
     tokens?.drop(verified)
     return undefined
   }
 
-  function findProvider(token: ParsedToken, tenantName: unknown): AuthProvider {
-    if (!isIdentifier(tenantName)) throw new TenantNotDeterminedError()
-    const tenant = directory.find(tenantName)
-    if (tenant === undefined) throw new TenantUnknownError()
-    const provider = tenant.byIssuer.get(token.payload['iss'] as string)
-    if (provider === undefined || provider.registered.isRemoved) throw new IssuerNotAllowedError()
-    return provider
-  }
-
   function accept(token: TokenInQuestion, question: Question): Outcome<Claims> {
-    if (!('times' in token)) return verify(token, question)
+    if (!isVerified(token)) return verify(token, question, question.askedAt)
     // Otherwise it is another tenant's question, to which what is known is no answer.
-    if (question.tenantName !== token.provider.registered.key.tenant) return verifyText(token.text, question)
+    if (question.tenantName !== token.tenant) return verifyText(token.text, question)
     // Finding out the tenant may have taken its time.
     if (!isCurrent(token, question.askedAt)) return renew(token, question)
     return recognize(token, question, question.askedAt)
@@ -109,14 +112,15 @@ export function createAcceptance<Claims>({
   /** Asks for the key as a first use does, so that keys count as used, are refreshed and waited for alike. */
   function recognize(verified: VerifiedToken, question: Question, now: number): Outcome<Claims> {
     const { cache } = verified.provider.registered
-    if (cache.confirms(verified.key, now)) return admitVerified(verified, question)
+    if (cache.confirms(verified.key, now)) return admitVerified(verified, question.request, question.headers)
     const { kid, alg } = verified.header
     let keys: FoundKeys
     try {
-      keys = cache.find(kid, alg, question.askedAt)
+      keys = cache.search(kid, alg, question.askedAt)
     } catch (error) {
       return refuseKnown(verified, error)
     }
+    if (keys instanceof KeyNotFoundError) return refuseKnown(verified, keys)
     if (!(keys instanceof Promise)) return confirm(verified, keys, question)
     return keys.then(
       (awaited) =>
@@ -135,7 +139,7 @@ export function createAcceptance<Claims>({
     const key = sameAmong(keys, verified.key)
     if (key === undefined) return renew(verified, question)
     verified.key = key
-    return admitVerified(verified, question)
+    return admitVerified(verified, question.request, question.headers)
   }
 
   /** What was known no longer counts. */
@@ -145,32 +149,28 @@ export function createAcceptance<Claims>({
   }
 
   function verifyText(text: string, question: Question): Outcome<Claims> {
-    let token: ParsedToken
+    const now = clock.now()
+    let token: ParsedToken | JwksAuthError
     try {
-      token = readToken(text, clock.now())
+      token = readToken(text, now)
     } catch (error) {
       return refuseThrown(error)
     }
-    return verify(token, question)
+    return token instanceof JwksAuthError ? refuse(token) : verify(token, question, now)
   }
 
-  function verify(token: ParsedToken, question: Question): Outcome<Claims> {
-    let provider: AuthProvider
-    try {
-      provider = findProvider(token, question.tenantName)
-      if (!provider.algorithms.has(token.header.alg)) throw new AlgorithmNotAllowedError()
-      checkType(token.header.typ, provider.rules)
-      checkClaims(token.payload, provider.rules, clock.now())
-    } catch (error) {
-      return refuseThrown(error)
-    }
+  function verify(token: ParsedToken, question: Question, now: number): Outcome<Claims> {
+    const provider = findProvider(directory, question.tenantName, token)
+    if (provider instanceof JwksAuthError) return refuse(provider)
+    const objection = objectionTo(token, provider, now)
+    if (objection !== undefined) return refuse(objection)
     const underWay = tokens?.underWay(token.token, provider)
     if (underWay === undefined) return verifyFor(token, provider, question)
     return underWay.then(({ verified }) => {
       if (verified === undefined) return verifyFor(token, provider, question)
       // What another request has found out is to this one what was found out before.
-      const now = clock.now()
-      return isCurrent(verified, now) ? recognize(verified, question, now) : renew(verified, question)
+      const later = clock.now()
+      return isCurrent(verified, later) ? recognize(verified, question, later) : renew(verified, question)
     }, refuseThrown)
   }
 
@@ -179,32 +179,33 @@ export function createAcceptance<Claims>({
     let keys: FoundKeys
     try {
       // Before there is a promise: a flood of unknown `kid`s is refused here.
-      keys = provider.registered.cache.find(token.header.kid, token.header.alg, askedAt)
+      keys = provider.registered.cache.search(token.header.kid, token.header.alg, askedAt)
     } catch (error) {
       return refuseThrown(error)
     }
+    if (keys instanceof KeyNotFoundError) return refuse(keys)
     const done = verifyFirst<Claims>(token, provider, keys, askedAt, { schema, validate, keep })
     tokens?.share(token.token, provider, done)
     return done.then(({ auth }) => {
       learn(token)
-      return admit(auth, question)
+      return admit(auth, question.request, question.headers)
     }, refuseThrown)
   }
 
-  function admitVerified(verified: VerifiedToken, question: Question): Outcome<Claims> {
+  function admitVerified(verified: VerifiedToken, request: AuthRequest, headers: Question['headers']): Outcome<Claims> {
     const claims = claimsFor(verified)
-    if (verified.isFinal || schema === undefined) return admit(authFor(verified, claims as Claims), question)
+    if (verified.isFinal || schema === undefined) return admit(authFor(verified, claims as Claims), request, headers)
     let output: unknown
     try {
       output = askSchema(schema, claims)
     } catch (error) {
       return refuseThrown(error)
     }
-    if (!(output instanceof Promise)) return admit(authFor(verified, output as Claims), question)
-    return output.then((awaited: Claims) => admit(authFor(verified, awaited), question), refuseThrown)
+    if (!(output instanceof Promise)) return admit(authFor(verified, output as Claims), request, headers)
+    return output.then((awaited: Claims) => admit(authFor(verified, awaited), request, headers), refuseThrown)
   }
 
-  function admit(auth: Auth<Claims>, { request, headers }: Question): Outcome<Claims> {
+  function admit(auth: Auth<Claims>, request: AuthRequest, headers: Question['headers']): Outcome<Claims> {
     const outcome: AuthOutcome<Claims> = headers === undefined ? { ok: true, auth } : { ok: true, auth, headers }
     if (isRevoked === undefined) return outcome
     let waiting: unknown
@@ -217,8 +218,13 @@ export function createAcceptance<Claims>({
   }
 
   return {
-    recall: (token, now) => ifCurrent(tokens?.find(token), now),
-    recallBearer: (authorization, now) => ifCurrent(tokens?.findBearer(authorization), now),
+    recall: (token, now) => ifHolding(tokens?.find(token), now),
+    recallBearer: (authorization, now) => ifHolding(tokens?.findBearer(authorization), now),
+    acceptAtOnce(verified, tenantName, request, headers, now) {
+      if (tenantName !== verified.tenant) return undefined
+      const { cache } = verified.provider.registered
+      return cache.confirms(verified.key, now) ? admitVerified(verified, request, headers) : undefined
+    },
     accept,
   }
 }

@@ -1,14 +1,19 @@
 import type { AuthRequest } from '../base/auth-request.ts'
-import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
-import { AlgorithmNotAllowedError, TokenMissingError } from '../base/errors/request-errors.ts'
+import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import {
+  AlgorithmNotAllowedError,
+  AuthorizationMalformedError,
+  TokenMissingError,
+} from '../base/errors/request-errors.ts'
 import { headerOf } from '../base/framework-request.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { internals, type Registry } from '../registry/registry.ts'
 import { isTenantFromIssuer } from '../tenants/tenant-resolver.ts'
-import { createAcceptance, type Question, type TokenInQuestion } from './acceptance.ts'
+import { createAcceptance, isVerified, type Question, type TokenInQuestion } from './acceptance.ts'
 import { answerTo, isAnswered, type Stage } from './answer.ts'
 import type { AccessTokenClaims } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
+import { bearerCredentials, isBearerToken } from './bearer.ts'
 import { callbackError } from './callback-error.ts'
 import { CallbackFailure, isThenable } from './callbacks.ts'
 import { type CheckedAuthOptions, checkAuthOptions, defaultResolver } from './check-auth-options.ts'
@@ -64,14 +69,15 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   const clockTolerance = Math.max(...new Set(all.map(({ rules }) => rules.clockTolerance)))
   const tokens = checked.tokenCache === undefined ? undefined : createTokenCache<FirstUse<Claims>>(checked.tokenCache)
   const learned = createLearnedHeaders()
-  const readsHeaderOnly = sources.every(isHeaderSource)
-  const { recall, recallBearer, accept } = createAcceptance<Claims>({
+  const readsHeaderOnly = sources.length === 1 && sources.every(isHeaderSource)
+  const { recall, recallBearer, acceptAtOnce, accept } = createAcceptance<Claims>({
     clock,
     directory,
     tokens,
     callbacks: checked,
     learn: (token) => learned.learn(token),
     readToken,
+    refuse: (error) => refuse(error, 'tenant-known'),
     refuseThrown: (error) => refuseThrown(error, 'tenant-known'),
   })
 
@@ -87,11 +93,30 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     throw callbackError(error)
   }
 
-  function readToken(text: string, now: number): ParsedToken {
+  function readToken(text: string, now: number): ParsedToken | JwksAuthError {
     const token = parseToken(text, learned)
-    if (!algorithms.has(token.header.alg)) throw new AlgorithmNotAllowedError()
-    checkBasicClaims(token.payload, now, clockTolerance)
-    return token
+    if (!algorithms.has(token.header.alg)) return new AlgorithmNotAllowedError()
+    return checkBasicClaims(token.payload, now, clockTolerance) ?? token
+  }
+
+  /** Reads credentials that nobody has looked at yet: what reads as a JWT need not be looked at by its characters, too. */
+  function readCredentials(credentials: string, now: number): ParsedToken | JwksAuthError {
+    try {
+      return readToken(credentials, now)
+    } catch (error) {
+      throw isBearerToken(credentials) ? error : new AuthorizationMalformedError()
+    }
+  }
+
+  /** What the request brings, read; an objection is returned or thrown. */
+  function tokenOf(request: AuthRequest, now: number): { token: TokenInQuestion | JwksAuthError; isPrivate: boolean } {
+    if (!readsHeaderOnly) {
+      const { token, isPrivate } = findToken(request, sources, maxTokenBytes)
+      return { token: recall(token, now) ?? readToken(token, now), isPrivate }
+    }
+    const credentials = bearerCredentials(headerOf(request, 'authorization'), maxTokenBytes)
+    if (credentials === undefined) throw new TokenMissingError()
+    return { token: recall(credentials, now) ?? readCredentials(credentials, now), isPrivate: false }
   }
 
   function tenantNameOf(request: AuthRequest, issuer: string, resolve: NonNullable<typeof resolveTenant>): unknown {
@@ -109,14 +134,25 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     headers: Question['headers'],
     askedAt: number,
   ): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>> {
-    if (resolveTenant === undefined) return accept(token, { tenantName: 'default', request, headers, askedAt })
-    const issuer = 'times' in token ? token.issuer : (token.payload['iss'] as string)
+    if (resolveTenant === undefined) return acceptNow(token, 'default', request, headers, askedAt)
+    const issuer = isVerified(token) ? token.issuer : (token.payload['iss'] as string)
     const tenantName = tenantNameOf(request, issuer, resolveTenant)
-    if (!isThenable(tenantName)) return accept(token, { tenantName, request, headers, askedAt })
+    if (!isThenable(tenantName)) return acceptNow(token, tenantName, request, headers, askedAt)
     return Promise.resolve(tenantName).then(
       (name) => accept(token, { tenantName: name, request, headers, askedAt: clock.now() }),
       (error: unknown) => Promise.reject(callbackError(error)),
     )
+  }
+
+  function acceptNow(
+    token: TokenInQuestion,
+    tenantName: unknown,
+    request: AuthRequest,
+    headers: Question['headers'],
+    now: number,
+  ): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>> {
+    const outcome = isVerified(token) ? acceptAtOnce(token, tenantName, request, headers, now) : undefined
+    return outcome ?? accept(token, { tenantName, request, headers, askedAt: now })
   }
 
   return {
@@ -131,17 +167,16 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
         const known = typeof header === 'string' ? recallBearer(header, now) : undefined
         if (known !== undefined) return acceptForTenant(known, request, undefined, now)
       }
-      let token: TokenInQuestion
-      let headers: Question['headers']
+      let found: ReturnType<typeof tokenOf>
       try {
-        const found = findToken(request, sources, maxTokenBytes)
-        token = recall(found.token, now) ?? readToken(found.token, now)
-        headers = found.isPrivate ? PRIVATE : undefined
+        found = tokenOf(request, now)
       } catch (error) {
         if (error instanceof TokenMissingError && !credentialsRequired) return { ok: true, auth: undefined }
         return refuseThrown(error, 'before-tenant')
       }
-      return acceptForTenant(token, request, headers, now)
+      const { token, isPrivate } = found
+      if (token instanceof JwksAuthError) return refuse(token, 'before-tenant')
+      return acceptForTenant(token, request, isPrivate ? PRIVATE : undefined, now)
     },
     async close() {
       tokens?.close()

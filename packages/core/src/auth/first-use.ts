@@ -1,3 +1,4 @@
+import type { VerificationKey } from '../keys/verification-key.ts'
 import type { Auth } from './auth.ts'
 import { createAuth } from './auth.ts'
 import { askSchema, askValidate, type ClaimsSchema, type Validate } from './callbacks.ts'
@@ -5,7 +6,7 @@ import type { ParsedToken } from './parse-token.ts'
 import { bytesOfJson, copyPlainData } from './plain-data.ts'
 import type { AuthProvider } from './provider-table.ts'
 import { createVerifiedToken, type VerifiedToken } from './verified-token.ts'
-import { type FoundKeys, verifyToken } from './verify-token.ts'
+import { verifyToken } from './verify-token.ts'
 
 /** What came of a token's verification. */
 export interface FirstUse<Claims> {
@@ -33,7 +34,7 @@ export interface FirstUseRules {
 export async function verifyFirst<Claims>(
   token: ParsedToken,
   provider: AuthProvider,
-  found: FoundKeys,
+  found: readonly VerificationKey[] | Promise<readonly VerificationKey[]>,
   askedAt: number,
   { schema, validate, keep }: FirstUseRules,
 ): Promise<FirstUse<Claims>> {

@@ -36,9 +36,8 @@ export type KnownHeaders = Pick<ReadonlyMap<string, TokenHeader>, 'get'>
  */
 export function parseToken(token: string, known?: KnownHeaders): ParsedToken {
   const firstDot = token.indexOf('.')
-  const lastDot = token.lastIndexOf('.')
-  if (firstDot <= 0 || lastDot === firstDot || token.indexOf('.', firstDot + 1) !== lastDot)
-    throw new TokenMalformedError()
+  const lastDot = token.indexOf('.', firstDot + 1)
+  if (firstDot <= 0 || lastDot < 0 || token.includes('.', lastDot + 1)) throw new TokenMalformedError()
   const headerPart = token.slice(0, firstDot)
   const header = known?.get(headerPart) ?? readHeader(readObject(headerPart))
   const payload = readObject(token.slice(firstDot + 1, lastDot))

@@ -9,17 +9,18 @@ import { type TokenTimes, tokenTimes } from './token-times.ts'
  * What is kept of a token that was verified, so that it need not be verified again. None of it is handed out: requests
  * get copies.
  */
-export interface VerifiedToken {
+export interface VerifiedToken extends TokenTimes {
   /** The `Authorization` header that most requests bring it in. */
   readonly authorization: string
   /** The token itself, a slice of that. */
   readonly text: string
   /** By whose rules it was verified. */
   readonly provider: AuthProvider
+  readonly tenant: string
+  readonly providerName: string
   readonly issuer: string
   /** With which key; when that comes back as another object, then that one. */
   key: VerificationKey
-  readonly times: TokenTimes
   readonly header: TokenHeader
   /** The claims; or, where what the schema made of them cannot be copied, the claims that it was given. */
   readonly claims: object
@@ -54,13 +55,19 @@ export function createVerifiedToken(
   const claims: object = copyPlainData(isFinal && isObject(output) ? output : payload)
   // Made anew: a string that was cut out of what came would keep all of that in memory.
   const authorization = Buffer.from(`Bearer ${token}`, 'latin1').toString('latin1')
+  const { tenant, provider: providerName } = provider.registered.key
+  const { from, until, last } = tokenTimes(payload, provider.rules)
   return {
     authorization,
     text: authorization.slice('Bearer '.length),
     provider,
+    tenant,
+    providerName,
     issuer: payload['iss'] as string,
     key,
-    times: tokenTimes(payload, provider.rules),
+    from,
+    until,
+    last,
     // Flat ones are copied for each request anyhow, this first one too.
     header: nestedInHeader.length === 0 ? header : copyPlainData(header),
     claims,
@@ -82,13 +89,12 @@ export function claimsFor({ claims, nested }: VerifiedToken): object {
 
 /** The token as one request sees it. */
 export function authFor<Claims>(
-  { provider, header, nestedInHeader, text, scopes }: VerifiedToken,
+  { tenant, providerName, header, nestedInHeader, text, scopes }: VerifiedToken,
   claims: Claims,
 ): Auth<Claims> {
-  const { key } = provider.registered
   return {
-    tenant: key.tenant,
-    provider: key.provider,
+    tenant,
+    provider: providerName,
     claims,
     header: copyNested({ ...header }, nestedInHeader),
     token: text,

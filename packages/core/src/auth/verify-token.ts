@@ -5,20 +5,18 @@ import { vouchesForIssuer } from './key-issuer.ts'
 import type { ParsedToken } from './parse-token.ts'
 import { verifySignature } from './verify-signature.ts'
 
-/** What a provider's cache has found for a token. */
-export type FoundKeys = ReturnType<ProviderCache['find']>
-
 /**
  * Checks the token's signature with the keys that were found for it. Where none of them verifies it, the provider may
  * have put other material under the same `kid`, so within the budget for unknown `kid`s there is one more look.
  *
+ * @param found the keys, at least one
  * @param askedAt when the request began to wait, in milliseconds since the epoch: its deadline counts from here
  * @returns the key that verifies it
  * @throws SignatureInvalidError, KeyNotFoundError, KeyRevokedError or KeysUnavailableError
  */
 export async function verifyToken(
   token: ParsedToken,
-  found: FoundKeys,
+  found: readonly VerificationKey[] | Promise<readonly VerificationKey[]>,
   cache: ProviderCache,
   askedAt: number,
 ): Promise<VerificationKey> {

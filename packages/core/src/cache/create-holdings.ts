@@ -12,7 +12,7 @@ import type { Entry } from './entry.ts'
 import { isOutage, retryAfterOf } from './failure.ts'
 import { createHeldKeys } from './held-keys.ts'
 import type { FetchOutcome, Holdings } from './holdings.ts'
-import { decide, type RefreshFailure } from './policy.ts'
+import type { RefreshFailure } from './policy.ts'
 import type { RefreshContext } from './refresh-context.ts'
 import type { RefreshReport } from './refresher.ts'
 import type { Tombstones } from './tombstones.ts'
@@ -114,10 +114,7 @@ export function createHoldings(
     record: keys.entry,
     source: keys.source,
     active: () => (entry() === undefined ? undefined : keys.active()),
-    undisputed(now) {
-      const held = entry()
-      return held !== undefined && decide({ entry: held, failure }, now) === 'serve' ? keys.active() : undefined
-    },
+    undisputed: keys.undisputed,
     published: keys.published,
     nextRefresh() {
       const held = entry()

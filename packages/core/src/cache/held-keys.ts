@@ -31,6 +31,8 @@ export interface HeldKeys {
   source(): 'upstream' | 'store'
   published(): KeySet | undefined
   active(): KeySet | undefined
+  /** {@link active} while there is nothing to do but to serve them: no refresh is due, and no revocation under way. */
+  undisputed(now: number): KeySet | undefined
   /** Takes a checked answer over. */
   replace(fetched: FetchedKeySet, now: number): Promise<Replacement>
   /** Takes over what a store had: newer keys, or immutable ones that are not known. False where there was nothing new. */
@@ -52,6 +54,8 @@ interface Held {
   readonly published: KeySet
   readonly active: KeySet
   readonly source: 'upstream' | 'store'
+  /** Of the tombstones that `active` is without. */
+  readonly tombstones: number
 }
 
 /** No keys, to begin with. */
@@ -63,7 +67,7 @@ export function createHeldKeys(
   let held: Held | undefined
 
   /** Makes what is to be held next out of what is held, once more if that has changed while thumbprints were made. */
-  async function change<Made extends Omit<Held, 'active'>>(
+  async function change<Made extends Omit<Held, 'active' | 'tombstones'>>(
     make: () => Made | undefined,
   ): Promise<(Made & Held) | undefined> {
     for (;;) {
@@ -72,7 +76,7 @@ export function createHeldKeys(
       if (made === undefined) return undefined
       const active = await tombstones.filter(made.published)
       if (held !== before || version !== tombstones.version()) continue
-      const next = { ...made, active }
+      const next = { ...made, active, tombstones: version }
       held = next
       return next
     }
@@ -92,6 +96,11 @@ export function createHeldKeys(
     source: () => held?.source ?? 'upstream',
     published: () => held?.published,
     active: () => held?.active,
+    undisputed(now) {
+      if (held === undefined || now >= held.entry.refreshAt || held.tombstones !== tombstones.version())
+        return undefined
+      return held.active
+    },
 
     async replace({ keySet, policy, modified, refused }, now) {
       const source = 'upstream'

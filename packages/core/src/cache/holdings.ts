@@ -36,7 +36,7 @@ export interface Holdings extends RefreshTarget<FetchOutcome> {
   source(): 'upstream' | 'store'
   /** The keys that may be used: those published and not revoked. */
   active(): KeySet | undefined
-  /** {@link active} at a time when there is nothing to do but to serve them: no refresh is due, let alone waited for. */
+  /** {@link active} while there is nothing to do but to serve them: no refresh is due, and no revocation under way. */
   undisputed(now: number): KeySet | undefined
   /** The keys as published. */
   published(): KeySet | undefined

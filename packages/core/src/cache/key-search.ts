@@ -8,16 +8,16 @@ import { decideAfterFailure } from './policy.ts'
 import type { Tombstones } from './tombstones.ts'
 import type { UnknownKidLook } from './unknown-kid-look.ts'
 
+/**
+ * What was found for a token. Nothing, where nothing had to be waited for, is an error that is returned and not thrown: a
+ * flood of unknown `kid`s comes to this, and V8 leaves functions that always end by throwing in its interpreter.
+ */
+export type FoundKeys = readonly VerificationKey[] | KeyNotFoundError | Promise<readonly VerificationKey[]>
+
 /** Finds the keys for a token among those of a provider, and looks upstream for those that are not held. */
 export interface KeySearch {
-  /** As `ProviderCache.confirms`, uncounted. */
-  confirms(key: VerificationKey, now: number): boolean
-  /** As `ProviderCache.find`. */
-  find(
-    kid: string | undefined,
-    alg: string | undefined,
-    askedAt: number,
-  ): readonly VerificationKey[] | Promise<readonly VerificationKey[]>
+  /** As `ProviderCache.search`. */
+  find(kid: string | undefined, alg: string | undefined, askedAt: number): FoundKeys
   /** As `ProviderCache.findOthers`. */
   findOthers(
     kid: string | undefined,
@@ -53,26 +53,27 @@ export function createKeySearch(cache: SearchedCache): KeySearch {
     if (kid !== undefined && tombstones.has(kid)) throw new KeyRevokedError()
   }
 
-  function findIn(keySet: KeySet, kid: string | undefined, alg: string | undefined, askedAt: number) {
+  function findIn(keySet: KeySet, kid: string | undefined, alg: string | undefined, askedAt: number): FoundKeys {
     const found = selectKeys(keySet, kid, alg)
     if (found.length > 0) return found
     // While the store was read, a revocation may have come out of it.
     refuseRevoked(kid)
     // A known `kid` for another algorithm: no look upstream makes that fit.
-    if (kid !== undefined && keySet.byKid.has(kid)) throw new KeyNotFoundError()
+    if (kid !== undefined && keySet.byKid.has(kid)) return new KeyNotFoundError()
     return lookFor(kid, alg, askedAt)
   }
 
-  function lookFor(kid: string | undefined, alg: string | undefined, askedAt: number) {
+  function lookFor(kid: string | undefined, alg: string | undefined, askedAt: number): FoundKeys {
     const look = unknownKid.look(kid, () => selectUsable(kid, alg).length > 0, askedAt)
-    return look === undefined ? afterLook(kid, alg, undefined) : look.then((number) => afterLook(kid, alg, number))
+    if (look === undefined) return afterLook(kid, alg, undefined)
+    return look.then((number) => keysOrThrow(afterLook(kid, alg, number)))
   }
 
   function afterLook(
     kid: string | undefined,
     alg: string | undefined,
     look: number | undefined,
-  ): readonly VerificationKey[] {
+  ): readonly VerificationKey[] | KeyNotFoundError {
     const found = selectUsable(kid, alg)
     if (found.length > 0) {
       if (look !== undefined) unknownKid.found(look)
@@ -80,18 +81,15 @@ export function createKeySearch(cache: SearchedCache): KeySearch {
     }
     refuseRevoked(kid)
     if (look !== undefined && kid !== undefined && !holdings.lastAttemptFailed()) unknownKid.notFound(kid)
-    throw holdings.lastAttemptFailed() ? holdings.unavailable() : new KeyNotFoundError()
+    if (holdings.lastAttemptFailed()) throw holdings.unavailable()
+    return new KeyNotFoundError()
   }
 
   return {
-    confirms(key, now) {
-      if (holdings.undisputed(now)?.members.has(key) !== true) return false
-      return key.kid === undefined || !tombstones.has(key.kid)
-    },
     find(kid, alg, askedAt) {
       refuseRevoked(kid)
       const keySet = cache.keySet()
-      if (keySet instanceof Promise) return keySet.then((awaited) => findIn(awaited, kid, alg, askedAt))
+      if (keySet instanceof Promise) return keySet.then((it) => keysOrThrow(findIn(it, kid, alg, askedAt)))
       return findIn(keySet, kid, alg, askedAt)
     },
     async findOthers(kid, alg, tried, askedAt) {
@@ -105,4 +103,10 @@ export function createKeySearch(cache: SearchedCache): KeySearch {
       return others
     },
   }
+}
+
+/** For those who would rather have it thrown. */
+export function keysOrThrow<Keys>(found: Keys | KeyNotFoundError): Keys {
+  if (found instanceof KeyNotFoundError) throw found
+  return found
 }

@@ -7,7 +7,7 @@ import { createHoldings } from './create-holdings.ts'
 import { createFleetTurns } from './fleet-turn.ts'
 import type { FetchOutcome, Holdings } from './holdings.ts'
 import type { JwksSource } from './jwks-source.ts'
-import { createKeySearch, type KeySearch } from './key-search.ts'
+import { createKeySearch, type FoundKeys, type KeySearch, keysOrThrow } from './key-search.ts'
 import { decide, decideAfterFailure } from './policy.ts'
 import { createPrefetch, type Prefetch } from './prefetch.ts'
 import { createProviderSnapshots, type ProviderSnapshots, type SnapshotRules } from './provider-snapshots.ts'
@@ -102,10 +102,10 @@ export class ProviderCache {
 
   /**
    * Whether a key that verified a token before may go on doing so, with nothing to wait for or to refresh, which counts as
-   * a use. Where it is `false`, {@link find} has the answer, and this was no question.
+   * a use. Where it is `false`, {@link search} has the answer, and this was no question.
    */
   confirms(key: VerificationKey, now: number): boolean {
-    if (!this.#search.confirms(key, now)) return false
+    if (this.#isRetired || this.#holdings.undisputed(now)?.members.has(key) !== true) return false
     this.#holdings.counters.requests += 1
     this.#holdings.counters.hits += 1
     this.#used()
@@ -122,8 +122,13 @@ export class ProviderCache {
   find(
     kid: string | undefined,
     alg: string | undefined,
-    askedAt: number = this.#context.clock.now(),
+    askedAt?: number,
   ): readonly VerificationKey[] | Promise<readonly VerificationKey[]> {
+    return keysOrThrow(this.search(kid, alg, askedAt))
+  }
+
+  /** As {@link find}, but a KeyNotFoundError for which nothing had to be waited for is returned. */
+  search(kid: string | undefined, alg: string | undefined, askedAt: number = this.#context.clock.now()): FoundKeys {
     return this.#search.find(kid, alg, askedAt)
   }
 

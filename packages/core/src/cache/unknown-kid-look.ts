@@ -45,9 +45,10 @@ export function createUnknownKidLook(
     askedAt: number,
   ): Promise<number | undefined> | undefined {
     const underWay = refresher.current()
-    const timeLeft = askedAt + retryPolicy.deadline - clock.now()
+    const now = clock.now()
+    const timeLeft = askedAt + retryPolicy.deadline - now
     if (underWay !== undefined && refresher.currentReason() === 'unknown-kid') return share(underWay, timeLeft)
-    if (timeLeft <= 0 || !unknownKids.mayLook(kid, clock.now())) return undefined
+    if (timeLeft <= 0 || !unknownKids.mayLook(kid, now)) return undefined
     if (underWay === undefined) return lookNow(isHeld, timeLeft)
     // It may bring the key; if not, a cache on the way may have answered it with an old set.
     return settledWithin(clock, timeLeft, underWay).then((outcome) =>

@@ -16,12 +16,7 @@ it('the times of a token hold exactly when the rules for its claims do', () => {
       (times, options, now) => {
         const claims = Object.fromEntries(Object.entries(times).filter(([, value]) => value !== undefined))
         const rules = checkClaimRules('', { audience: false, ...options })
-        let holds = true
-        try {
-          checkClaims(claims, rules, now)
-        } catch {
-          holds = false
-        }
+        const holds = checkClaims(claims, rules, now) === undefined
         expect(holdsAt(tokenTimes(claims, rules), now)).toBe(holds)
       },
     ),
