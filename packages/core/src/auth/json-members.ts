@@ -8,11 +8,11 @@ const COLON = 0x3a
  * `JSON.parse` itself misreads a name with escapes, as V8 does in Node 24 and 26 after it has seen one that contains a
  * backslash.
  *
+ * @param json the text in UTF-8, of which reading a byte costs a third of reading a string's character
  * @param value what `JSON.parse` made of the text
  */
-export function hasSameMembers(text: string, value: unknown): boolean {
-  const isEscaped = text.includes('\\')
-  const written = scanMembers(text, isEscaped)
+export function hasSameMembers(json: Buffer, value: unknown): boolean {
+  const written = scanMembers(json, json.includes(BACKSLASH))
   if (written.count !== countMembers(value)) return false
   if (!written.hasEscapes) return true
   const names = written.literals.map((literal) => JSON.parse(literal) as string).toSorted()
@@ -30,29 +30,29 @@ interface WrittenMembers {
   readonly literals: readonly string[]
 }
 
-/** Every member has one colon outside of strings, and its name is the string before that. */
-function scanMembers(text: string, mayHaveEscapes: boolean): WrittenMembers {
+/** Every member has one colon outside of strings, and its name is the string before that. UTF-8 has no byte of these elsewhere. */
+function scanMembers(json: Buffer, mayHaveEscapes: boolean): WrittenMembers {
   const literals: string[] = []
   let count = 0
   let hasEscapes = false
   let start = -1
   let end = -1
   let isEscaped = false
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at)
-    if (code === QUOTE) {
+  for (let at = 0; at < json.length; at += 1) {
+    const byte = json[at]
+    if (byte === QUOTE) {
       start = at
       isEscaped = false
-      for (at += 1; at < text.length && text.charCodeAt(at) !== QUOTE; at += 1) {
-        if (text.charCodeAt(at) !== BACKSLASH) continue
+      for (at += 1; at < json.length && json[at] !== QUOTE; at += 1) {
+        if (json[at] !== BACKSLASH) continue
         isEscaped = true
         at += 1
       }
       end = at + 1
-    } else if (code === COLON) {
+    } else if (byte === COLON) {
       count += 1
       hasEscapes ||= isEscaped
-      if (mayHaveEscapes) literals.push(text.slice(start, end))
+      if (mayHaveEscapes) literals.push(json.toString('utf8', start, end))
     }
   }
   return { count, hasEscapes, literals }

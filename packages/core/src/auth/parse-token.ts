@@ -58,10 +58,9 @@ function readHeader(header: Readonly<Record<string, unknown>>): TokenHeader {
 function readObject(part: string): Readonly<Record<string, unknown>> {
   const bytes = readBase64url(part)
   if (!isUtf8(bytes)) throw new TokenMalformedError()
-  const text = bytes.toString('utf8')
-  const value = parseJson(text)
+  const value = parseJson(bytes.toString('utf8'))
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TokenMalformedError()
-  if (!hasSameMembers(text, value)) throw new TokenMalformedError()
+  if (!hasSameMembers(bytes, value)) throw new TokenMalformedError()
   return value as Record<string, unknown>
 }
 

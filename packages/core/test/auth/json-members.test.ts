@@ -56,7 +56,7 @@ describe('duplicate members', () => {
         const text = textOf(value, gap, isEscaped)
         const repeats = repeatsAName(value)
         found += repeats ? 1 : 0
-        expect(hasSameMembers(text, JSON.parse(text))).toBe(!repeats)
+        expect(hasSameMembers(Buffer.from(text), JSON.parse(text))).toBe(!repeats)
       }),
       { numRuns: 2_000 },
     )
@@ -79,12 +79,12 @@ describe('duplicate members', () => {
     ['{}', false],
     ['[]', false],
   ])('in %s: %s', (text, repeats) => {
-    expect(hasSameMembers(text, JSON.parse(text))).toBe(!repeats)
+    expect(hasSameMembers(Buffer.from(text), JSON.parse(text))).toBe(!repeats)
   })
 
   it('are looked for however deep the text nests', () => {
     const depth = 200_000
     const text = `${'['.repeat(depth)}{"a":1,"a":2}${']'.repeat(depth)}`
-    expect(hasSameMembers(text, JSON.parse(text))).toBe(false)
+    expect(hasSameMembers(Buffer.from(text), JSON.parse(text))).toBe(false)
   })
 })

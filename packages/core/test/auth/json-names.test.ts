@@ -17,7 +17,7 @@ describe('names with escapes and backslashes, which V8 confuses in some releases
       fc.property(fc.array(literal, { maxLength: 4 }), (members) => {
         const text = `{${members.map((member, at) => `${member.text}:${at}`).join(',')}}`
         const value: unknown = JSON.parse(text)
-        if (!hasSameMembers(text, value)) return
+        if (!hasSameMembers(Buffer.from(text), value)) return
         taken += 1
         expect(Object.keys(value as object).toSorted()).toEqual(members.map(({ name }) => name).toSorted())
       }),
