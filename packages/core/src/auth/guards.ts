@@ -31,7 +31,7 @@ export function scopeGuard(scopes: readonly string[]): Guard {
   return (auth) => (required.every((scope) => auth.scopes.has(scope)) ? undefined : new ScopeMissingError(required))
 }
 
-/** What an adapter leaves on a framework's request for the guards after it. */
+/** What an adapter leaves with a framework's request for the guards after it. */
 interface Authenticated {
   readonly authenticator: Pick<Authenticator<unknown>, 'refuse' | 'passErrors'>
   readonly auth: Auth<unknown> | undefined
@@ -44,7 +44,11 @@ interface Marked {
   [authenticated]?: Authenticated
 }
 
-/** Leaves word on a framework's request of who authenticated it and what came of it. */
+/**
+ * Leaves word of who authenticated a request and what came of it.
+ *
+ * @param request the framework's request, or what it has for itself alone
+ */
 export function markAuthenticated(
   request: object,
   authenticator: Authenticated['authenticator'],
@@ -61,7 +65,11 @@ export interface GuardRefusal extends AuthRefusal {
   readonly passErrors: boolean
 }
 
-/** Runs a guard on a framework's request; `undefined` where it may pass. */
+/**
+ * Runs a guard on a request; `undefined` where it may pass.
+ *
+ * @param request where {@link markAuthenticated} has left word
+ */
 export function checkGuard(request: object, guard: Guard): GuardRefusal | undefined {
   const { [authenticated]: mark }: Marked = request
   if (mark === undefined) return withoutAuthenticator()

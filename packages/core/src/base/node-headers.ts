@@ -21,7 +21,8 @@ export function nodeHeader({ headers, rawHeaders }: NodeHeaders, name: string): 
 
 /** Most names differ in length, so that this costs next to nothing for each of them. */
 function isNamed(written: string | undefined, name: string): boolean {
-  return written !== undefined && written.length === name.length && written.toLowerCase() === name
+  if (written === undefined || written.length !== name.length) return false
+  return written === name || written.toLowerCase() === name
 }
 
 /** All headers, with an array wherever one came more than once. */
