@@ -29,6 +29,9 @@ export async function run({ quick, log }) {
   await clients.call('tokens', { name: 'good', tokens: good })
   await attacker.call('tokens', { name: 'bogus', tokens: bogus })
   await attacker.call('tokens', { name: 'good', tokens: good })
+  const past = Math.floor(Date.now() / 1000) - 7_200
+  const expired = await signTokens(issuer, 200, { claims: () => ({ iat: past, exp: past + 3_600 }) })
+  await attacker.call('tokens', { name: 'expired', tokens: expired })
 
   const floods = []
   for (const { framework, protection } of applications) {
@@ -55,7 +58,8 @@ export async function run({ quick, log }) {
         'more per second that are good, too; then beside as many from an attacker, each with another `kid` that does not ' +
         'exist. Latencies are those of the clients, the wait for a free connection included. Load generators, server and ' +
         'issuer share two cores, so that any crowd costs the clients something: what the crowd of good tokens costs them ' +
-        'is what to compare an attack with.',
+        'is what to compare an attack with. Before, the server has accepted good tokens and refused expired ones for a ' +
+        'while, so that the flood is not the first thing that it ever refuses: the compiler would have its say.',
     ],
     tables: [
       {
@@ -108,7 +112,9 @@ export async function run({ quick, log }) {
 async function flood({ port }, { clients, attacker, seconds, issuer }) {
   const milliseconds = seconds * 1_000
   const honest = { port, tokens: 'good', rate: goodRate, milliseconds }
-  await clients.call('full', { port, tokens: 'good', connections: 32, milliseconds: Math.min(2_000, milliseconds) })
+  const warmUp = { port, connections: 32, milliseconds: Math.min(2_000, milliseconds) }
+  await clients.call('full', { ...warmUp, tokens: 'good' })
+  await attacker.call('full', { ...warmUp, tokens: 'expired' })
   /** @type {(tokens: string) => Promise<LoadResult[]>} */
   const beside = (tokens) =>
     Promise.all([
