@@ -6,7 +6,7 @@ import type { ParsedToken } from './parse-token.ts'
 import { bytesOfJson, copyPlainData } from './plain-data.ts'
 import type { AuthProvider } from './provider-table.ts'
 import { createVerifiedToken, type VerifiedToken } from './verified-token.ts'
-import { verifyToken } from './verify-token.ts'
+import { signerAmong, signerAmongOthers } from './verify-token.ts'
 
 /** What came of a token's verification. */
 export interface FirstUse<Claims> {
@@ -38,7 +38,10 @@ export async function verifyFirst<Claims>(
   askedAt: number,
   { schema, validate, keep }: FirstUseRules,
 ): Promise<FirstUse<Claims>> {
-  const key = await verifyToken(token, found, provider.registered.cache, askedAt)
+  const { cache } = provider.registered
+  // Most often there is nothing to wait for but the signature, and then nothing else is waited for.
+  const keys = found instanceof Promise ? await found : found
+  const key = (await signerAmong(keys, token, cache)) ?? (await signerAmongOthers(keys, token, cache, askedAt))
   const { payload } = token
   const bytes = keep !== undefined ? bytesOfJson(token.header) + bytesOfJson(payload) : Number.POSITIVE_INFINITY
   const canBeKept = Number.isFinite(bytes)

@@ -14,9 +14,21 @@ export interface LearnedHeaders extends KnownHeaders {
 /** None, to begin with. */
 export function createLearnedHeaders(): LearnedHeaders {
   const headers = new LRUCache<string, TokenHeader>({ max: MAX_HEADERS })
+  // Most often it is the one of the token before, and comparing costs a tenth of looking up.
+  let latestPart: string | undefined
+  let latest: TokenHeader | undefined
   return {
-    get: (part) => headers.get(part),
+    get(part) {
+      if (part === latestPart) return latest
+      const known = headers.get(part)
+      if (known !== undefined) {
+        latestPart = part
+        latest = known
+      }
+      return known
+    },
     learn({ token, header }) {
+      if (header === latest) return
       const part = token.slice(0, token.indexOf('.'))
       // Requests get shallow copies, which are whole ones only of flat headers.
       if (headers.has(part) || nestedNames(header).length > 0) return

@@ -6,32 +6,11 @@ import type { ParsedToken } from './parse-token.ts'
 import { verifySignature } from './verify-signature.ts'
 
 /**
- * Checks the token's signature with the keys that were found for it. Where none of them verifies it, the provider may
- * have put other material under the same `kid`, so within the budget for unknown `kid`s there is one more look.
+ * The key, of those that were found for a token, that verifies its signature; `undefined` where none does.
  *
- * @param found the keys, at least one
- * @param askedAt when the request began to wait, in milliseconds since the epoch: its deadline counts from here
- * @returns the key that verifies it
- * @throws SignatureInvalidError, KeyNotFoundError, KeyRevokedError or KeysUnavailableError
+ * @throws KeyNotFoundError where none of them may be used for it
  */
-export async function verifyToken(
-  token: ParsedToken,
-  found: readonly VerificationKey[] | Promise<readonly VerificationKey[]>,
-  cache: ProviderCache,
-  askedAt: number,
-): Promise<VerificationKey> {
-  const { kid, alg } = token.header
-  // Most often there is nothing to wait for, and then nothing waits.
-  const keys = found instanceof Promise ? await found : found
-  const key = await signerAmong(keys, token, cache)
-  if (key !== undefined) return key
-  const others = await cache.findOthers(kid, alg, keys, askedAt)
-  const other = others.length === 0 ? undefined : await signerAmong(others, token, cache)
-  if (other === undefined) throw new SignatureInvalidError()
-  return other
-}
-
-async function signerAmong(
+export async function signerAmong(
   keys: readonly VerificationKey[],
   token: ParsedToken,
   cache: ProviderCache,
@@ -48,4 +27,24 @@ async function signerAmong(
   // None that may be used: as if there were none.
   if (imported === 0) throw new KeyNotFoundError()
   return undefined
+}
+
+/**
+ * The key that verifies a token's signature where none of those `tried` does: the provider may have put other material
+ * under the same `kid`, so within the budget for unknown `kid`s there is one more look.
+ *
+ * @param askedAt when the request began to wait, in milliseconds since the epoch: its deadline counts from here
+ * @throws SignatureInvalidError, KeyNotFoundError, KeyRevokedError or KeysUnavailableError
+ */
+export async function signerAmongOthers(
+  tried: readonly VerificationKey[],
+  token: ParsedToken,
+  cache: ProviderCache,
+  askedAt: number,
+): Promise<VerificationKey> {
+  const { kid, alg } = token.header
+  const others = await cache.findOthers(kid, alg, tried, askedAt)
+  const other = others.length === 0 ? undefined : await signerAmong(others, token, cache)
+  if (other === undefined) throw new SignatureInvalidError()
+  return other
 }

@@ -25,10 +25,11 @@ export function createKeyImporter(): KeyImporter {
   return {
     importKey(key, alg) {
       const name = canonicalAlgorithm(alg)
-      const byAlgorithm = imported.get(key) ?? new Map<string, ImportedKey | Promise<ImportedKey>>()
-      imported.set(key, byAlgorithm)
-      const known = byAlgorithm.get(name)
+      const before = imported.get(key)
+      const known = before?.get(name)
       if (known !== undefined) return known
+      const byAlgorithm = before ?? new Map<string, ImportedKey | Promise<ImportedKey>>()
+      imported.set(key, byAlgorithm)
       const promise = importPublicKey(key, name)
       byAlgorithm.set(name, promise)
       promise.then(
