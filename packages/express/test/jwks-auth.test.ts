@@ -10,7 +10,7 @@ import {
   requireScopes,
 } from '@jwks-auth/express'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
-import express5, { type ErrorRequestHandler, type Express } from 'express'
+import express5, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
 import express4 from 'express4'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
@@ -117,6 +117,46 @@ describe.each([
     expect((await fetch(`${url}/open`)).status).toBe(200)
     expect((await fetch(`${url}/closed`)).status).toBe(401)
     expect(await (await fetch(`${url}/closed`, { headers: { authorization } })).text()).toBe('user-1')
+  })
+
+  it('adds nothing to a request but auth, and guards go by what it found, whatever becomes of that', async () => {
+    const app = express()
+    let before: readonly PropertyKey[] = []
+    let added: readonly PropertyKey[] = []
+    app.use((req, _res, next) => {
+      before = Reflect.ownKeys(req)
+      next()
+    })
+    app.use(start(), (req, _res, next) => {
+      added = Reflect.ownKeys(req).filter((name) => !before.includes(name))
+      req.auth = undefined
+      next()
+    })
+    app.get('/a', requireScopes('a'), (_req, res) => {
+      res.send('a')
+    })
+    app.get('/c', requireScopes('c'), (_req, res) => {
+      res.send('c')
+    })
+    const url = await listen(app)
+    expect((await fetch(`${url}/a`, { headers: { authorization } })).status).toBe(200)
+    expect(added).toEqual(['auth'])
+    expect((await fetch(`${url}/c`, { headers: { authorization } })).status).toBe(403)
+  })
+
+  it('guards requests, too, that were made up and have no raw headers', async () => {
+    const made = { method: 'GET', originalUrl: '/', hostname: 'api.example', headers: { authorization } } as Request
+    const passed: unknown[] = []
+    const handlers = [start(), requireScopes('a')]
+    for (const handler of handlers) {
+      await new Promise<void>((resolve) => {
+        void handler(made, {} as Response, (error?: unknown) => {
+          passed.push(error)
+          resolve()
+        })
+      })
+    }
+    expect(passed).toEqual([undefined, undefined])
   })
 
   it('keeps what was set on the response before it', async () => {

@@ -115,20 +115,15 @@ export class ProviderCache {
   /**
    * The keys that may have signed a token, at least one. An unknown `kid` is looked for upstream, within its budget.
    *
-   * @param alg the token's algorithm; `undefined` for a key of whatever algorithm
-   * @param askedAt when the caller began to wait, in milliseconds since the epoch: its deadline counts from here
+   * @param alg the token's algorithm; `undefined` for any
    * @throws KeyNotFoundError, KeyRevokedError or KeysUnavailableError
    */
-  find(
-    kid: string | undefined,
-    alg: string | undefined,
-    askedAt?: number,
-  ): readonly VerificationKey[] | Promise<readonly VerificationKey[]> {
-    return keysOrThrow(this.search(kid, alg, askedAt))
+  find(kid: string | undefined, alg: string | undefined): Exclude<FoundKeys, Error> {
+    return keysOrThrow(this.search(kid, alg, this.#context.clock.now()))
   }
 
-  /** As {@link find}, but a KeyNotFoundError for which nothing had to be waited for is returned. */
-  search(kid: string | undefined, alg: string | undefined, askedAt: number = this.#context.clock.now()): FoundKeys {
+  /** As {@link find} for who began to wait at `askedAt`, but a KeyNotFoundError that took no waiting is returned. */
+  search(kid: string | undefined, alg: string | undefined, askedAt: number): FoundKeys {
     return this.#search.find(kid, alg, askedAt)
   }
 
@@ -140,7 +135,7 @@ export class ProviderCache {
     kid: string | undefined,
     alg: string,
     tried: readonly VerificationKey[],
-    askedAt: number = this.#context.clock.now(),
+    askedAt: number,
   ): Promise<readonly VerificationKey[]> {
     return this.#search.findOthers(kid, alg, tried, askedAt)
   }
