@@ -18,8 +18,8 @@ import { type ClaimRules, canonicalType } from './claim-rules.ts'
 export type Claims = Readonly<Record<string, unknown>>
 
 /**
- * What stands against a token, if anything does. Returned and not thrown: V8 leaves functions that always end by throwing in
- * its interpreter, and in a flood of bad tokens these would.
+ * What stands against a token, if anything does. Returned and not thrown: V8 leaves functions that always end by throwing
+ * in its interpreter, and in a flood of bad tokens these would. See docs/decisions/013-refusals-are-returned.md.
  */
 export type Objection = RequestRefusedError | undefined
 

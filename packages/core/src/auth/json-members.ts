@@ -30,7 +30,10 @@ interface WrittenMembers {
   readonly literals: readonly string[]
 }
 
-/** Every member has one colon outside of strings, and its name is the string before that. UTF-8 has no byte of these elsewhere. */
+/**
+ * Every member has one colon outside of strings, and its name is the string before that. In UTF-8, bytes like these are
+ * nothing else (RFC 3629 §3).
+ */
 function scanMembers(json: Buffer, mayHaveEscapes: boolean): WrittenMembers {
   const literals: string[] = []
   let count = 0
