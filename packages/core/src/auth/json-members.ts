@@ -12,10 +12,12 @@ const COLON = 0x3a
  * @param value what `JSON.parse` made of the text
  */
 export function hasSameMembers(json: Buffer, value: unknown): boolean {
-  const written = scanMembers(json, json.includes(BACKSLASH))
-  if (written.count !== countMembers(value)) return false
-  if (!written.hasEscapes) return true
-  const names = written.literals.map((literal) => JSON.parse(literal) as string).toSorted()
+  const { count, hasEscapes } = scanMembers(json)
+  if (count !== countMembers(value)) return false
+  if (!hasEscapes) return true
+  const literals: string[] = []
+  scanMembers(json, literals)
+  const names = literals.map((literal) => JSON.parse(literal) as string).toSorted()
   return parsedNames(value)
     .toSorted()
     .every((name, at) => name === names[at])
@@ -26,16 +28,15 @@ interface WrittenMembers {
   readonly count: number
   /** True where some name is written with an escape. */
   readonly hasEscapes: boolean
-  /** The names as they are written, quotes included; none where the text has no escapes. */
-  readonly literals: readonly string[]
 }
 
 /**
  * Every member has one colon outside of strings, and its name is the string before that. In UTF-8, bytes like these are
  * nothing else (RFC 3629 §3).
+ *
+ * @param literals filled, if given, with the names as they are written, quotes included
  */
-function scanMembers(json: Buffer, mayHaveEscapes: boolean): WrittenMembers {
-  const literals: string[] = []
+function scanMembers(json: Buffer, literals?: string[]): WrittenMembers {
   let count = 0
   let hasEscapes = false
   let start = -1
@@ -55,10 +56,10 @@ function scanMembers(json: Buffer, mayHaveEscapes: boolean): WrittenMembers {
     } else if (byte === COLON) {
       count += 1
       hasEscapes ||= isEscaped
-      if (mayHaveEscapes) literals.push(json.toString('utf8', start, end))
+      literals?.push(json.toString('utf8', start, end))
     }
   }
-  return { count, hasEscapes, literals }
+  return { count, hasEscapes }
 }
 
 /** Without recursion, as below: a token can nest deeper than the stack is. */

@@ -60,13 +60,19 @@ export function createKeySearch(cache: SearchedCache): KeySearch {
     refuseRevoked(kid)
     // A known `kid` for another algorithm: no look upstream makes that fit.
     if (kid !== undefined && keySet.byKid.has(kid)) return new KeyNotFoundError()
-    return lookFor(kid, alg, askedAt)
+    return lookFor(keySet, kid, alg, askedAt)
   }
 
-  function lookFor(kid: string | undefined, alg: string | undefined, askedAt: number): FoundKeys {
+  function lookFor(searched: KeySet, kid: string | undefined, alg: string | undefined, askedAt: number): FoundKeys {
     const look = unknownKid.look(kid, () => selectUsable(kid, alg).length > 0, askedAt)
-    if (look === undefined) return afterLook(kid, alg, undefined)
+    // Without one there is nothing new, unless `searched` was waited for and has been replaced meanwhile.
+    if (look === undefined) return searched === holdings.active() ? notFound() : afterLook(kid, alg, undefined)
     return look.then((number) => keysOrThrow(afterLook(kid, alg, number)))
+  }
+
+  function notFound(): KeyNotFoundError {
+    if (holdings.lastAttemptFailed()) throw holdings.unavailable()
+    return new KeyNotFoundError()
   }
 
   function afterLook(
@@ -81,8 +87,7 @@ export function createKeySearch(cache: SearchedCache): KeySearch {
     }
     refuseRevoked(kid)
     if (look !== undefined && kid !== undefined && !holdings.lastAttemptFailed()) unknownKid.notFound(kid)
-    if (holdings.lastAttemptFailed()) throw holdings.unavailable()
-    return new KeyNotFoundError()
+    return notFound()
   }
 
   return {
