@@ -47,7 +47,7 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
       return
     }
     if (outcome.headers !== undefined) res.set(outcome.headers)
-    markAuthenticated(noteOf(req), authenticator, outcome.auth)
+    markAuthenticated(req, authenticator, outcome.auth, noteOf(req))
     // Which claims these are, the application says in `Register`.
     req.auth = outcome.auth as Auth | undefined
     next()
@@ -82,7 +82,7 @@ export function requireScopes(...scopes: string[]): RequestHandler {
 
 function guardHandler(guard: Guard): RequestHandler {
   return (req, res, next) => {
-    const refusal = checkGuard(noteOf(req), guard)
+    const refusal = checkGuard(req, guard, noteOf(req))
     if (refusal === undefined) next()
     else refuse(refusal, refusal.passErrors, res, next)
   }

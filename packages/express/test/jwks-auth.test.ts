@@ -10,7 +10,13 @@ import {
   requireScopes,
 } from '@jwks-auth/express'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
-import express5, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
+import express5, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express'
 import express4 from 'express4'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
@@ -157,6 +163,25 @@ describe.each([
       })
     }
     expect(passed).toEqual([undefined, undefined])
+  })
+
+  it('keeps requests apart that share their raw headers', async () => {
+    const rawHeaders: string[] = []
+    const made = (token: string) =>
+      ({ method: 'GET', originalUrl: '/', headers: { authorization: token }, rawHeaders }) as unknown as Request
+    const run = (handler: RequestHandler, req: Request) =>
+      new Promise<unknown>((resolve) => {
+        const res = { writeHead: (status: number) => resolve(status), end: () => undefined } as unknown as Response
+        void handler(req, res, resolve)
+      })
+    const authenticate = start()
+    const weaker = made(`Bearer ${await issuer.sign({ scope: 'b' })}`)
+    const stronger = made(authorization)
+    expect(await run(authenticate, weaker)).toBeUndefined()
+    expect(await run(requireScopes('a'), weaker)).toBe(403)
+    expect(await run(authenticate, stronger)).toBeUndefined()
+    expect(await run(requireScopes('a'), stronger)).toBeUndefined()
+    expect(await run(requireScopes('a'), weaker)).toBe(500)
   })
 
   it('keeps what was set on the response before it', async () => {

@@ -33,6 +33,7 @@ export function scopeGuard(scopes: readonly string[]): Guard {
 
 /** What an adapter leaves with a framework's request for the guards after it. */
 interface Authenticated {
+  readonly request: object
   readonly authenticator: Pick<Authenticator<unknown>, 'refuse' | 'passErrors'>
   readonly auth: Auth<unknown> | undefined
 }
@@ -45,18 +46,19 @@ interface Marked {
 }
 
 /**
- * Leaves word of who authenticated a request and what came of it.
+ * Leaves word of who authenticated a framework's request and what came of it.
  *
- * @param request the framework's request, or what it has for itself alone
+ * @param place where, instead of on the request itself
  */
 export function markAuthenticated(
   request: object,
   authenticator: Authenticated['authenticator'],
   auth: Auth<unknown> | undefined,
+  place: object = request,
 ): void {
   // Enumerable, since defining it otherwise costs 0.5 µs of a request, ten times as much.
-  const marked: Marked = request
-  marked[authenticated] = { authenticator, auth }
+  const marked: Marked = place
+  marked[authenticated] = { request, authenticator, auth }
 }
 
 /** A guard's refusal, and whether it goes the framework's own error path. */
@@ -66,13 +68,14 @@ export interface GuardRefusal extends AuthRefusal {
 }
 
 /**
- * Runs a guard on a request; `undefined` where it may pass.
+ * Runs a guard on a framework's request; `undefined` where it may pass.
  *
- * @param request where {@link markAuthenticated} has left word
+ * @param place where {@link markAuthenticated} has left word, if not on the request itself
  */
-export function checkGuard(request: object, guard: Guard): GuardRefusal | undefined {
-  const { [authenticated]: mark }: Marked = request
-  if (mark === undefined) return withoutAuthenticator()
+export function checkGuard(request: object, guard: Guard, place: object = request): GuardRefusal | undefined {
+  const { [authenticated]: mark }: Marked = place
+  // Requests that were made one of the other may share a place: what came of the other is nothing to this one.
+  if (mark === undefined || (place !== request && mark.request !== request)) return withoutAuthenticator()
   const { authenticator, auth } = mark
   const error = auth === undefined ? new TokenMissingError() : guard(auth)
   return error === undefined ? undefined : { ...authenticator.refuse(error), passErrors: authenticator.passErrors }
