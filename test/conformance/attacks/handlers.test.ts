@@ -22,7 +22,7 @@ function attempt(change: () => unknown): void {
 }
 
 describe('what a handler does to its request', () => {
-  it.each<[string, (auth: Writable) => unknown]>([
+  const changes: readonly [string, (auth: Writable) => unknown][] = [
     ['sets a claim', ({ claims }) => Object.assign(claims, { sub: 'admin' })],
     ['adds to a list in a claim', ({ claims }) => (claims['roles'] as string[]).push('admin')],
     ['removes a claim', ({ claims }) => Reflect.deleteProperty(claims, 'sub')],
@@ -31,7 +31,9 @@ describe('what a handler does to its request', () => {
     ['removes the scopes', ({ scopes }) => scopes.clear()],
     ['adds a scope by way of Set', ({ scopes }) => Set.prototype.add.call(scopes, 'admin')],
     ['sets all of it', (auth) => Object.assign(auth, { tenant: 'other', claims: {}, scopes: new Set(['admin']) })],
-  ])('is nothing to the next one with the same token: it %s', async (_, change) => {
+  ]
+
+  it.each(changes)('is nothing to the next one with the same token: it %s', async (_, change) => {
     const issuer = await startIssuer()
     const authenticator = startAuthenticatorFor(issuer)
     const token = await issuer.sign({ roles: ['user'], scope: 'read' })
@@ -39,6 +41,22 @@ describe('what a handler does to its request', () => {
     const before = structuredClone({ ...first })
     attempt(() => change(first))
     expect({ ...(await authOf(authenticator, token)) }).toEqual(before)
+  })
+
+  it.each(changes)('is nothing to tokens that say the same: it %s', async (_, change) => {
+    const issuer = await startIssuer()
+    const authenticator = startAuthenticatorFor(issuer)
+    const sign = (jti: string) => issuer.sign({ jti, roles: ['user'], scope: 'read' })
+    const tokens = await Promise.all(['1', '2', '3'].map(sign))
+    const before = []
+    for (const token of tokens) before.push(structuredClone({ ...(await authOf(authenticator, token)) }))
+    for (const token of tokens) {
+      const changed = await authOf(authenticator, token)
+      attempt(() => change(changed))
+      const after = []
+      for (const other of tokens) after.push({ ...(await authOf(authenticator, other)) })
+      expect(after).toEqual(before)
+    }
   })
 })
 

@@ -186,10 +186,17 @@ export function createAcceptance<Claims>({
     if (keys instanceof KeyNotFoundError) return refuse(keys)
     const done = verifyFirst<Claims>(token, provider, keys, askedAt, { schema, validate, keep })
     tokens?.share(token.token, provider, done)
-    return done.then(({ auth }) => {
-      learn(token)
-      return admit(auth, question.request, question.headers)
-    }, refuseThrown)
+    return done.then(
+      ({ auth }) => {
+        tokens?.unshare(token.token, done)
+        learn(token)
+        return admit(auth, question.request, question.headers)
+      },
+      (error: unknown) => {
+        tokens?.unshare(token.token, done)
+        return refuseThrown(error)
+      },
+    )
   }
 
   function admitVerified(verified: VerifiedToken, request: AuthRequest, headers: Question['headers']): Outcome<Claims> {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { createCommonValues } from './common-values.ts'
 import type { AuthProvider } from './provider-table.ts'
 import type { TokenCacheBounds } from './token-cache-options.ts'
 import type { VerifiedToken } from './verified-token.ts'
@@ -25,8 +26,10 @@ export interface TokenCache<FirstUse> {
   drop(token: VerifiedToken): void
   /** The verification of this very text for this provider that is under way. */
   underWay(text: string, provider: AuthProvider): Promise<FirstUse> | undefined
-  /** Lets those that come with the same text meanwhile share a verification. */
+  /** Lets those that come with the same text meanwhile share a verification, until {@link unshare}. */
   share(text: string, provider: AuthProvider, done: Promise<FirstUse>): void
+  /** Ends that, when the verification is done. */
+  unshare(text: string, done: Promise<FirstUse>): void
   /** Forgets everything, and keeps nothing from then on. */
   close(): void
 }
@@ -53,6 +56,7 @@ export function createTokenCache<FirstUse>({ max, maxBytes }: TokenCacheBounds):
     sizeCalculation: ({ bytes }) => bytes,
   })
   const verifications = new Map<number, Verification<FirstUse>>()
+  const common = createCommonValues()
   let isClosed = false
   return {
     find(token) {
@@ -64,7 +68,9 @@ export function createTokenCache<FirstUse>({ max, maxBytes }: TokenCacheBounds):
       return found !== undefined && found.authorization === authorization ? found : undefined
     },
     add(token) {
-      if (!isClosed) tokens.set(tokenKey(token.text), token)
+      if (isClosed) return
+      common.share(token)
+      tokens.set(tokenKey(token.text), token)
     },
     drop({ text }) {
       const key = tokenKey(text)
@@ -75,17 +81,16 @@ export function createTokenCache<FirstUse>({ max, maxBytes }: TokenCacheBounds):
       return verification?.text === text && verification.provider === provider ? verification.done : undefined
     },
     share(text, provider, done) {
+      verifications.set(tokenKey(text), { text, provider, done })
+    },
+    unshare(text, done) {
       const key = tokenKey(text)
-      const verification = { text, provider, done }
-      verifications.set(key, verification)
-      const forget = (): void => {
-        if (verifications.get(key) === verification) verifications.delete(key)
-      }
-      done.then(forget, forget)
+      if (verifications.get(key)?.done === done) verifications.delete(key)
     },
     close() {
       isClosed = true
       tokens.clear()
+      common.clear()
     },
   }
 }

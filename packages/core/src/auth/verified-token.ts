@@ -26,7 +26,7 @@ export interface VerifiedToken extends TokenTimes {
   readonly claims: object
   /** False where the schema has to be asked for each request. */
   readonly isFinal: boolean
-  readonly scopes: readonly string[]
+  scopes: readonly string[]
   /** The members of `claims` that have members themselves. */
   readonly nested: readonly string[]
   readonly nestedInHeader: readonly string[]
@@ -52,7 +52,8 @@ export function createVerifiedToken(
 ): VerifiedToken {
   const isFinal = output === payload || (isObject(output) && isPlainData(output))
   const nestedInHeader = nestedNames(header)
-  const claims: object = copyPlainData(isFinal && isObject(output) ? output : payload)
+  const source: object = isFinal && isObject(output) ? output : payload
+  const nested = nestedNames(source)
   // Made anew: a string that was cut out of what came would keep all of that in memory.
   const authorization = Buffer.from(`Bearer ${token}`, 'latin1').toString('latin1')
   const { tenant, provider: providerName } = provider.registered.key
@@ -70,10 +71,10 @@ export function createVerifiedToken(
     last,
     // Flat ones are copied for each request anyhow, this first one too.
     header: nestedInHeader.length === 0 ? header : copyPlainData(header),
-    claims,
+    claims: copyNested({ ...source }, nested),
     isFinal,
     scopes: scopesOf(payload),
-    nested: nestedNames(claims),
+    nested,
     nestedInHeader,
     bytes: ENTRY_BYTES + token.length + bytes + (isFinal && output !== payload ? bytesOfJson(output) : 0),
   }
