@@ -14,19 +14,38 @@ export const unprotected = 'unprotected'
 export const ours = 'jwks-auth'
 
 /**
+ * Applications of one framework.
+ *
+ * @typedef {{ framework: string, setting: AppSetting }} Place
+ */
+
+/** An application that was started, and what its process answers. @typedef {import('./calls.mjs').Child & { port: number }} App */
+
+/**
  * Starts an application in a process of its own.
  *
- * @param {{ framework: string, protection: string, setting: AppSetting }} app
+ * @param {Place & { protection: string }} app
+ * @returns {Promise<App>}
  */
-export async function startApp({ framework, protection, setting }) {
-  const { issuer, jwksUri, options } = setting
-  const child = await startChild('server', [framework, protection, JSON.stringify({ issuer, jwksUri, options })])
-  /** @type {number} */
-  const port = await child.call('port')
-  return { ...child, port }
+export async function startApp({ protection, ...place }) {
+  const [app] = await startTogether({ ...place, protections: [protection] })
+  if (app === undefined) throw new Error('no application')
+  return app
 }
 
-/** @typedef {Awaited<ReturnType<typeof startApp>>} App */
+/**
+ * Starts applications in one process, each with a port of its own. Whoever stops one of them stops all.
+ *
+ * @param {Place & { protections: readonly string[] }} apps
+ * @returns {Promise<App[]>} in the same order
+ */
+export async function startTogether({ framework, protections, setting }) {
+  const { issuer, jwksUri, options } = setting
+  const child = await startChild('server', [JSON.stringify({ issuer, jwksUri, options }), framework, ...protections])
+  /** @type {number[]} */
+  const ports = await child.call('ports')
+  return ports.map((port) => ({ ...child, port }))
+}
 
 /**
  * The port of a server that has been told to listen on any.

@@ -57,7 +57,7 @@ export async function startChild(name, parameters = []) {
     })
   }
   async function stop() {
-    child.disconnect()
+    if (child.connected) child.disconnect()
     await exited
   }
 

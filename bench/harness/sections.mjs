@@ -3,6 +3,7 @@ export const sectionNames = Object.freeze([
   'seen-token',
   'new-token',
   'refusals',
+  'http-share',
   'http',
   'cold-start',
   'kid-flood',

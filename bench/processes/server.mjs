@@ -1,23 +1,27 @@
 /**
- * One application in a process of its own: `server.mjs express 'jose, remote set' '{"issuer": …}'`. Tells what it costs:
- * CPU time, and how late the event loop was.
+ * Applications in a process of their own, each with a port: `server.mjs '{"issuer": …}' express 'jose, remote set'`. Tells
+ * what it costs: CPU time, and how late the event loop was.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { answerCalls } from '../harness/calls.mjs'
 
-const [framework = '', protection = '', setting = '{}'] = process.argv.slice(2)
+const [setting = '{}', framework = '', ...protections] = process.argv.slice(2)
 
 /** @type {import('../harness/apps.mjs').Application} */
 const application = await import(new URL(`../apps/${framework}.mjs`, import.meta.url).href)
-const protect = application.protections[protection]
-if (protect === undefined) throw new Error(`no ${protection} in ${framework}`)
-const port = await application.listen(protect, JSON.parse(setting))
+/** @type {number[]} */
+const ports = []
+for (const protection of protections) {
+  const protect = application.protections[protection]
+  if (protect === undefined) throw new Error(`no ${protection} in ${framework}`)
+  ports.push(await application.listen(protect, JSON.parse(setting)))
+}
 
 const delay = monitorEventLoopDelay({ resolution: 1 })
 let began = { cpu: process.cpuUsage(), time: performance.now() }
 
 answerCalls({
-  port: () => port,
+  ports: () => ports,
   /** Begins to count. */
   begin() {
     delay.reset()
