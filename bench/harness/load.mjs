@@ -89,8 +89,8 @@ export async function fullLoad(plan) {
 }
 
 /**
- * Keeps this process awake. On loopback it is the server that wakes up who sleeps for its answer, which costs it two
- * microseconds; and the slower a server is, the more often the client sleeps: a server would pay for being slow twice.
+ * Keeps this process awake. On loopback it is the server that wakes up who sleeps for its answer, which costs it a
+ * microsecond or two; and the slower a server is, the more often the client sleeps: it would pay for being slow twice.
  *
  * @returns {() => void} lets it sleep again
  */

@@ -49,8 +49,8 @@ function copyArray(items: readonly unknown[]): readonly unknown[] {
 export function nestedNames(value: object): readonly string[] {
   // By lists of names and of values: reading members by name costs more where objects are of many shapes.
   const members = Object.values(value)
-  if (!members.some(isObject)) return NONE
-  return Object.keys(value).filter((_, at) => isObject(members[at]))
+  if (!members.some(hasMembers)) return NONE
+  return Object.keys(value).filter((_, at) => hasMembers(members[at]))
 }
 
 function copyObject(value: object): object {
@@ -82,6 +82,7 @@ export function bytesOfJson(value: unknown, depth: number = MAX_DEPTH): number {
   return bytes
 }
 
-function isObject(value: unknown): boolean {
+/** True for an object and for a list. */
+function hasMembers(value: unknown): boolean {
   return typeof value === 'object' && value !== null
 }

@@ -1,3 +1,4 @@
+import { isObject } from '../base/options.ts'
 import type { VerificationKey } from '../keys/verification-key.ts'
 import { type Auth, scopesOf } from './auth.ts'
 import type { ParsedToken, TokenHeader } from './parse-token.ts'
@@ -101,8 +102,4 @@ export function authFor<Claims>(
     token: text,
     scopes: new Set(scopes),
   }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
