@@ -14,6 +14,13 @@ import { audience, optionsFor } from '../harness/ours.mjs'
 /** @type {Record<string, Protect>} */
 export const protections = {
   unprotected: () => undefined,
+  'the header read': (app) => {
+    app.use((req, _res, next) => {
+      /** @type {any} */ const place = req
+      place.auth = req.headers.authorization
+      next()
+    })
+  },
   'jwks-auth': (app, setting) => {
     app.use(jwksAuth({ ...optionsFor(setting), ...setting.options }))
   },

@@ -11,6 +11,14 @@ import { audience, optionsFor } from '../harness/ours.mjs'
 /** @type {Record<string, Protect>} */
 export const protections = {
   unprotected: async () => undefined,
+  'the header read': async (app) => {
+    app.decorateRequest('auth', undefined)
+    app.addHook('onRequest', (request, _reply, done) => {
+      /** @type {any} */ const place = request
+      place.auth = request.raw.headers.authorization
+      done()
+    })
+  },
   'jwks-auth': async (app, setting) => app.register(jwksAuth, { ...optionsFor(setting), ...setting.options }),
   '@fastify/jwt + get-jwks': (app, setting) => withGetJwks(app, setting, {}),
   '@fastify/jwt + get-jwks, cache': (app, setting) => withGetJwks(app, setting, { cache: true }),

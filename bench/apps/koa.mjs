@@ -12,6 +12,12 @@ import { audience, optionsFor } from '../harness/ours.mjs'
 /** @type {Record<string, Protect>} */
 export const protections = {
   unprotected: () => undefined,
+  'the header read': (app) => {
+    app.use((ctx, next) => {
+      ctx.state.auth = ctx.req.headers.authorization
+      return next()
+    })
+  },
   'jwks-auth': (app, setting) => {
     app.use(jwksAuth({ ...optionsFor(setting), ...setting.options }))
   },

@@ -12,6 +12,8 @@ import { startChild } from './calls.mjs'
 /** The names that every framework's module has. */
 export const unprotected = 'unprotected'
 export const ours = 'jwks-auth'
+/** Something that stands before the handler, reads the `Authorization` header and leaves it where ours leaves `auth`. */
+export const headerRead = 'the header read'
 
 /**
  * Applications of one framework.

@@ -11,7 +11,14 @@ export type {
 } from './auth/auth-options.ts'
 export { type Authenticator, createAuthenticator } from './auth/authenticator.ts'
 export type { ClaimRuleOptions } from './auth/claim-rules.ts'
-export { checkGuard, type Guard, type GuardRefusal, markAuthenticated, scopeGuard } from './auth/guards.ts'
+export {
+  authenticatedAs,
+  checkGuard,
+  type Guard,
+  type GuardRefusal,
+  markAuthenticated,
+  scopeGuard,
+} from './auth/guards.ts'
 export type { AuthOutcome, AuthRefusal } from './auth/outcome.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
 export type { TokenCacheOptions } from './auth/token-cache-options.ts'

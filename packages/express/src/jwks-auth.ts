@@ -1,9 +1,11 @@
+import { IncomingMessage } from 'node:http'
 import {
   type AccessTokenClaims,
   type Auth,
   type Authenticator,
   type AuthOutcome,
   type AuthRefusal,
+  authenticatedAs,
   checkGuard,
   createAuthenticator,
   frameworkRequest,
@@ -49,7 +51,7 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
     if (outcome.headers !== undefined) res.set(outcome.headers)
     markAuthenticated(req, authenticator, outcome.auth, noteOf(req))
     // Which claims these are, the application says in `Register`.
-    req.auth = outcome.auth as Auth | undefined
+    attach(req, outcome.auth as Auth | undefined)
     next()
   }
   const middleware: RequestHandler = (req, res, next) => {
@@ -67,12 +69,46 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
 }
 
 /**
- * Where word is left for guards: the request's list of raw headers, which is made for it and stays with it. Not the
- * request itself, since V8 makes a hidden class for each member that is added to one of Express, whose prototype was
- * changed: 3 µs of a request, and garbage. Requests that are made up for a test may have no such list.
+ * Where word is left of what came of a request: its list of raw headers, which is made for it and stays with it. Not the
+ * request itself: V8 makes a hidden class for each member that is added to a request of Express, whose prototype was
+ * changed, which takes 3 to 6 µs and leaves garbage. Requests that are made up for a test may have no such list.
  */
 function noteOf(req: Pick<Request, 'headers'> & Partial<Pick<Request, 'rawHeaders'>>): object {
   return req.rawHeaders ?? req
+}
+
+/** `req.auth` of every request of Express: what is left for it. Whatever else it is set to is a member of its own. */
+const authOfNote: PropertyDescriptor & ThisType<Request> = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return authenticatedAs(this, noteOf(this))
+  },
+  set(value: unknown) {
+    Object.defineProperty(this, 'auth', { value, configurable: true, enumerable: true, writable: true })
+  },
+}
+
+/** Sees to it that `req.auth` is that, once word is left of it. */
+function attach(req: Request, auth: Auth | undefined): void {
+  if (req.auth === auth) return
+  const shared = prototypeOfExpress(req)
+  if (shared !== undefined && !Object.hasOwn(shared, 'auth')) Reflect.defineProperty(shared, 'auth', authOfNote)
+  // Not a request of Express, or something else has set it.
+  if (req.auth !== auth) req.auth = auth
+}
+
+/**
+ * What all requests inherit from that come by an application of this Express, `express.request`: one application may hand
+ * a request to another.
+ */
+function prototypeOfExpress(req: Partial<Request>): object | undefined {
+  if (req.app === undefined) return undefined
+  let shared = Object.getPrototypeOf(req) as object | null
+  while (shared !== null && Object.getPrototypeOf(shared) !== IncomingMessage.prototype) {
+    shared = Object.getPrototypeOf(shared) as object | null
+  }
+  return shared ?? undefined
 }
 
 /** Lets requests pass whose token has all of these scopes; answers others with 403. Comes after {@link jwksAuth}. */

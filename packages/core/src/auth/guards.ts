@@ -48,7 +48,7 @@ interface Marked {
 /**
  * Leaves word of who authenticated a framework's request and what came of it.
  *
- * @param place where, instead of on the request itself
+ * @param place where, instead of on the request itself, unless another request has left word there
  */
 export function markAuthenticated(
   request: object,
@@ -56,9 +56,27 @@ export function markAuthenticated(
   auth: Auth<unknown> | undefined,
   place: object = request,
 ): void {
+  const { [authenticated]: there }: Marked = place
+  // Requests that were made one of the other may share a place: it is the first one's.
+  const marked: Marked = there === undefined || there.request === request ? place : request
   // Enumerable, since defining it otherwise costs 0.5 µs of a request, ten times as much.
-  const marked: Marked = place
   marked[authenticated] = { request, authenticator, auth }
+}
+
+/**
+ * What came of a framework's request, or of the one that it was derived from by `Object.create`.
+ *
+ * @param place that of {@link markAuthenticated}
+ */
+export function authenticatedAs(request: object, place: object = request): Auth<unknown> | undefined {
+  return markOf(request, place)?.auth
+}
+
+function markOf(request: object, place: object): Authenticated | undefined {
+  const { [authenticated]: there }: Marked = place
+  if (there === undefined || there.request === request) return there
+  const { [authenticated]: own }: Marked = request
+  return own ?? (Object.prototype.isPrototypeOf.call(there.request, request) ? there : undefined)
 }
 
 /** A guard's refusal, and whether it goes the framework's own error path. */
@@ -70,12 +88,11 @@ export interface GuardRefusal extends AuthRefusal {
 /**
  * Runs a guard on a framework's request; `undefined` where it may pass.
  *
- * @param place where {@link markAuthenticated} has left word, if not on the request itself
+ * @param place that of {@link markAuthenticated}
  */
 export function checkGuard(request: object, guard: Guard, place: object = request): GuardRefusal | undefined {
-  const { [authenticated]: mark }: Marked = place
-  // Requests that were made one of the other may share a place: what came of the other is nothing to this one.
-  if (mark === undefined || (place !== request && mark.request !== request)) return withoutAuthenticator()
+  const mark = markOf(request, place)
+  if (mark === undefined) return withoutAuthenticator()
   const { authenticator, auth } = mark
   const error = auth === undefined ? new TokenMissingError() : guard(auth)
   return error === undefined ? undefined : { ...authenticator.refuse(error), passErrors: authenticator.passErrors }

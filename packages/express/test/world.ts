@@ -1,0 +1,64 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type JwksAuthMiddleware, type JwksAuthOptions, jwksAuth } from '@jwks-auth/express'
+import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
+import express5, { type Express } from 'express'
+import express4 from 'express4'
+import { afterAll, afterEach, beforeAll } from 'vitest'
+
+export const audience = 'https://api.example'
+
+/** The versions that are supported, by name. */
+export const expresses: readonly (readonly [name: string, express: typeof express5])[] = [
+  // The types of 4 say the same of what is used here.
+  ['Express 4', express4 as unknown as typeof express5],
+  ['Express 5', express5],
+]
+
+/** An issuer, a token of it, and what it takes to serve an application; closed after the tests. */
+export interface World {
+  issuer: TestIssuer
+  /** A header whose token has the scopes `a` and `b`. */
+  authorization: string
+  /** What is done after each test. */
+  readonly closing: (() => unknown)[]
+  /** A middleware that is closed after the test. */
+  start(more?: Pick<JwksAuthOptions, 'passErrors' | 'credentialsRequired'>): JwksAuthMiddleware
+  /** Serves an application until the end of the test; resolves to its address. */
+  listen(app: Express): Promise<string>
+}
+
+/** The world of the tests of a file. */
+export function useWorld(): World {
+  const world: World = {
+    issuer: undefined as never,
+    authorization: '',
+    closing: [],
+    start(more = {}) {
+      const middleware = jwksAuth({ issuer: world.issuer.issuer, audience, requireHttps: false, ...more })
+      world.closing.push(() => middleware.close())
+      return middleware
+    },
+    async listen(app) {
+      const server: Server = createServer(app).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      world.closing.push(() => {
+        server.closeAllConnections()
+        server.close()
+      })
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    },
+  }
+  beforeAll(async () => {
+    world.issuer = await createTestIssuer({ algorithm: 'ES256', audience })
+    world.authorization = `Bearer ${await world.issuer.sign({ scope: 'a b' })}`
+  })
+  afterEach(async () => {
+    await Promise.all(world.closing.splice(0).map((close) => close()))
+  })
+  afterAll(async () => {
+    await world.issuer.close()
+  })
+  return world
+}
