@@ -80,8 +80,8 @@ export async function run({ quick, log }) {
         'can be faster than the next one by more than protection costs; within a process that is the same for all. Which ' +
         'application a process starts first matters as well, so that each of them comes first, second and so on once, in ' +
         `${plan.processes} processes one after the other.`,
-      `The second one is the least that anything can cost that stands before a handler and looks at the header: what is ` +
-        'left of it is the limit for ours.',
+      'The second one is the least that a hook or middleware costs which reads the header and sets `auth`: what it leaves ' +
+        'is the limit for ours, but in Express, where ours sets no member of the request.',
       `The load are ${connections} connections that send their next request with the last answer, from a process that ` +
         'never sleeps: whoever sleeps for an answer is woken up by the server, at the server’s cost, and the more often ' +
         'the slower the server is. With 200 RS256 tokens in turn, each is soon remembered; all of the work is on one ' +
