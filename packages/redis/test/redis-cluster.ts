@@ -6,13 +6,20 @@ export interface RedisCluster {
   readonly nodes: readonly RedisServer[]
   /** What a client starts from. */
   readonly startupNodes: { host: string; port: number }[]
-  /** Resolves when every node holds the cluster to be whole and has a connection to each of the others. */
+  /** Resolves when every node holds the cluster to be whole and has a connection to each of the others, to last. */
   whole(): Promise<void>
   /** Ends all of it for good. */
   stop(): Promise<void>
 }
 
 const SLOTS = 16_384
+
+/**
+ * The node timeout of nodes that have found each other, in milliseconds, Redis' own default. Nodes break off their
+ * connections to one that has not answered for half of it, and what is published before they are back is lost: with
+ * the short one that they start with, so that a lost handshake is soon repeated, a pause of the machine is enough.
+ */
+const PATIENCE = 15_000
 
 /** Starts a Redis Cluster on loopback and waits until all of its nodes agree that it is whole. */
 export async function startRedisCluster(): Promise<RedisCluster> {
@@ -26,7 +33,10 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     }),
   )
   for (const node of nodes.slice(1)) await nodes[0]?.command('CLUSTER', 'MEET', '127.0.0.1', node.port)
-  const whole = () => eventually('the cluster is whole', () => isWhole(nodes))
+  const whole = async () => {
+    await eventually('the cluster is whole', () => isWhole(nodes))
+    await Promise.all(nodes.map((node) => node.command('CONFIG', 'SET', 'cluster-node-timeout', PATIENCE)))
+  }
   await whole()
   return {
     nodes,
@@ -47,11 +57,7 @@ async function isWhole(nodes: readonly RedisServer[]): Promise<boolean> {
   return views.every(Boolean)
 }
 
-/**
- * With Redis' own node timeout of 15 s. Nodes break off their connections to one that has not answered for half of it,
- * and what is published before they are there again is lost: with a short one, a pause of the machine is enough.
- */
 function startNode(): Promise<RedisServer> {
-  const options = { enabled: 'yes', 'config-file': 'nodes.conf', 'announce-ip': '127.0.0.1' }
+  const options = { enabled: 'yes', 'config-file': 'nodes.conf', 'node-timeout': '2000', 'announce-ip': '127.0.0.1' }
   return startRedisServer(...Object.entries(options).flatMap(([name, value]) => [`--cluster-${name}`, value]))
 }
