@@ -9,22 +9,24 @@ import { report, section as sectionText, targetTable } from './harness/report.mj
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const profiles = `${folder}dist/profiles`
-/** Longer than any section takes; a section that hangs is ended. */
-const longestSection = 600_000
+/** Longer than any section takes, in milliseconds; a section that hangs is ended. */
+const longestSection = 900_000
+const longestLife = 3_600_000
 
 /**
  * @param {string} name
- * @param {{ quick: boolean, profile: boolean }} options
+ * @param {{ quick: boolean, profile: boolean, allDistinct: boolean }} options
  * @returns {Promise<import('./harness/result.mjs').Result>}
  */
-function runSection(name, { quick, profile }) {
+function runSection(name, { quick, profile, allDistinct }) {
   const execArgv = ['--expose-gc', ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profiles}`] : [])]
+  const flags = [...(quick ? ['quick'] : []), ...(allDistinct ? ['all-distinct'] : [])]
   return new Promise((resolve, reject) => {
-    const child = fork(`${folder}processes/section.mjs`, [name, quick ? 'quick' : ''], {
+    const child = fork(`${folder}processes/section.mjs`, [name, ...flags], {
       cwd: folder,
       execArgv,
       serialization: 'advanced',
-      timeout: longestSection,
+      timeout: allDistinct ? longestLife : longestSection,
     })
     /** @type {import('./harness/result.mjs').Result | undefined} */
     let result

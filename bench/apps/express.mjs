@@ -15,9 +15,8 @@ import { audience, optionsFor } from '../harness/ours.mjs'
 export const protections = {
   unprotected: () => undefined,
   'the header read': (app) => {
-    app.use((req, _res, next) => {
-      /** @type {any} */ const place = req
-      place.auth = req.headers.authorization
+    app.use((req, res, next) => {
+      res.locals['auth'] = req.headers.authorization
       next()
     })
   },

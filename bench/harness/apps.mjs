@@ -12,7 +12,7 @@ import { startChild } from './calls.mjs'
 /** The names that every framework's module has. */
 export const unprotected = 'unprotected'
 export const ours = 'jwks-auth'
-/** A hook or middleware that reads the `Authorization` header and sets it as `auth`, and nothing else. */
+/** A hook or middleware that reads the `Authorization` header and leaves it for handlers, and nothing else. */
 export const headerRead = 'the header read'
 
 /**

@@ -20,6 +20,7 @@
  *
  * @typedef {object} Context
  * @property {boolean} quick fewer and shorter rounds: whether it runs, not how fast
+ * @property {boolean} allDistinct each token of a long life is brought once only
  * @property {(line: string) => void} log
  *
  * @typedef {{ run: (context: Context) => Promise<Result> }} Section
