@@ -17,9 +17,9 @@ export function findProvider(
   tenantName: unknown,
   { payload }: ParsedToken,
 ): AuthProvider | RequestRefusedError {
-  if (!isIdentifier(tenantName)) return new TenantNotDeterminedError()
-  const tenant = directory.find(tenantName)
-  if (tenant === undefined) return new TenantUnknownError()
+  const tenant = typeof tenantName === 'string' ? directory.find(tenantName) : undefined
+  // Only then, since the name of one that is there is in order.
+  if (tenant === undefined) return isIdentifier(tenantName) ? new TenantUnknownError() : new TenantNotDeterminedError()
   const provider = tenant.byIssuer.get(payload['iss'] as string)
   return provider === undefined || provider.registered.isRemoved ? new IssuerNotAllowedError() : provider
 }
