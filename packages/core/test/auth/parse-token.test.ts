@@ -56,6 +56,10 @@ describe('a token', () => {
     ['trailing bits that are not zero in the signature', withTrailingBits(good, '')],
     ['a part of one character', `${headerPart}.${payloadPart}.A`],
     ['a NUL', good.replace('.', '\0.')],
+    // Node decodes these by the lower half of their code, as if nothing were wrong.
+    ['a wide character in the header', `${widened(headerPart)}.${payloadPart}.${signature}`],
+    ['a wide character in the payload', `${headerPart}.${widened(payloadPart)}.${signature}`],
+    ['a wide character in the signature', `${headerPart}.${payloadPart}.${widened(signature)}`],
   ])('is not %s', (_, token) => {
     expect(refusal(token).code).toBe('ERR_TOKEN_MALFORMED')
   })
@@ -120,6 +124,11 @@ describe('a token', () => {
     expect(claims['admin']).toBeUndefined()
   })
 })
+
+/** Begins with the character that has the same lower byte, 256 further. */
+function widened(part: string): string {
+  return String.fromCodePoint((part.codePointAt(0) ?? 0) + 0x100) + part.slice(1)
+}
 
 /** The same bytes, written in a way that base64url does not. */
 function withTrailingBits(part: string, rest: string): string {
