@@ -6,7 +6,7 @@ export const usage = `npm run bench                        everything, and write
 npm run bench -- --quick             whether it runs, in less than a minute; writes nothing
 npm run bench -- --only seen-token   one section (may be repeated); writes nothing
 npm run bench -- --only long-life --all-distinct
-                                     ten million tokens, each brought once: a quarter of an hour; writes nothing
+                                     ten million tokens, each brought once: half an hour or less; writes nothing
 npm run bench -- --profile           CPU profiles of every process into bench/dist/profiles; its figures mean little
 
 Sections: ${sectionNames.join(', ')}`

@@ -80,7 +80,8 @@ async function live(tokens, usesOfEach, log) {
     const end = (tokens * sample) / samples
     await Promise.all(Array.from({ length: clients }, () => client(end)))
     heap.push(await bytesInUse())
-    if (sample % 5 === 0) log(`${format.number(next)} tokens`)
+    if (sample % 5 === 0 || usesOfEach === 1)
+      log(`${format.number(next)} tokens: ${format.bytes(heap.at(-1) ?? 0)} in use`)
   }
   await Promise.all([authenticator.close(), issuer.close()])
   return { heap, checked }
