@@ -11,6 +11,7 @@ const folder = fileURLToPath(new URL('.', import.meta.url))
 const profiles = `${folder}dist/profiles`
 /** Longer than any section takes, in milliseconds; a section that hangs is ended. */
 const longestSection = 900_000
+/** The same for a long life with ten million tokens, all distinct. */
 const longestLife = 3_600_000
 
 /**

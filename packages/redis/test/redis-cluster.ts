@@ -49,9 +49,12 @@ export async function startRedisCluster(): Promise<RedisCluster> {
 async function isWhole(nodes: readonly RedisServer[]): Promise<boolean> {
   const views = await Promise.all(
     nodes.map(async (node) => {
-      const [info, others] = [await node.command('CLUSTER', 'INFO'), await node.command('CLUSTER', 'NODES')]
-      const connected = String(others).match(/ connected /g)?.length
-      return String(info).includes('cluster_state:ok') && connected === nodes.length
+      const info = String(await node.command('CLUSTER', 'INFO'))
+      const known = String(await node.command('CLUSTER', 'NODES'))
+        .trim()
+        .split('\n')
+      const isConnected = known.length === nodes.length && known.every((line) => line.includes(' connected'))
+      return info.includes('cluster_state:ok') && isConnected
     }),
   )
   return views.every(Boolean)
