@@ -6,7 +6,7 @@ const packages = fileURLToPath(new URL('packages', import.meta.url))
 const names = readdirSync(packages).join('|')
 
 /** Tests with many processes of their own, which measure real time. */
-const processTests = ['test/fleet/**/*.test.ts', 'packages/core/test/store/file-store-processes.test.ts']
+const processTests = ['test/fleet/**/*.test.ts', 'packages/core/test/stores/file-store-processes.test.ts']
 
 /** Tests that take their time, and are not about the version of Node. */
 const longTests = ['packages/redis/test/**/*.test.ts', 'test/simulation/**/*.test.ts']

@@ -3,9 +3,9 @@ import { importsOf, packageOf, packageSources, resolveRelative, type SourceFile 
 /** The folders of `packages/core/src` by floor. Entry points, the files beside them, stand above all. */
 const floors: Readonly<Record<string, number>> = {
   base: 0,
-  keys: 1,
+  jwks: 1,
   http: 1,
-  store: 1,
+  stores: 1,
   cache: 2,
   registry: 3,
   tenants: 4,

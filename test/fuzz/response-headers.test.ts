@@ -11,7 +11,7 @@ import {
   storedPolicy,
 } from '../../packages/core/src/http/freshness.ts'
 import { readRetryAfter } from '../../packages/core/src/http/retry-after.ts'
-import { createKeySet } from '../../packages/core/src/keys/key-set.ts'
+import { createKeySet } from '../../packages/core/src/jwks/key-set.ts'
 import { providerDefaults } from '../../packages/core/src/registry/provider-options.ts'
 import { startAuthenticatorFor, startRegistryWith, verdict } from '../integration/start.ts'
 import { fragments, headerValue } from './arbitraries.ts'

@@ -61,6 +61,7 @@ export function createVirtualTime(start: number): VirtualTime {
   return {
     clock: {
       now: () => now,
+      monotonic: () => now - start,
       setTimeout(callback, delay) {
         order += 1
         const timer: Timer = { at: now + Math.max(0, delay), order, callback, isCancelled: false }

@@ -100,9 +100,9 @@ export type {
 export type { RetryPolicy } from './cache/cache-options.ts'
 export type { Counters } from './cache/counters.ts'
 export type { Network } from './http/address-rules.ts'
-export type { SignatureAlgorithm } from './keys/algorithms.ts'
-export type { KeySetChanges } from './keys/key-set.ts'
-export type { KeyRefusal } from './keys/verification-key.ts'
+export type { SignatureAlgorithm } from './jwks/algorithms.ts'
+export type { KeySetChanges } from './jwks/key-set.ts'
+export type { KeyRefusal } from './jwks/verification-key.ts'
 export { createRegistry } from './registry/create-registry.ts'
 export type { RestoreReport } from './registry/persistence.ts'
 export type { ProviderOptions } from './registry/provider-options.ts'
@@ -110,17 +110,17 @@ export type { ProviderLocation, ProviderRegistration } from './registry/registra
 export type { RefreshOutcome, Registry } from './registry/registry.ts'
 export type { RegistryOptions } from './registry/registry-options.ts'
 export type { ProviderStatus } from './registry/status.ts'
-export { type FileStoreOptions, fileStore } from './store/file-store.ts'
-export type { SnapshotRefusal } from './store/integrity.ts'
+export { type FileStoreOptions, fileStore } from './stores/file-store.ts'
+export type { SnapshotRefusal } from './stores/integrity.ts'
 export type {
   FleetCoordination,
   FleetNotice,
   LeaseState,
+  RevocationStore,
   Snapshot,
   SnapshotStore,
-  TombstoneStore,
   VersionedSnapshot,
-} from './store/snapshot-store.ts'
+} from './stores/snapshot-store.ts'
 export { tenantFromHeader } from './tenants/tenant-from-header.ts'
 export { tenantFromHost } from './tenants/tenant-from-host.ts'
 export { tenantFromPath } from './tenants/tenant-from-path.ts'

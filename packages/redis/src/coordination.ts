@@ -4,7 +4,7 @@ import { encodeNotice } from './notices.ts'
 import type { RedisClient } from './redis-client.ts'
 import { isDone, listIn, recordIn, textIn } from './replies.ts'
 import { runScript } from './run-script.ts'
-import { acquireLease, giveBack, inspectLease, loadSnapshot, renewLease, saveSnapshotIf, spendLook } from './scripts.ts'
+import { acquireLease, giveBack, inspectLease, loadSnapshot, renewLease, saveSnapshotIf, reserveRefetch } from './scripts.ts'
 import { snapshotArguments } from './snapshots.ts'
 import { subscriptions } from './subscriptions.ts'
 
@@ -34,10 +34,10 @@ export function coordination(client: RedisClient, keys: RedisKeys): FleetCoordin
       const values = [...snapshotArguments(snapshot, next), expected ?? '', keys.channel, notice]
       return isDone(await runScript(client, saveSnapshotIf, [keys.snapshot(key)], values))
     },
-    async spendLook(key, token, cooldown) {
-      return isDone(await runScript(client, spendLook, [keys.look(key)], [token, period(cooldown)]))
+    async reserveRefetch(key, token, cooldown) {
+      return isDone(await runScript(client, reserveRefetch, [keys.look(key)], [token, period(cooldown)]))
     },
-    async giveBackLook(key, token) {
+    async returnRefetch(key, token) {
       await runScript(client, giveBack, [keys.look(key)], [token])
     },
     subscribe,

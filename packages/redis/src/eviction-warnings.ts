@@ -6,7 +6,7 @@ import { evictionPolicy } from './scripts.ts'
 
 /** Says so where the server may evict what never expires: revocations. A server that does not tell is not judged. */
 export async function evictionWarnings(client: RedisClient, keys: RedisKeys): Promise<readonly string[]> {
-  const policy = await runScript(client, evictionPolicy, [keys.tombstones]).then(textIn, () => undefined)
+  const policy = await runScript(client, evictionPolicy, [keys.revocations]).then(textIn, () => undefined)
   if (policy === undefined || !policy.startsWith('allkeys-')) return []
   return [
     `Redis evicts any key when its memory is full (maxmemory-policy ${policy}), revocations among them: ` +

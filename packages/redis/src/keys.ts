@@ -14,7 +14,7 @@ export interface RedisKeys {
   /** The token of the look that spent the budget for unknown `kid`s. */
   look(key: ProviderKey): string
   /** A hash: all revocations, and their revision. */
-  readonly tombstones: string
+  readonly revocations: string
   /** The channel for notices. */
   readonly channel: string
 }
@@ -27,7 +27,7 @@ export function redisKeys(namespace: string, keyPrefix: string): RedisKeys {
     refused: keyOf('refused'),
     lease: keyOf('lease'),
     look: keyOf('look'),
-    tombstones: `${namespace}:{tombstones}`,
+    revocations: `${namespace}:{revocations}`,
     channel: `${keyPrefix}${namespace}:notices`,
   })
 }

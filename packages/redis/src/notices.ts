@@ -3,11 +3,11 @@ import { isRecordName } from './keys.ts'
 import { recordIn } from './replies.ts'
 
 /** A notice that goes from one process to another. */
-type SentNotice = Exclude<FleetNotice, { readonly kind: 'resumed' }>
+type SentNotice = Extract<FleetNotice, { readonly kind: 'snapshot' | 'revocations' }>
 
 /** A notice as a message: what changed, and nothing that anybody would have to believe. */
 export function encodeNotice(notice: SentNotice): string {
-  if (notice.kind === 'tombstones') return JSON.stringify({ kind: notice.kind })
+  if (notice.kind === 'revocations') return JSON.stringify({ kind: notice.kind })
   const { tenant, provider } = notice.key
   return JSON.stringify({ kind: notice.kind, tenant, provider })
 }
@@ -16,7 +16,7 @@ export function encodeNotice(notice: SentNotice): string {
 export function decodeNotice(message: unknown): SentNotice | undefined {
   const notice = recordIn(message)
   if (typeof notice !== 'object' || notice === null || !('kind' in notice)) return undefined
-  if (notice.kind === 'tombstones') return { kind: 'tombstones' }
+  if (notice.kind === 'revocations') return { kind: 'revocations' }
   if (notice.kind !== 'snapshot' || !('tenant' in notice) || !('provider' in notice)) return undefined
   const { tenant, provider } = notice
   return isRecordName(tenant) && isRecordName(provider) ? { kind: 'snapshot', key: { tenant, provider } } : undefined

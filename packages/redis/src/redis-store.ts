@@ -5,7 +5,7 @@ import { redisKeys } from './keys.ts'
 import type { RedisClient } from './redis-client.ts'
 import { snapshots } from './snapshots.ts'
 import { checkStoreOptions } from './store-options.ts'
-import { tombstones } from './tombstones.ts'
+import { revocations } from './revocations.ts'
 
 /** The options of {@link redisStore}. */
 export interface RedisStoreOptions {
@@ -40,7 +40,7 @@ export function redisStore(options: RedisStoreOptions): SnapshotStore {
     isShared: true,
     ...snapshots(client, keys),
     warnings: () => evictionWarnings(client, keys),
-    tombstones: tombstones(client, keys, coordinate ? keys.channel : undefined),
+    revocations: revocations(client, keys, coordinate ? keys.channel : undefined),
     ...(coordinate && { coordination: coordination(client, keys) }),
   } satisfies SnapshotStore)
 }

@@ -94,29 +94,29 @@ return redis.call('DEL', KEYS[1])
 `)
 
 /** KEYS: look. ARGV: token, cooldown. */
-export const spendLook: Script = script(`
+export const reserveRefetch: Script = script(`
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0
 `)
 
-/** KEYS: tombstones. Answers the revision or nil. */
-export const tombstonesRevision: Script = script(`
+/** KEYS: revocations. Answers the revision or nil. */
+export const revocationsRevision: Script = script(`
 return redis.call('HGET', KEYS[1], 'revision')
 `)
 
-/** KEYS: tombstones. Answers fields and values in turn, the revision among them. */
-export const loadTombstones: Script = script(`
+/** KEYS: revocations. Answers fields and values in turn, the revision among them. */
+export const loadRevocations: Script = script(`
 return redis.call('HGETALL', KEYS[1])
 `)
 
-/** KEYS: tombstones. ARGV: id, tombstone, revision, channel or nothing, notice. */
-export const saveTombstone: Script = script(`
+/** KEYS: revocations. ARGV: id, revocation, revision, channel or nothing, notice. */
+export const saveRevocation: Script = script(`
 if ARGV[4] ~= '' then redis.call('PUBLISH', ARGV[4], ARGV[5]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], 'revision', ARGV[3])
 return 1
 `)
 
-/** KEYS: tombstones, so that the node is asked which keeps them. Answers what the server does when its memory is full. */
+/** KEYS: revocations, so that the node is asked which keeps them. Answers what the server does when its memory is full. */
 export const evictionPolicy: Script = script(`
 return string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:([%w-]+)')
 `)

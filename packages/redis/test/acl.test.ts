@@ -32,7 +32,7 @@ describe.skipIf(!redisAvailable)('the user that the README makes', () => {
   it.each(deployments)('may do all that the store does, on %s', async (_, connect) => {
     const client = connect()
     clients.push(client)
-    const { coordination, tombstones, ...store } = storeOf({ client })
+    const { coordination, revocations, ...store } = storeOf({ client })
     const key = newKey()
     let heard = 0
     const unsubscribe = coordination.subscribe(() => heard++)
@@ -44,18 +44,18 @@ describe.skipIf(!redisAvailable)('the user that the README makes', () => {
     expect(await coordination.saveIf(key, snapshotOf('c'), generation, 'g')).toBe(true)
     expect(await coordination.inspect(key)).toEqual({ holder: 'other', generation: 'g' })
     await coordination.release(key, 'a')
-    expect(await coordination.spendLook(key, 'a', LONG)).toBe(true)
-    expect(await coordination.spendLook(key, 'b', LONG)).toBe(false)
-    await coordination.giveBackLook(key, 'a')
+    expect(await coordination.reserveRefetch(key, 'a', LONG)).toBe(true)
+    expect(await coordination.reserveRefetch(key, 'b', LONG)).toBe(false)
+    await coordination.returnRefetch(key, 'a')
     expect(await store.load(key)).toEqual(snapshotOf('c'))
     await store.delete(key)
     expect(await store.warnings()).toEqual([])
     await eventually('a notice', async () => {
-      await tombstones.save(idOf(1), snapshotOf('a'))
+      await revocations.save(idOf(1), snapshotOf('a'))
       return heard > 0
     })
-    expect(await tombstones.load()).toEqual([snapshotOf('a')])
-    expect(await tombstones.revision()).toMatch(/^[0-9a-f]{32}$/)
+    expect(await revocations.load()).toEqual([snapshotOf('a')])
+    expect(await revocations.revision()).toMatch(/^[0-9a-f]{32}$/)
     unsubscribe()
   })
 

@@ -72,13 +72,13 @@ describe.skipIf(!redisAvailable).each(deployments)('%s', (_, start) => {
       }
 
       const whole = snapshotStoreContract(() => createPlace(true), {
-        parts: ['setAside', 'tombstones', 'coordination'],
+        parts: ['setAside', 'revocations', 'coordination'],
       })
       it.concurrent.each(named(whole))('the store %s', async (_name, run) => {
         await expect(run()).resolves.toBeUndefined()
       })
 
-      const lone = snapshotStoreContract(() => createPlace(false), { parts: ['setAside', 'tombstones'] })
+      const lone = snapshotStoreContract(() => createPlace(false), { parts: ['setAside', 'revocations'] })
       it.concurrent.each(named(lone))('without coordination the store %s', async (_name, run) => {
         await expect(run()).resolves.toBeUndefined()
       })

@@ -27,14 +27,14 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
 
   /** Everything that changes something, by name. */
   function writes(): readonly (readonly [name: string, write: () => Promise<unknown>])[] {
-    const { coordination, tombstones } = store
+    const { coordination, revocations } = store
     return [
       ['save', () => store.save(key, snapshotOf('new', isoTimeIn(LONG * 10)))],
       ['setAside', () => store.setAside(key)],
       ['saveIf', () => coordination.saveIf(key, snapshotOf('new'), 'g', 'next')],
       ['acquire', () => coordination.acquire(key, 'a', LONG)],
-      ['spendLook', () => coordination.spendLook(key, 'a', LONG)],
-      ['tombstones.save', () => tombstones.save(idOf(2), snapshotOf('new'))],
+      ['reserveRefetch', () => coordination.reserveRefetch(key, 'a', LONG)],
+      ['revocations.save', () => revocations.save(idOf(2), snapshotOf('new'))],
     ]
   }
 
@@ -49,7 +49,7 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
     await server.command('SCRIPT', 'FLUSH')
     expect((await store.coordination.acquire(key, 'b', LONG)).holder).toBe('other')
     await server.command('SCRIPT', 'FLUSH')
-    expect(await store.tombstones.load()).toEqual([snapshotOf('new')])
+    expect(await store.revocations.load()).toEqual([snapshotOf('new')])
   })
 
   it('has each script run in one round trip once it knows them', async () => {
@@ -84,9 +84,9 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
 
   it('refuses to write when its memory is full, and changes nothing; it can be read, and leases given back', async () => {
     await store.coordination.saveIf(key, snapshotOf('a', isoTimeIn(LONG)), undefined, 'g')
-    await store.tombstones.save(idOf(1), snapshotOf('a'))
+    await store.revocations.save(idOf(1), snapshotOf('a'))
     await store.coordination.acquire(key, 'a', LONG)
-    const revision = await store.tombstones.revision()
+    const revision = await store.revocations.revision()
     const expiry = await server.command('PEXPIRETIME', `jwks-auth:{acme/${key.provider}}:snapshot`)
     await server.setMemoryFull(true)
     for (const [name, write] of writes()) await expect(write(), name).rejects.toThrow('OOM')
@@ -95,8 +95,8 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
       generation: 'g',
     })
     expect(await server.command('PEXPIRETIME', `jwks-auth:{acme/${key.provider}}:snapshot`)).toBe(expiry)
-    expect(await store.tombstones.revision()).toBe(revision)
-    expect(await store.tombstones.load()).toEqual([snapshotOf('a')])
+    expect(await store.revocations.revision()).toBe(revision)
+    expect(await store.revocations.load()).toEqual([snapshotOf('a')])
     await store.coordination.release(key, 'a')
     expect((await store.coordination.inspect(key)).holder).toBe('none')
     await server.setMemoryFull(false)
@@ -105,15 +105,15 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
 
   it('can be read where it takes no writes', async () => {
     await store.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')
-    await store.tombstones.save(idOf(1), snapshotOf('a'))
-    const revision = await store.tombstones.revision()
+    await store.revocations.save(idOf(1), snapshotOf('a'))
+    const revision = await store.revocations.revision()
     await server.setReadOnly(true)
     for (const [name, write] of writes()) await expect(write(), name).rejects.toThrow('READONLY')
     await expect(store.delete(key)).rejects.toThrow('READONLY')
     expect(await store.load(key)).toEqual(snapshotOf('a'))
     expect(await store.coordination.inspect(key)).toEqual({ holder: 'none', generation: 'g' })
-    expect(await store.tombstones.revision()).toBe(revision)
-    expect(await store.tombstones.load()).toEqual([snapshotOf('a')])
+    expect(await store.revocations.revision()).toBe(revision)
+    expect(await store.revocations.load()).toEqual([snapshotOf('a')])
     expect(await store.warnings()).toEqual([])
   })
 
@@ -127,25 +127,25 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
 
   it('fails what is asked while it is gone, and is empty after', async () => {
     await store.save(key, snapshotOf('a'))
-    await store.tombstones.save(idOf(1), snapshotOf('a'))
-    const revision = await store.tombstones.revision()
+    await store.revocations.save(idOf(1), snapshotOf('a'))
+    const revision = await store.revocations.revision()
     await server.kill()
     await expect(store.load(key)).rejects.toThrow(Error)
     await expect(store.coordination.acquire(key, 'a', LONG)).rejects.toThrow(Error)
-    await expect(store.tombstones.save(idOf(1), snapshotOf('a'))).rejects.toThrow(Error)
+    await expect(store.revocations.save(idOf(1), snapshotOf('a'))).rejects.toThrow(Error)
     await server.restart()
     await eventually('it is empty', async () => (await store.load(key)) === undefined)
-    expect(await store.tombstones.revision()).not.toBe(revision)
+    expect(await store.revocations.revision()).not.toBe(revision)
   })
 
   it('saves nothing where it may not tell of it', async () => {
     await server.command('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels')
     const muted = version.single(server.port, { username: 'mute', password: 'secret' })
-    const { coordination, tombstones, load } = storeOf({ client: muted })
+    const { coordination, revocations, load } = storeOf({ client: muted })
     await expect(coordination.saveIf(key, snapshotOf('a'), undefined, 'g')).rejects.toThrow(/channel/)
-    await expect(tombstones.save(idOf(1), snapshotOf('a'))).rejects.toThrow(/channel/)
+    await expect(revocations.save(idOf(1), snapshotOf('a'))).rejects.toThrow(/channel/)
     expect(await load(key)).toBeUndefined()
-    expect(await tombstones.load()).toEqual([])
+    expect(await revocations.load()).toEqual([])
     muted.disconnect()
   })
 

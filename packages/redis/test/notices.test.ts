@@ -65,9 +65,9 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     await listen()
     const other = storeWith()
     await other.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')
-    await other.tombstones.save(idOf(1), snapshotOf('a'))
+    await other.revocations.save(idOf(1), snapshotOf('a'))
     await eventually('two notices', () => notices.length === 2)
-    expect(notices).toEqual([{ kind: 'snapshot', key }, { kind: 'tombstones' }])
+    expect(notices).toEqual([{ kind: 'snapshot', key }, { kind: 'revocations' }])
   })
 
   it('tell of what there is to load by then', async () => {
@@ -87,7 +87,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(await storeWith().coordination.saveIf(key, snapshotOf('b'), undefined, 'g')).toBe(false)
     const client = version.single(server.port)
     clients.push(client)
-    await redisStore({ client, coordinate: false }).tombstones?.save(idOf(1), snapshotOf('a'))
+    await redisStore({ client, coordinate: false }).revocations?.save(idOf(1), snapshotOf('a'))
     await afterAllBefore()
     expect(notices).toEqual([])
   })
@@ -107,7 +107,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     'null',
     '{',
     '[]',
-    '"tombstones"',
+    '"revocations"',
     '{"kind":"other"}',
     '{"kind":"snapshot"}',
     '{"kind":"snapshot","tenant":"a"}',

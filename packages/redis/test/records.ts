@@ -1,19 +1,19 @@
-import type { FleetCoordination, ProviderKey, Snapshot, SnapshotStore, TombstoneStore } from '@jwks-auth/core'
+import type { FleetCoordination, ProviderKey, RevocationStore, Snapshot, SnapshotStore } from '@jwks-auth/core'
 import { type RedisStoreOptions, redisStore } from '@jwks-auth/redis'
 
 /** A store as this package makes it: everything that is optional in general is there. */
 export interface WholeStore extends SnapshotStore {
   setAside(key: ProviderKey): Promise<void>
   warnings(): Promise<readonly string[]>
-  readonly tombstones: TombstoneStore
+  readonly revocations: RevocationStore
   readonly coordination: FleetCoordination
 }
 
 /** The store that a registry would be given. */
 export function storeOf(options: RedisStoreOptions): WholeStore {
-  const { setAside, warnings, tombstones, coordination, ...store } = redisStore(options)
-  if (!setAside || !warnings || !tombstones || !coordination) throw new Error('the store is not whole')
-  return { ...store, setAside, warnings, tombstones, coordination }
+  const { setAside, warnings, revocations, coordination, ...store } = redisStore(options)
+  if (!setAside || !warnings || !revocations || !coordination) throw new Error('the store is not whole')
+  return { ...store, setAside, warnings, revocations, coordination }
 }
 
 /** A snapshot with nothing of interest but what is told apart. */
@@ -26,7 +26,7 @@ export function isoTimeIn(delay: number): string {
   return new Date(Date.now() + delay).toISOString()
 }
 
-/** The id of a tombstone. */
+/** The id of a revocation. */
 export function idOf(number: number): string {
   return number.toString(16).padStart(32, '0')
 }

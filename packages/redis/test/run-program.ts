@@ -52,7 +52,7 @@ export function subscribeAndLeave(client: string, until: string): Promise<Exit> 
     const store = redisStore({ client })
     let heard = 0
     const unsubscribe = store.coordination.subscribe(() => heard++)
-    const tombstone = { version: 1, payload: '', keepUntil: null, integrity: '' }
+    const revocation = { version: 1, payload: '', keepUntil: null, integrity: '' }
     ${until}
     unsubscribe()
     client.disconnect()
@@ -62,6 +62,6 @@ export function subscribeAndLeave(client: string, until: string): Promise<Exit> 
 
 /** Until a notice has come round. */
 export const UNTIL_NOTICE = `while (heard === 0) {
-  await store.tombstones.save('${'0'.repeat(32)}', tombstone)
+  await store.revocations.save('${'0'.repeat(32)}', revocation)
   await setTimeout(20)
 }`

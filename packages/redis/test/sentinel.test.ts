@@ -36,18 +36,18 @@ describe.skipIf(!redisAvailable)('Redis with Sentinels', () => {
     const [store] = stores
     if (store === undefined) throw new Error('there is no store')
     await store.coordination.saveIf(key, snapshotOf('a', isoTimeIn(600_000)), undefined, 'g')
-    await store.tombstones.save(idOf(1), snapshotOf('a'))
-    const revision = await store.tombstones.revision()
+    await store.revocations.save(idOf(1), snapshotOf('a'))
+    const revision = await store.revocations.revision()
     const master = await sentinels.master()
     await master.command('WAIT', 2, 5_000)
     await master.kill()
     await eventually('another master', async () => (await sentinels.master()) !== master)
 
     const promoted = await sentinels.master()
-    for (const { coordination, tombstones } of stores) {
+    for (const { coordination, revocations } of stores) {
       await eventually('it answers', async () => (await coordination.load(key)).generation === 'g')
-      expect(await tombstones.revision()).toBe(revision)
-      expect(await tombstones.load()).toEqual([snapshotOf('a')])
+      expect(await revocations.revision()).toBe(revision)
+      expect(await revocations.load()).toEqual([snapshotOf('a')])
     }
     await eventually('both are subscribed', async () => {
       const reply = await promoted.command('PUBSUB', 'NUMSUB', 'app:jwks-auth:notices')

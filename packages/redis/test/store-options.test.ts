@@ -66,6 +66,6 @@ describe('the options of redisStore', () => {
   it('make a store without coordination where it is not wanted', () => {
     const store = redisStore({ client: client(), coordinate: false })
     expect(store).not.toHaveProperty('coordination')
-    expect(store.tombstones).toBeDefined()
+    expect(store.revocations).toBeDefined()
   })
 })

@@ -9,8 +9,10 @@ export interface ManualClockOptions {
 
 /** A clock that stands still until the test moves it. */
 export interface ManualClock {
-  /** What the clock shows, in epoch milliseconds. */
+  /** What the wall clock shows, in epoch milliseconds. */
   now(): number
+  /** Milliseconds since the clock was made. Only {@link ManualClock.advance} moves it. */
+  monotonic(): number
   /** Calls back once, `delay` milliseconds from now by this clock. Less than 0 counts as 0. */
   setTimeout(callback: () => void, delay: number): unknown
   /** Cancels a timer. A handle that has fired, or is unknown, is ignored. */
@@ -22,8 +24,8 @@ export interface ManualClock {
    */
   advance(milliseconds: number): Promise<void>
   /**
-   * Sets what the clock shows, as an operator or NTP does: timers neither fire nor move, since
-   * a real timer does not look at the wall clock either.
+   * Steps the wall clock alone, as an operator, NTP or the end of a suspension does. Timers neither
+   * fire nor move, since a real timer counts by the monotonic clock.
    */
   set(epochMilliseconds: number): void
   /** How many timers wait. */
@@ -74,6 +76,7 @@ export function createManualClock(options: ManualClockOptions = {}): ManualClock
 
   return {
     now: () => shownAtStart + elapsed,
+    monotonic: () => elapsed,
     setTimeout(callback, delay) {
       requireFinite('setTimeout', delay)
       const handle = Object.freeze({})

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import type { SnapshotStore } from '@jwks-auth/core'
-import { generationCases, noticeCases, tombstoneNoticeCases } from './contract/generation-cases.ts'
+import { generationCases, noticeCases, revocationNoticeCases } from './contract/generation-cases.ts'
 import { leaseCases } from './contract/lease-cases.ts'
+import { revocationCases } from './contract/revocation-cases.ts'
 import { setAsideCases, snapshotCases } from './contract/snapshot-cases.ts'
 import type { Case, StorePart, StorePlace } from './contract/store-place.ts'
-import { tombstoneCases } from './contract/tombstone-cases.ts'
 import { checkOptions } from './option-checks.ts'
 
 /** One case of the contract, for any test runner: `test(name, run)`. */
@@ -21,7 +21,7 @@ export interface SnapshotStoreContractOptions {
   readonly parts?: readonly StorePart[]
 }
 
-const allParts: readonly StorePart[] = ['setAside', 'tombstones', 'coordination']
+const allParts: readonly StorePart[] = ['setAside', 'revocations', 'coordination']
 
 const checks = {
   parts: {
@@ -47,9 +47,9 @@ export function snapshotStoreContract(
     hasParts(parts),
     ...snapshotCases,
     ...(has('setAside') ? setAsideCases : []),
-    ...(has('tombstones') ? tombstoneCases : []),
+    ...(has('revocations') ? revocationCases : []),
     ...(has('coordination') ? [...leaseCases, ...generationCases, ...noticeCases] : []),
-    ...(has('coordination') && has('tombstones') ? tombstoneNoticeCases : []),
+    ...(has('coordination') && has('revocations') ? revocationNoticeCases : []),
   ]
   return cases.map(([name, check]) => ({
     name,

@@ -4,7 +4,7 @@ import type { FleetNotice, ProviderKey, Snapshot, SnapshotStore } from '@jwks-au
 export interface FleetPlace {
   readonly snapshots: Map<string, string>
   readonly generations: Map<string, string>
-  readonly tombstones: Map<string, string>
+  readonly revocations: Map<string, string>
   readonly leases: Map<string, Lease>
   readonly looks: Map<string, Lease>
   readonly listeners: Set<(notice: FleetNotice) => void>
@@ -20,7 +20,7 @@ export function fleetPlace(): FleetPlace {
   return {
     snapshots: new Map(),
     generations: new Map(),
-    tombstones: new Map(),
+    revocations: new Map(),
     leases: new Map(),
     looks: new Map(),
     listeners: new Set(),
@@ -30,7 +30,7 @@ export function fleetPlace(): FleetPlace {
 
 /** A store with every part, in memory: what the contract says, in the fewest words. */
 export function fleetStore(place: FleetPlace): Required<SnapshotStore> {
-  const { snapshots, generations, tombstones, leases, looks, listeners } = place
+  const { snapshots, generations, revocations, leases, looks, listeners } = place
   const nameOf = ({ tenant, provider }: ProviderKey): string => JSON.stringify([tenant, provider])
   const tell = (notice: FleetNotice): void => {
     for (const listener of listeners) listener(notice)
@@ -63,13 +63,13 @@ export function fleetStore(place: FleetPlace): Required<SnapshotStore> {
     },
     setAside: async () => undefined,
     warnings: async () => [],
-    tombstones: {
+    revocations: {
       revision: async () => `${place.revision}`,
-      load: async () => [...tombstones.values()].map(parse),
-      async save(id, tombstone) {
-        tombstones.set(id, JSON.stringify(tombstone))
+      load: async () => [...revocations.values()].map(parse),
+      async save(id, revocation) {
+        revocations.set(id, JSON.stringify(revocation))
         place.revision += 1
-        tell({ kind: 'tombstones' })
+        tell({ kind: 'revocations' })
       },
     },
     coordination: {
@@ -100,12 +100,12 @@ export function fleetStore(place: FleetPlace): Required<SnapshotStore> {
         tell({ kind: 'snapshot', key })
         return true
       },
-      async spendLook(key, token, cooldown) {
+      async reserveRefetch(key, token, cooldown) {
         if (current(looks, key) !== undefined) return false
         hold(looks, key, token, cooldown)
         return true
       },
-      giveBackLook: async (key, token) => giveBack(looks, key, token),
+      returnRefetch: async (key, token) => giveBack(looks, key, token),
       subscribe(listener) {
         listeners.add(listener)
         return () => listeners.delete(listener)

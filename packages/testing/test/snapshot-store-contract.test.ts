@@ -1,10 +1,10 @@
-import type { FleetCoordination, SnapshotStore, TombstoneStore } from '@jwks-auth/core'
+import type { FleetCoordination, RevocationStore, SnapshotStore } from '@jwks-auth/core'
 import { describe, expect, it } from 'vitest'
 import { type StorePart, snapshotStoreContract } from '../src/index.ts'
 import { type FleetPlace, fleetPlace, fleetStore } from './fleet-store.ts'
 
 type Store = Required<SnapshotStore>
-const allParts: readonly StorePart[] = ['setAside', 'tombstones', 'coordination']
+const allParts: readonly StorePart[] = ['setAside', 'revocations', 'coordination']
 
 /** The contract over a store with every part, of which something may be made worse. */
 function contractOf(spoil: (store: Store, place: FleetPlace) => SnapshotStore = (store) => store) {
@@ -27,11 +27,11 @@ const snapshots =
   (worse: (store: Store, place: FleetPlace) => Partial<SnapshotStore>) =>
   (store: Store, place: FleetPlace): SnapshotStore => ({ ...store, ...worse(store, place) })
 
-const tombstones =
-  (worse: (tombstones: TombstoneStore, place: FleetPlace) => Partial<TombstoneStore>) =>
+const revocations =
+  (worse: (revocations: RevocationStore, place: FleetPlace) => Partial<RevocationStore>) =>
   (store: Store, place: FleetPlace): SnapshotStore => ({
     ...store,
-    tombstones: { ...store.tombstones, ...worse(store.tombstones, place) },
+    revocations: { ...store.revocations, ...worse(store.revocations, place) },
   })
 
 const fleet =
@@ -199,32 +199,32 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
   [
     'has lost a part',
     ({ setAside: _, ...store }) => store,
-    ['has setAside, tombstones, coordination and no other optional part'],
+    ['has setAside, revocations, coordination and no other optional part'],
   ],
   [
     'makes up a revocation',
-    tombstones(({ load }) => ({ load: async () => [...(await load()), {}] })),
+    revocations(({ load }) => ({ load: async () => [...(await load()), {}] })),
     ['has no revocations at first', 'keeps revocations apart from snapshots'],
   ],
   [
     'keeps one revocation',
-    tombstones(({ save }) => ({ save: (_, tombstone) => save('', tombstone) })),
+    revocations(({ save }) => ({ save: (_, revocation) => save('', revocation) })),
     ['gives back all revocations, in another instance, too'],
   ],
   [
     'adds where it should replace',
-    tombstones(({ save }) => ({ save: (id, tombstone) => save(id + crypto.randomUUID(), tombstone) })),
+    revocations(({ save }) => ({ save: (id, revocation) => save(id + crypto.randomUUID(), revocation) })),
     ['replaces the revocation of the same id and no other'],
   ],
   [
     'reads the list of revocations and writes it back',
-    tombstones((_, place) => ({
-      save: async (id, tombstone) => {
-        const list = new Map(place.tombstones)
+    revocations((_, place) => ({
+      save: async (id, revocation) => {
+        const list = new Map(place.revocations)
         await late()
-        place.tombstones.clear()
-        for (const [known, text] of [...list, [id, JSON.stringify(tombstone)] as const])
-          place.tombstones.set(known, text)
+        place.revocations.clear()
+        for (const [known, text] of [...list, [id, JSON.stringify(revocation)] as const])
+          place.revocations.set(known, text)
         place.revision += 1
       },
     })),
@@ -232,17 +232,17 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
   ],
   [
     'deletes revocations with the snapshot',
-    snapshots((_, place) => ({ delete: async () => place.tombstones.clear() })),
+    snapshots((_, place) => ({ delete: async () => place.revocations.clear() })),
     ['keeps revocations apart from snapshots'],
   ],
   [
     'counts revocations for a revision',
-    tombstones((_, place) => ({ revision: async () => `${place.tombstones.size}` })),
+    revocations((_, place) => ({ revision: async () => `${place.revocations.size}` })),
     ['has another revision after each revocation, whoever saved it, and the same one until then'],
   ],
   [
     'has another revision each time',
-    tombstones(() => ({ revision: async () => crypto.randomUUID() })),
+    revocations(() => ({ revision: async () => crypto.randomUUID() })),
     ['has another revision after each revocation, whoever saved it, and the same one until then'],
   ],
   [
@@ -319,18 +319,20 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
   ],
   [
     'has an endless budget',
-    fleet(() => ({ spendLook: async () => true })),
+    fleet(() => ({ reserveRefetch: async () => true })),
     ['lets the budget for unknown kids be spent once, for each key'],
   ],
   [
     'has one budget for all keys',
-    fleet(({ spendLook }) => ({ spendLook: (_, token, ttl) => spendLook({ tenant: 'a', provider: 'b' }, token, ttl) })),
+    fleet(({ reserveRefetch }) => ({
+      reserveRefetch: (_, token, ttl) => reserveRefetch({ tenant: 'a', provider: 'b' }, token, ttl),
+    })),
     ['lets the budget for unknown kids be spent once, for each key'],
   ],
   [
     'looks first and spends the budget then',
     fleet((_, { looks }) => ({
-      spendLook: async ({ tenant }, token, cooldown) => {
+      reserveRefetch: async ({ tenant }, token, cooldown) => {
         if ((looks.get(tenant)?.until ?? 0) > performance.now()) return false
         await late()
         looks.set(tenant, { token, until: performance.now() + cooldown })
@@ -341,14 +343,14 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
   ],
   [
     'gives the budget back to anybody',
-    fleet((_, { looks }) => ({ giveBackLook: async () => looks.clear() })),
+    fleet((_, { looks }) => ({ returnRefetch: async () => looks.clear() })),
     ['lets the budget for unknown kids be given back by whoever spent it last'],
   ],
   [
     'does not give the budget back',
-    fleet(({ spendLook }) => ({
-      giveBackLook: async () => undefined,
-      spendLook: (key, token) => spendLook(key, token, 1e9),
+    fleet(({ reserveRefetch }) => ({
+      returnRefetch: async () => undefined,
+      reserveRefetch: (key, token) => reserveRefetch(key, token, 1e9),
     })),
     [
       'lets the budget for unknown kids be given back by whoever spent it last',
@@ -492,7 +494,7 @@ describe('the contract', () => {
     expect(log).toEqual(['made', 'cleared up', 'cleared up'])
   })
 
-  it.each([{ part: [] }, { parts: 'tombstones' }, { parts: ['tombstone'] }, null])(
+  it.each([{ part: [] }, { parts: 'revocations' }, { parts: ['revocation'] }, null])(
     'does not take the options %j',
     (options) => {
       const make = () => ({ open: () => fleetStore(fleetPlace()) })

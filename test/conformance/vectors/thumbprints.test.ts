@@ -1,6 +1,6 @@
 import { calculateJwkThumbprint } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { createTombstones } from '../../../packages/core/src/cache/tombstones.ts'
+import { createRevocations } from '../../../packages/core/src/cache/revocations.ts'
 import { startIssuer, startRegistryWith } from '../../integration/start.ts'
 import { thumbprintVectors } from './vectors.ts'
 import { readSetOf } from './verify.ts'
@@ -12,10 +12,10 @@ describe.each(thumbprintVectors)('the thumbprint of $source', ({ key, thumbprint
   })
 
   it('is what a revoked key is known by under another kid, and with other members', async () => {
-    const tombstones = createTombstones()
-    await tombstones.add('revoked', readSetOf({ ...key, kid: 'revoked' }).keySet)
+    const revocations = createRevocations()
+    await revocations.add('revoked', readSetOf({ ...key, kid: 'revoked' }).keySet)
     const renamed = readSetOf({ ...key, kid: 'renamed', use: 'sig', x5t: 'AAAA' }).keySet
-    expect((await tombstones.filter(renamed)).keys).toEqual([])
+    expect((await revocations.filter(renamed)).keys).toEqual([])
   })
 
   it('has a registry refuse the renamed key when it is published', async () => {

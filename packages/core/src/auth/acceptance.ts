@@ -1,9 +1,8 @@
 import type { AuthRequest } from '../base/auth-request.ts'
-import type { Clock } from '../base/clock.ts'
+import { type Clock, type Instant, instant } from '../base/clock.ts'
 import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeyNotFoundError, KeyRevokedError } from '../base/errors/request-errors.ts'
-import type { FoundKeys } from '../cache/key-search.ts'
-import type { VerificationKey } from '../keys/verification-key.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { TenantDirectory } from '../tenants/tenant-directory.ts'
 import type { Auth } from './auth.ts'
 import { askIsRevoked, askSchema } from './callbacks.ts'
@@ -24,8 +23,8 @@ export interface Question {
   readonly request: AuthRequest
   /** Headers for the application's answer, if there are any. */
   readonly headers: Readonly<Record<string, string>> | undefined
-  /** When it began to wait, in milliseconds since the epoch. */
-  readonly askedAt: number
+  /** When it began to wait. */
+  readonly askedAt: Instant
 }
 
 type Outcome<Claims> = AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
@@ -53,7 +52,7 @@ export interface Acceptance<Claims> {
     tenantName: unknown,
     request: AuthRequest,
     headers: Question['headers'],
-    now: number,
+    now: Instant,
   ): Outcome<Claims> | undefined
   /** Accepts a token or refuses it; a promise only where there is something to wait for. */
   accept(token: TokenInQuestion, question: Question): Outcome<Claims>
@@ -101,32 +100,26 @@ export function createAcceptance<Claims>({
   }
 
   function accept(token: TokenInQuestion, question: Question): Outcome<Claims> {
-    if (!isVerified(token)) return verify(token, question, question.askedAt)
+    if (!isVerified(token)) return verify(token, question, question.askedAt.wall)
     // Otherwise it is another tenant's question, to which what is known is no answer.
     if (question.tenantName !== token.tenant) return verifyText(token.text, question)
     // Finding out the tenant may have taken its time.
-    if (!isCurrent(token, question.askedAt)) return renew(token, question)
+    if (!isCurrent(token, question.askedAt.wall)) return renew(token, question)
     return recognize(token, question, question.askedAt)
   }
 
   /** Asks for the key as a first use does, so that keys count as used, are refreshed and waited for alike. */
-  function recognize(verified: VerifiedToken, question: Question, now: number): Outcome<Claims> {
+  function recognize(verified: VerifiedToken, question: Question, now: Instant): Outcome<Claims> {
     const { cache } = verified.provider.registered
-    if (cache.confirms(verified.key, now)) return admitVerified(verified, question.request, question.headers)
+    if (cache.hasCurrentKey(verified.key, now)) return admitVerified(verified, question.request, question.headers)
     const { kid, alg } = verified.header
-    let keys: FoundKeys
-    try {
-      keys = cache.search(kid, alg, question.askedAt)
-    } catch (error) {
-      return refuseKnown(verified, error)
-    }
-    if (keys instanceof KeyNotFoundError) return refuseKnown(verified, keys)
+    const keys = cache.findKeys(kid, alg, question.askedAt)
+    if (keys instanceof Error) return refuseKnown(verified, keys)
     if (!(keys instanceof Promise)) return confirm(verified, keys, question)
-    return keys.then(
-      (awaited) =>
-        isCurrent(verified, clock.now()) ? confirm(verified, awaited, question) : renew(verified, question),
-      (error: unknown) => refuseKnown(verified, error),
-    )
+    return keys.then((awaited) => {
+      if (awaited instanceof Error) return refuseKnown(verified, awaited)
+      return isCurrent(verified, clock.now()) ? confirm(verified, awaited, question) : renew(verified, question)
+    })
   }
 
   function refuseKnown(verified: VerifiedToken, error: unknown): AuthRefusal {
@@ -169,21 +162,16 @@ export function createAcceptance<Claims>({
     return underWay.then(({ verified }) => {
       if (verified === undefined) return verifyFor(token, provider, question)
       // What another request has found out is to this one what was found out before.
-      const later = clock.now()
-      return isCurrent(verified, later) ? recognize(verified, question, later) : renew(verified, question)
+      const later = instant(clock)
+      return isCurrent(verified, later.wall) ? recognize(verified, question, later) : renew(verified, question)
     }, refuseThrown)
   }
 
   function verifyFor(token: ParsedToken, provider: AuthProvider, question: Question): Outcome<Claims> {
     const { askedAt } = question
-    let keys: FoundKeys
-    try {
-      // Before there is a promise: a flood of unknown `kid`s is refused here.
-      keys = provider.registered.cache.search(token.header.kid, token.header.alg, askedAt)
-    } catch (error) {
-      return refuseThrown(error)
-    }
-    if (keys instanceof KeyNotFoundError) return refuse(keys)
+    // Before there is a promise: a flood of unknown `kid`s is refused here.
+    const keys = provider.registered.cache.findKeys(token.header.kid, token.header.alg, askedAt)
+    if (keys instanceof Error) return refuse(keys)
     const done = verifyFirst<Claims>(token, provider, keys, askedAt, { schema, validate, keep })
     tokens?.share(token.token, provider, done)
     return done.then(
@@ -230,7 +218,7 @@ export function createAcceptance<Claims>({
     acceptAtOnce(verified, tenantName, request, headers, now) {
       if (tenantName !== verified.tenant) return undefined
       const { cache } = verified.provider.registered
-      return cache.confirms(verified.key, now) ? admitVerified(verified, request, headers) : undefined
+      return cache.hasCurrentKey(verified.key, now) ? admitVerified(verified, request, headers) : undefined
     },
     accept,
   }

@@ -1,4 +1,5 @@
 import type { AuthRequest } from '../base/auth-request.ts'
+import { type Instant, instant } from '../base/clock.ts'
 import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import {
   AlgorithmNotAllowedError,
@@ -6,6 +7,7 @@ import {
   TokenMissingError,
 } from '../base/errors/request-errors.ts'
 import { headerOf } from '../base/framework-request.ts'
+import { isThenable } from '../base/thenable.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { internals, type Registry } from '../registry/registry.ts'
 import { isTenantFromIssuer } from '../tenants/tenant-resolver.ts'
@@ -15,7 +17,7 @@ import type { AccessTokenClaims } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
 import { bearerCredentials, isBearerToken } from './bearer.ts'
 import { callbackError } from './callback-error.ts'
-import { CallbackFailure, isThenable } from './callbacks.ts'
+import { CallbackFailure } from './callbacks.ts'
 import { type CheckedAuthOptions, checkAuthOptions, defaultResolver } from './check-auth-options.ts'
 import { checkBasicClaims } from './check-claims.ts'
 import type { FirstUse } from './first-use.ts'
@@ -132,14 +134,14 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     token: TokenInQuestion,
     request: AuthRequest,
     headers: Question['headers'],
-    askedAt: number,
+    askedAt: Instant,
   ): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>> {
     if (resolveTenant === undefined) return acceptNow(token, 'default', request, headers, askedAt)
     const issuer = isVerified(token) ? token.issuer : (token.payload['iss'] as string)
     const tenantName = tenantNameOf(request, issuer, resolveTenant)
     if (!isThenable(tenantName)) return acceptNow(token, tenantName, request, headers, askedAt)
     return Promise.resolve(tenantName).then(
-      (name) => accept(token, { tenantName: name, request, headers, askedAt: clock.now() }),
+      (name) => accept(token, { tenantName: name, request, headers, askedAt: instant(clock) }),
       (error: unknown) => Promise.reject(callbackError(error)),
     )
   }
@@ -149,7 +151,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     tenantName: unknown,
     request: AuthRequest,
     headers: Question['headers'],
-    now: number,
+    now: Instant,
   ): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>> {
     const outcome = isVerified(token) ? acceptAtOnce(token, tenantName, request, headers, now) : undefined
     return outcome ?? accept(token, { tenantName, request, headers, askedAt: now })
@@ -160,16 +162,16 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     passErrors,
     refuse: (error) => refuse(error, 'tenant-known'),
     authenticate(request) {
-      const now = clock.now()
+      const now = instant(clock)
       if (readsHeaderOnly) {
         // A token that was verified is in order, so that nothing of the header need be looked at again.
         const header = headerOf(request, 'authorization')
-        const known = typeof header === 'string' ? recallBearer(header, now) : undefined
+        const known = typeof header === 'string' ? recallBearer(header, now.wall) : undefined
         if (known !== undefined) return acceptForTenant(known, request, undefined, now)
       }
       let found: ReturnType<typeof tokenOf>
       try {
-        found = tokenOf(request, now)
+        found = tokenOf(request, now.wall)
       } catch (error) {
         if (error instanceof TokenMissingError && !credentialsRequired) return { ok: true, auth: undefined }
         return refuseThrown(error, 'before-tenant')

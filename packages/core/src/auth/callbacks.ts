@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AuthRequest } from '../base/auth-request.ts'
 import { ClaimsRejectedError, TokenRejectedError, TokenRevokedError } from '../base/errors/claim-errors.ts'
+import { isThenable } from '../base/thenable.ts'
 import type { Auth } from './auth.ts'
 import { callbackError } from './callback-error.ts'
 
@@ -95,9 +96,4 @@ function wrongAnswer(message: string): CallbackFailure {
 
 function later(answer: PromiseLike<unknown>, judge: (answer: unknown) => unknown): Promise<unknown> {
   return Promise.resolve(answer).then(judge, (error: unknown) => Promise.reject(new CallbackFailure(error)))
-}
-
-/** True for a promise of whatever making. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

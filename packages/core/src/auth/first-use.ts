@@ -1,4 +1,5 @@
-import type { VerificationKey } from '../keys/verification-key.ts'
+import type { Instant } from '../base/clock.ts'
+import type { KeysOrRefusal } from '../cache/provider-cache.ts'
 import type { Auth } from './auth.ts'
 import { createAuth } from './auth.ts'
 import { askSchema, askValidate, type ClaimsSchema, type Validate } from './callbacks.ts'
@@ -28,19 +29,20 @@ export interface FirstUseRules {
  * Verifies a token whose claims are in order: the signature, then what the application asks of it.
  *
  * @param found the keys that its provider's cache has found for it
- * @param askedAt when the request began to wait, in milliseconds since the epoch
+ * @param askedAt when the request began to wait
  * @throws an error of `request-errors.ts` or `claim-errors.ts`, or CallbackFailure
  */
 export async function verifyFirst<Claims>(
   token: ParsedToken,
   provider: AuthProvider,
-  found: readonly VerificationKey[] | Promise<readonly VerificationKey[]>,
-  askedAt: number,
+  found: KeysOrRefusal | Promise<KeysOrRefusal>,
+  askedAt: Instant,
   { schema, validate, keep }: FirstUseRules,
 ): Promise<FirstUse<Claims>> {
   const { cache } = provider.registered
   // Most often there is nothing to wait for but the signature, and then nothing else is waited for.
   const keys = found instanceof Promise ? await found : found
+  if (keys instanceof Error) throw keys
   const key = (await signerAmong(keys, token, cache)) ?? (await signerAmongOthers(keys, token, cache, askedAt))
   const { payload } = token
   const bytes = keep !== undefined ? bytesOfJson(token.header) + bytesOfJson(payload) : Number.POSITIVE_INFINITY

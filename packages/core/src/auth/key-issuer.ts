@@ -1,4 +1,4 @@
-import type { VerificationKey } from '../keys/verification-key.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
 
 /** Stands in a key's `issuer` for the tenant that a token is of. */
 const TENANT_PLACEHOLDER = '{tenantid}'

@@ -1,5 +1,5 @@
 import { isObject } from '../base/options.ts'
-import type { VerificationKey } from '../keys/verification-key.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
 import { type Auth, scopesOf } from './auth.ts'
 import type { ParsedToken, TokenHeader } from './parse-token.ts'
 import { bytesOfJson, copyNested, copyPlainData, isPlainData, nestedNames } from './plain-data.ts'

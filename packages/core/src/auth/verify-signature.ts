@@ -1,5 +1,5 @@
 import { verify } from 'node:crypto'
-import type { ImportedKey } from '../keys/import-key.ts'
+import type { ImportedKey } from '../jwks/import-key.ts'
 import type { ParsedToken } from './parse-token.ts'
 
 /**

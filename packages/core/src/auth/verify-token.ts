@@ -1,6 +1,7 @@
+import type { Instant } from '../base/clock.ts'
 import { KeyNotFoundError, SignatureInvalidError } from '../base/errors/request-errors.ts'
 import type { ProviderCache } from '../cache/provider-cache.ts'
-import type { VerificationKey } from '../keys/verification-key.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
 import { vouchesForIssuer } from './key-issuer.ts'
 import type { ParsedToken } from './parse-token.ts'
 import { verifySignature } from './verify-signature.ts'
@@ -33,17 +34,18 @@ export async function signerAmong(
  * The key that verifies a token's signature where none of those `tried` does: the provider may have put other material
  * under the same `kid`, so within the budget for unknown `kid`s there is one more look.
  *
- * @param askedAt when the request began to wait, in milliseconds since the epoch: its deadline counts from here
+ * @param askedAt when the request began to wait: its deadline counts from here
  * @throws SignatureInvalidError, KeyNotFoundError, KeyRevokedError or KeysUnavailableError
  */
 export async function signerAmongOthers(
   tried: readonly VerificationKey[],
   token: ParsedToken,
   cache: ProviderCache,
-  askedAt: number,
+  askedAt: Instant,
 ): Promise<VerificationKey> {
   const { kid, alg } = token.header
-  const others = await cache.findOthers(kid, alg, tried, askedAt)
+  const others = await cache.findOtherKeys(kid, alg, tried, askedAt)
+  if (others instanceof Error) throw others
   const other = others.length === 0 ? undefined : await signerAmong(others, token, cache)
   if (other === undefined) throw new SignatureInvalidError()
   return other

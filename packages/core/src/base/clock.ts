@@ -1,34 +1,81 @@
 /**
- * Where time comes from. Everything in this package that waits or compares times asks its clock,
- * so that a test can own time instead of sleeping.
+ * Where time comes from. Everything in this package that waits or compares times asks its clock, so that a test can own
+ * time instead of sleeping.
  */
 export interface Clock {
-  /** The current time, in milliseconds since the epoch. */
+  /** The wall clock: milliseconds since the epoch. An operator or NTP may step it in either direction. */
   now(): number
-  /** Calls back once after `delay` milliseconds. What it returns is handed to {@link Clock.clearTimeout}. */
+  /** Milliseconds since an arbitrary moment. Never goes back; may stand still while the machine is suspended. */
+  monotonic(): number
+  /**
+   * Calls back once after `delay` milliseconds, counted by the monotonic clock. The returned handle is passed to
+   * {@link Clock.clearTimeout}. If the handle has a method `unref`, it is called for background work, so that such a
+   * timer does not keep the process alive.
+   */
   setTimeout(callback: () => void, delay: number): unknown
-  /** Forgets a timer. Optional: a callback of a cancelled timer does nothing anyway. */
+  /** Cancels a timer. Optional: the callback of a cancelled timer does nothing. */
   clearTimeout?(timer: unknown): void
 }
 
-/** The longest delay that Node's timers take; a longer one would fire at once. */
+/** One moment on both clocks. */
+export interface Instant {
+  /** {@link Clock.now} */
+  readonly wall: number
+  /** {@link Clock.monotonic} */
+  readonly monotonic: number
+}
+
+/** The longest delay of Node's timers; a longer one would fire at once. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1
 
-/** The machine's clock. Its timers do not keep the process alive. */
+/** The machine's clocks. */
 export const systemClock: Clock = Object.freeze({
   now: () => Date.now(),
-  setTimeout: (callback: () => void, delay: number) => setTimeout(callback, Math.min(delay, LONGEST_TIMEOUT)).unref(),
+  monotonic: () => performance.now(),
+  setTimeout: (callback: () => void, delay: number) => setTimeout(callback, Math.min(delay, LONGEST_TIMEOUT)),
   clearTimeout: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
 })
 
-/** Calls back after `delay` milliseconds, unless the returned function is called first. */
+/** Reads both clocks. */
+export function instant(clock: Clock): Instant {
+  return { wall: clock.now(), monotonic: clock.monotonic() }
+}
+
+/**
+ * Milliseconds from one moment to another: what the clock says that has seen more of them. A suspended machine has only
+ * the wall clock to tell it, a corrected wall clock only the monotonic one. So whatever lasts ends when either clock says
+ * so, and no step of the wall clock makes it last longer than on the monotonic one.
+ */
+export function elapsed(since: Instant, now: Instant): number {
+  return Math.max(now.wall - since.wall, now.monotonic - since.monotonic)
+}
+
+/**
+ * Calls back after `delay` milliseconds, unless the returned function is called first. For background work: the timer
+ * does not keep the process alive.
+ */
 export function schedule(clock: Clock, delay: number, callback: () => void): () => void {
+  return scheduleTimer(clock, delay, callback, unref)
+}
+
+/** As {@link schedule}, for work that a caller is waiting for: the timer keeps the process alive. */
+export function scheduleAwaited(clock: Clock, delay: number, callback: () => void): () => void {
+  return scheduleTimer(clock, delay, callback, () => undefined)
+}
+
+function scheduleTimer(
+  clock: Clock,
+  delay: number,
+  callback: () => void,
+  prepare: (timer: unknown) => void,
+): () => void {
   let pending = true
   const timer = clock.setTimeout(() => {
     if (!pending) return
     pending = false
     callback()
   }, delay)
+  prepare(timer)
   return () => {
     if (!pending) return
     pending = false
@@ -36,7 +83,12 @@ export function schedule(clock: Clock, delay: number, callback: () => void): () 
   }
 }
 
-/** What the promise, which never rejects, comes to within `delay` milliseconds; `undefined` where that is too short. */
+function unref(timer: unknown): void {
+  if (typeof timer !== 'object' || timer === null || !('unref' in timer)) return
+  if (typeof timer.unref === 'function') timer.unref()
+}
+
+/** Resolves with the promise's value, or `undefined` after `delay` milliseconds. The promise must not reject. */
 export async function settledWithin<Value>(
   clock: Clock,
   delay: number,
@@ -53,7 +105,7 @@ export async function settledWithin<Value>(
   }
 }
 
-/** Resolves after `delay` milliseconds; rejects with the signal's reason when that aborts first. */
+/** Resolves after `delay` milliseconds; rejects with the signal's reason if that aborts first. */
 export function sleep(clock: Clock, delay: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {

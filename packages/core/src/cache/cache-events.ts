@@ -1,7 +1,7 @@
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { KeyRefusal } from '../keys/verification-key.ts'
-import type { SnapshotRefusal } from '../store/integrity.ts'
+import type { KeyRefusal } from '../jwks/verification-key.ts'
+import type { SnapshotRefusal } from '../stores/integrity.ts'
 
 /** Why a fetch was made. */
 export type FetchReason =

@@ -3,8 +3,8 @@ import { KeysUnavailableError } from '../base/errors/request-errors.ts'
 import { KeySetMalformedError, UpstreamStatusError } from '../base/errors/upstream-errors.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { withoutValidators } from '../http/freshness.ts'
-import { compareKeySets, createKeySet, type KeySetChanges, type RefusedKey } from '../keys/key-set.ts'
-import type { VerificationKey } from '../keys/verification-key.ts'
+import { compareKeySets, createKeySet, type KeySetChanges, type RefusedKey } from '../jwks/key-set.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
 import { negativeTtl, obeyedRetryAfter, refreshBackoff } from './backoff.ts'
 import type { CacheOptions } from './cache-options.ts'
 import { createCounters } from './counters.ts'
@@ -15,7 +15,7 @@ import type { FetchOutcome, Holdings } from './holdings.ts'
 import type { RefreshFailure } from './policy.ts'
 import type { RefreshContext } from './refresh-context.ts'
 import type { RefreshReport } from './refresher.ts'
-import type { Tombstones } from './tombstones.ts'
+import type { Revocations } from './revocations.ts'
 
 /** Whom the holdings tell of changes. */
 export interface HoldingsListener {
@@ -32,12 +32,12 @@ const SHORTEST_RETRY_AFTER = 1_000
 export function createHoldings(
   key: ProviderKey,
   options: CacheOptions,
-  tombstones: Tombstones,
+  revocations: Revocations,
   { clock, random, events }: Pick<RefreshContext, 'clock' | 'random' | 'events'>,
   listener: HoldingsListener,
 ): Holdings {
   const counters = createCounters()
-  const keys = createHeldKeys(options, tombstones, { random })
+  const keys = createHeldKeys(options, revocations, { random })
   let failure: RefreshFailure | undefined
   let lastError: JwksAuthError | undefined
   let lastAttemptFailed = false
@@ -175,7 +175,7 @@ export function createHoldings(
       return new KeysUnavailableError({ retryAfter: Math.max(wait, SHORTEST_RETRY_AFTER), cause })
     },
 
-    applyTombstones: keys.applyTombstones,
+    applyRevocations: keys.applyRevocations,
 
     servedStale() {
       counters.stale += 1

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { schedule, settledWithin } from '../base/clock.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { FleetCoordination, LeaseState } from '../store/snapshot-store.ts'
+import type { FleetCoordination, LeaseState } from '../stores/snapshot-store.ts'
 import type { CacheOptions } from './cache-options.ts'
 import type { ProviderSnapshots } from './provider-snapshots.ts'
 import type { RefreshContext } from './refresh-context.ts'
@@ -76,7 +76,7 @@ export function createFleetTurns(
         return undefined
       }
       if (holder === 'own') {
-        if (reason !== 'unknown-kid' || (await spendLook(fleet, token))) return lease(token, fleet)
+        if (reason !== 'unknown-kid' || (await reserveRefetch(fleet, token))) return lease(token, fleet)
         release()
         return undefined
       }
@@ -89,8 +89,8 @@ export function createFleetTurns(
     }
   }
 
-  async function spendLook(fleet: FleetCoordination, token: string): Promise<boolean> {
-    const attempt = await coordinate(async () => await fleet.spendLook(key, token, unknownKidCooldown))
+  async function reserveRefetch(fleet: FleetCoordination, token: string): Promise<boolean> {
+    const attempt = await coordinate(async () => await fleet.reserveRefetch(key, token, unknownKidCooldown))
     if (attempt.ok && attempt.value) lookToken = token
     return !attempt.ok || attempt.value
   }
@@ -139,11 +139,11 @@ export function createFleetTurns(
       if (coordination === undefined) return await loadFirst(request)
       return request.reason === 'requested' || access.isFailing() ? ALONE : await takeLease(request, coordination)
     },
-    giveBackLook() {
+    returnRefetch() {
       const token = lookToken
       if (coordination === undefined || token === undefined) return
       lookToken = undefined
-      void coordinate(async () => await coordination.giveBackLook(key, token))
+      void coordinate(async () => await coordination.returnRefetch(key, token))
     },
     noticed() {
       for (const wake of waiting) wake()

@@ -6,14 +6,14 @@ import {
   type KeySetChanges,
   type RefusedKey,
   withoutCompromised,
-} from '../keys/key-set.ts'
+} from '../jwks/key-set.ts'
 import type { CacheOptions } from './cache-options.ts'
 import { type Entry, entryTimes, immutableTimes } from './entry.ts'
 import { addPublished, forget, type ImmutableKeys, isSameHistory, unite } from './immutable-keys.ts'
 import type { FetchedKeySet } from './key-set-fetch.ts'
 import type { RefreshContext } from './refresh-context.ts'
+import type { Revocations } from './revocations.ts'
 import type { LoadedSnapshot } from './snapshot.ts'
-import type { Tombstones } from './tombstones.ts'
 
 /** What came of taking an answer over. */
 export interface Replacement {
@@ -44,7 +44,7 @@ export interface HeldKeys {
   /** Changes what is known of the entry besides its keys. */
   amend(change: (entry: Entry) => Entry): void
   /** Takes revocations into account that were made or taken back just now. */
-  applyTombstones(): Promise<void>
+  applyRevocations(): Promise<void>
   clear(): void
 }
 
@@ -54,29 +54,29 @@ interface Held {
   readonly published: KeySet
   readonly active: KeySet
   readonly source: 'upstream' | 'store'
-  /** Of the tombstones that `active` is without. */
-  readonly tombstones: number
+  /** Of the revocations that `active` is without. */
+  readonly revocations: number
 }
 
 /** No keys, to begin with. */
 export function createHeldKeys(
   options: CacheOptions,
-  tombstones: Tombstones,
+  revocations: Revocations,
   { random }: Pick<RefreshContext, 'random'>,
 ): HeldKeys {
   let held: Held | undefined
 
   /** Makes what is to be held next out of what is held, once more if that has changed while thumbprints were made. */
-  async function change<Made extends Omit<Held, 'active' | 'tombstones'>>(
+  async function change<Made extends Omit<Held, 'active' | 'revocations'>>(
     make: () => Made | undefined,
   ): Promise<(Made & Held) | undefined> {
     for (;;) {
-      const [before, version] = [held, tombstones.version()]
+      const [before, version] = [held, revocations.version()]
       const made = make()
       if (made === undefined) return undefined
-      const active = await tombstones.filter(made.published)
-      if (held !== before || version !== tombstones.version()) continue
-      const next = { ...made, active, tombstones: version }
+      const active = await revocations.filter(made.published)
+      if (held !== before || version !== revocations.version()) continue
+      const next = { ...made, active, revocations: version }
       held = next
       return next
     }
@@ -97,7 +97,7 @@ export function createHeldKeys(
     published: () => held?.published,
     active: () => held?.active,
     undisputed(now) {
-      if (held === undefined || now >= held.entry.refreshAt || held.tombstones !== tombstones.version())
+      if (held === undefined || now >= held.entry.refreshAt || held.revocations !== revocations.version())
         return undefined
       return held.active
     },
@@ -178,7 +178,7 @@ export function createHeldKeys(
       if (held !== undefined) held = { ...held, entry: makeEntry(held.entry) }
     },
 
-    async applyTombstones() {
+    async applyRevocations() {
       await change(() => held)
     },
 

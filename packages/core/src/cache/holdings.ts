@@ -1,7 +1,7 @@
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { KeysUnavailableError } from '../base/errors/request-errors.ts'
-import type { KeySet, KeySetChanges } from '../keys/key-set.ts'
-import type { VerificationKey } from '../keys/verification-key.ts'
+import type { KeySet, KeySetChanges } from '../jwks/key-set.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { Counters } from './counters.ts'
 import type { Entry } from './entry.ts'
 import type { CacheState } from './policy.ts'
@@ -53,7 +53,7 @@ export interface Holdings extends RefreshTarget<FetchOutcome> {
   /** Drops an immutable key; false where it is not held. */
   forget(kid: string): Promise<boolean>
   /** Takes revocations into account that were made or taken back just now. */
-  applyTombstones(): Promise<void>
+  applyRevocations(): Promise<void>
   /** Counts keys served past their expiry. */
   servedStale(): void
   /** Tells, once, that a key could not be imported. */

@@ -1,5 +1,5 @@
-import { compareKeySets, createKeySet, type KeySet, type KeySetChanges, type RefusedKey } from '../keys/key-set.ts'
-import type { VerificationKey } from '../keys/verification-key.ts'
+import { compareKeySets, createKeySet, type KeySet, type KeySetChanges, type RefusedKey } from '../jwks/key-set.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
 
 /** Times by `kid`, in milliseconds since the epoch. A list, because a `kid` may be any string, `__proto__` included. */
 export type KidTimes = readonly (readonly [kid: string, at: number])[]

@@ -1,11 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import { KeyNotFoundError, KeyRevokedError } from '../base/errors/request-errors.ts'
-import { type KeySet, selectKeys } from '../keys/key-set.ts'
-import type { VerificationKey } from '../keys/verification-key.ts'
+import { type KeySet, selectKeys } from '../jwks/key-set.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { CacheOptions } from './cache-options.ts'
 import type { Holdings } from './holdings.ts'
 import { decideAfterFailure } from './policy.ts'
-import type { Tombstones } from './tombstones.ts'
+import type { Revocations } from './revocations.ts'
 import type { UnknownKidLook } from './unknown-kid-look.ts'
 
 /**
@@ -31,7 +31,7 @@ export interface KeySearch {
 export interface SearchedCache {
   readonly options: Pick<CacheOptions, 'keyLifetime'>
   readonly holdings: Holdings
-  readonly tombstones: Tombstones
+  readonly revocations: Revocations
   readonly unknownKid: UnknownKidLook
   readonly clock: Clock
   /** The keys that may be used now. */
@@ -40,7 +40,7 @@ export interface SearchedCache {
 
 /** The search in one provider's cache. */
 export function createKeySearch(cache: SearchedCache): KeySearch {
-  const { options, holdings, tombstones, unknownKid, clock } = cache
+  const { options, holdings, revocations, unknownKid, clock } = cache
 
   /** What fits of what is held now: while a look lasted, its stale window may have ended. */
   function selectUsable(kid: string | undefined, alg: string | undefined): readonly VerificationKey[] {
@@ -50,7 +50,7 @@ export function createKeySearch(cache: SearchedCache): KeySearch {
   }
 
   function refuseRevoked(kid: string | undefined): void {
-    if (kid !== undefined && tombstones.has(kid)) throw new KeyRevokedError()
+    if (kid !== undefined && revocations.has(kid)) throw new KeyRevokedError()
   }
 
   function findIn(keySet: KeySet, kid: string | undefined, alg: string | undefined, askedAt: number): FoundKeys {

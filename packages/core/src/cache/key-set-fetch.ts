@@ -2,7 +2,7 @@ import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeySetMalformedError, UpstreamStatusError } from '../base/errors/upstream-errors.ts'
 import { isOlder, revalidatedPolicy, type StoredPolicy, storedPolicy, validatorsOf } from '../http/freshness.ts'
 import { readRetryAfter } from '../http/retry-after.ts'
-import { type KeySet, type RefusedKey, readKeySet } from '../keys/key-set.ts'
+import { type KeySet, type RefusedKey, readKeySet } from '../jwks/key-set.ts'
 import type { JwksAnswer } from './jwks-source.ts'
 
 /** A key set that is held, with what HTTP said of it. */

@@ -1,20 +1,22 @@
+import type { Instant } from '../base/clock.ts'
+import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { ImportedKey, KeyImporter } from '../keys/import-key.ts'
-import type { KeySet } from '../keys/key-set.ts'
-import type { VerificationKey } from '../keys/verification-key.ts'
+import type { ImportedKey, KeyImporter } from '../jwks/import-key.ts'
+import type { KeySet } from '../jwks/key-set.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { CacheOptions } from './cache-options.ts'
 import { createHoldings } from './create-holdings.ts'
 import { createFleetTurns } from './fleet-turn.ts'
 import type { FetchOutcome, Holdings } from './holdings.ts'
 import type { JwksSource } from './jwks-source.ts'
-import { createKeySearch, type FoundKeys, type KeySearch, keysOrThrow } from './key-search.ts'
+import { createKeySearch, type KeySearch } from './key-search.ts'
 import { decide, decideAfterFailure } from './policy.ts'
 import { createPrefetch, type Prefetch } from './prefetch.ts'
 import { createProviderSnapshots, type ProviderSnapshots, type SnapshotRules } from './provider-snapshots.ts'
 import type { RefreshContext } from './refresh-context.ts'
 import { createRefresher, type Refresher } from './refresher.ts'
+import type { RevocationBook } from './revocation-book.ts'
 import type { StoreAccess } from './store-access.ts'
-import type { TombstoneBook } from './tombstone-book.ts'
 import type { FleetTurns } from './turn.ts'
 import { createUnknownKidLook } from './unknown-kid-look.ts'
 import type { RefusedKids } from './unknown-kids.ts'
@@ -23,11 +25,22 @@ import type { RefusedKids } from './unknown-kids.ts'
 export interface CacheContext extends RefreshContext {
   readonly importer: KeyImporter
   readonly refusedKids: RefusedKids
-  readonly tombstones: TombstoneBook
+  readonly revocations: RevocationBook
   /** Absent where the registry has no store. */
   readonly access: StoreAccess | undefined
   /** Called on each use of a cache that holds keys: the least recently used one may have to go. */
   touch(cache: ProviderCache): void
+}
+
+/** Keys for a token, or why there are none. */
+export type KeysOrRefusal = readonly VerificationKey[] | JwksAuthError
+
+/** As {@link KeysOrRefusal}; a promise only where something has to be waited for. */
+export type FoundKeys = KeysOrRefusal | Promise<KeysOrRefusal>
+
+function refusalOf(error: unknown): JwksAuthError {
+  if (error instanceof JwksAuthError) return error
+  throw error
 }
 
 /** One provider's keys: serves them, keeps them fresh, and looks for those that it does not hold. */
@@ -55,8 +68,8 @@ export class ProviderCache {
     this.#options = options
     this.#context = context
     const { access, clock } = context
-    const tombstones = context.tombstones.of(key)
-    const holdings = createHoldings(key, options, tombstones, context, {
+    const revocations = context.revocations.of(key)
+    const holdings = createHoldings(key, options, revocations, context, {
       renewed: () => this.#renewed(),
       changed: () => this.#snapshots?.saveSoon(),
     })
@@ -67,10 +80,10 @@ export class ProviderCache {
     }
     this.#refresher = createRefresher(key, options, source, holdings, this.#turns, context)
     this.#prefetch = createPrefetch(options.prefetch, holdings, () => this.#refreshInBackground(), context)
-    const giveBackLook = (): void => this.#turns?.giveBackLook()
-    const unknownKid = createUnknownKidLook(key, options, this.#refresher, giveBackLook, context)
+    const returnRefetch = (): void => this.#turns?.returnRefetch()
+    const unknownKid = createUnknownKidLook(key, options, this.#refresher, returnRefetch, context)
     const keySet = (): KeySet | Promise<KeySet> => this.keySet()
-    this.#search = createKeySearch({ options, holdings, tombstones, unknownKid, clock, keySet })
+    this.#search = createKeySearch({ options, holdings, revocations, unknownKid, clock, keySet })
   }
 
   /** Begins what does not wait for a first use: the fetches of `prefetch: 'always'`. */
@@ -101,11 +114,11 @@ export class ProviderCache {
   }
 
   /**
-   * Whether a key that verified a token before may go on doing so, with nothing to wait for or to refresh, which counts as
-   * a use. Where it is `false`, {@link search} has the answer, and this was no question.
+   * True where this very key is in the current set and nothing is to be waited for or refreshed; counts as a cache hit.
+   * Where it is false, nothing is counted: call {@link findKeys}.
    */
-  confirms(key: VerificationKey, now: number): boolean {
-    if (this.#isRetired || this.#holdings.undisputed(now)?.members.has(key) !== true) return false
+  hasCurrentKey(key: VerificationKey, now: Instant): boolean {
+    if (this.#isRetired || this.#holdings.undisputed(now.wall)?.members.has(key) !== true) return false
     this.#holdings.counters.requests += 1
     this.#holdings.counters.hits += 1
     this.#used()
@@ -113,31 +126,37 @@ export class ProviderCache {
   }
 
   /**
-   * The keys that may have signed a token, at least one. An unknown `kid` is looked for upstream, within its budget.
+   * Finds the keys that may have signed a token, at least one. An unknown `kid` causes a refetch, within its budget.
    *
    * @param alg the token's algorithm; `undefined` for any
-   * @throws KeyNotFoundError, KeyRevokedError or KeysUnavailableError
+   * @param askedAt when the request began to wait: its deadline counts from here
+   * @returns the keys, or why there are none; a promise only where something has to be waited for. Never rejects.
    */
-  find(kid: string | undefined, alg: string | undefined): Exclude<FoundKeys, Error> {
-    return keysOrThrow(this.search(kid, alg, this.#context.clock.now()))
-  }
-
-  /** As {@link find} for who began to wait at `askedAt`, but a KeyNotFoundError that took no waiting is returned. */
-  search(kid: string | undefined, alg: string | undefined, askedAt: number): FoundKeys {
-    return this.#search.find(kid, alg, askedAt)
+  findKeys(kid: string | undefined, alg: string | undefined, askedAt: Instant): FoundKeys {
+    try {
+      const found = this.#search.find(kid, alg, askedAt.wall)
+      return found instanceof Promise ? found.catch(refusalOf) : found
+    } catch (error) {
+      return refusalOf(error)
+    }
   }
 
   /**
-   * After a signature that none of the `tried` keys verifies: what fits now and was not tried, perhaps after a
-   * look upstream, for a provider that puts new material under an old `kid`. Often nothing.
+   * Finds the keys that fit now and were not `tried`, after a signature that none of those verifies; perhaps after a
+   * refetch, since a provider may publish new material under an old `kid`. Often none. Never rejects.
    */
-  findOthers(
+  async findOtherKeys(
     kid: string | undefined,
     alg: string,
     tried: readonly VerificationKey[],
-    askedAt: number,
-  ): Promise<readonly VerificationKey[]> {
-    return this.#search.findOthers(kid, alg, tried, askedAt)
+    askedAt: Instant,
+  ): Promise<KeysOrRefusal> {
+    return await this.#search.findOthers(kid, alg, tried, askedAt.wall).catch(refusalOf)
+  }
+
+  /** A signature has verified with this key: a refetch that brought it gives its budget back. */
+  signatureVerified(_key: VerificationKey): void {
+    // Not yet: today the search itself gives the budget back.
   }
 
   /** The imported key; `undefined` for one that Web Crypto refuses. */

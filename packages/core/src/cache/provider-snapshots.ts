@@ -1,16 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { UrlRules } from '../http/url-rules.ts'
-import type { SnapshotRefusal } from '../store/integrity.ts'
-import { plainJson } from '../store/plain-json.ts'
-import type { VersionedSnapshot } from '../store/snapshot-store.ts'
+import type { SnapshotRefusal } from '../stores/integrity.ts'
+import { plainJson } from '../stores/plain-json.ts'
+import type { VersionedSnapshot } from '../stores/snapshot-store.ts'
 import type { CacheOptions } from './cache-options.ts'
 import type { Holdings } from './holdings.ts'
 import { isSameHistory } from './immutable-keys.ts'
 import type { RefreshContext } from './refresh-context.ts'
+import type { RevocationBook } from './revocation-book.ts'
 import { keepUntil, readSnapshot, type SnapshotBinding, snapshotPayload } from './snapshot.ts'
 import { BACKGROUND_TIMEOUT, type StoreAccess } from './store-access.ts'
-import type { TombstoneBook } from './tombstone-book.ts'
 
 /** What came of a look into the store: taken over, no newer than what is held, nothing there, refused, or no answer. */
 export type LoadResult = 'loaded' | 'kept' | 'absent' | 'refused' | 'failed'
@@ -24,7 +24,7 @@ export interface SnapshotRules {
 /** What a registry's snapshots share. */
 export interface SnapshotContext extends Pick<RefreshContext, 'clock' | 'random' | 'events' | 'closed'> {
   readonly access: StoreAccess
-  readonly tombstones: TombstoneBook
+  readonly revocations: RevocationBook
 }
 
 /** One provider's place in the store. */
@@ -56,7 +56,7 @@ export function createProviderSnapshots(
   options: CacheOptions,
   rules: SnapshotRules,
   holdings: Pick<Holdings, 'record' | 'published' | 'adopt'>,
-  { access, tombstones, clock, random, events, closed }: SnapshotContext,
+  { access, revocations, clock, random, events, closed }: SnapshotContext,
 ): ProviderSnapshots {
   const { store, seal } = access
   const { coordination } = store
@@ -77,7 +77,7 @@ export function createProviderSnapshots(
   async function loadNow(isRetry: boolean): Promise<LoadResult> {
     // Before any key is: one that was revoked must not be accepted for a moment.
     const wasFailing = access.isFailing()
-    if (!(await tombstones.load(key, { isRetry }))) return 'failed'
+    if (!(await revocations.load(key, { isRetry }))) return 'failed'
     const attempt = await access.attempt({
       operation: 'load',
       key,

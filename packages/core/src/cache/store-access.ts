@@ -3,8 +3,8 @@ import { type Clock, schedule, settledWithin } from '../base/clock.ts'
 import { StoreFailedError } from '../base/errors/store-errors.ts'
 import type { EventBus } from '../base/events.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { Seal } from '../store/integrity.ts'
-import type { SnapshotStore } from '../store/snapshot-store.ts'
+import type { Seal } from '../stores/integrity.ts'
+import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import type { RegistryEvents, StoreOperation } from './cache-events.ts'
 
 /** How an operation of the store ended. */

@@ -22,7 +22,7 @@ export interface FleetTurns {
   /** Waits for leave to fetch; `undefined` where there is nothing to fetch: others did, or the fleet's budget is spent. */
   take(request: TurnRequest): Promise<Turn | undefined>
   /** The last look found what it was for. */
-  giveBackLook(): void
+  returnRefetch(): void
   /** Another process has saved. */
   noticed(): void
 }

@@ -27,13 +27,13 @@ export interface UnknownKidLook {
 /**
  * The looks of one provider.
  *
- * @param giveBackLook gives the fleet's budget back, too
+ * @param returnRefetch gives the fleet's budget back, too
  */
 export function createUnknownKidLook(
   key: ProviderKey,
   { unknownKidCooldown, retryPolicy }: Pick<CacheOptions, 'unknownKidCooldown' | 'retryPolicy'>,
   refresher: Refresher<FetchOutcome>,
-  giveBackLook: () => void,
+  returnRefetch: () => void,
   { clock, events, refusedKids }: Pick<RefreshContext, 'clock' | 'events'> & { readonly refusedKids: RefusedKids },
 ): UnknownKidLook {
   const unknownKids = createUnknownKids(`${key.tenant}\n${key.provider}`, unknownKidCooldown, refusedKids)
@@ -73,7 +73,7 @@ export function createUnknownKidLook(
     look,
     found(ofLook) {
       unknownKids.giveBack(ofLook)
-      giveBackLook()
+      returnRefetch()
     },
     notFound: unknownKids.remember,
   }

@@ -13,7 +13,7 @@ import type { CacheOptions, RetryPolicy } from '../cache/cache-options.ts'
 import { isAddressOrBlock, type Network } from '../http/address-rules.ts'
 import { isSpkiHash } from '../http/pinned-keys.ts'
 import { canonicalDomain, isWithin } from '../http/url-rules.ts'
-import { type SignatureAlgorithm, signatureAlgorithms } from '../keys/algorithms.ts'
+import { type SignatureAlgorithm, signatureAlgorithms } from '../jwks/algorithms.ts'
 import { providerDefaults } from './provider-options.ts'
 
 /** A provider's options, complete and checked. */

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { JSONWebKeySet } from 'jose'
 import { LRUCache } from 'lru-cache'
+import { instant } from '../base/clock.ts'
 import { ProviderNotRegisteredError, ProviderTakenError, RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { StoreFailedError } from '../base/errors/store-errors.ts'
 import { createEventBus } from '../base/events.ts'
@@ -13,8 +14,8 @@ import type { CacheContext, ProviderCache } from '../cache/provider-cache.ts'
 import { createRefusedKids } from '../cache/unknown-kids.ts'
 import type { Network } from '../http/address-rules.ts'
 import { createTransport, type Transport } from '../http/transport.ts'
-import { createKeyImporter } from '../keys/import-key.ts'
-import type { KeySet } from '../keys/key-set.ts'
+import { createKeyImporter } from '../jwks/import-key.ts'
+import type { KeySet } from '../jwks/key-set.ts'
 import type { CheckedProviderOptions } from './check-provider-options.ts'
 import { createJwksSource } from './discovery.ts'
 import { createKeyResolver } from './key-resolver.ts'
@@ -55,7 +56,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
   const events = createEventBus<RegistryEvents>(registryEventTypes)
   const providers = new Map<string, RegisteredProvider>()
   const persistence = createPersistence(checked, { clock, events, closed: closing.signal }, providers)
-  const { access, tombstones } = persistence
+  const { access, revocations } = persistence
   const held = new LRUCache<ProviderCache, true>({
     max: maxProviders,
     dispose: (_, cache, reason) => {
@@ -71,7 +72,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     closed: closing.signal,
     importer: createKeyImporter(),
     refusedKids: createRefusedKids(),
-    tombstones,
+    revocations,
     access,
     touch: (cache) => {
       // The one that was used last is the last to go already.
@@ -137,7 +138,10 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     },
     async resolve(tenant, provider, kid) {
       const { cache } = find(tenant, provider)
-      if (kid !== undefined) await cache.find(stringOption('kid', kid), undefined)
+      if (kid !== undefined) {
+        const found = await cache.findKeys(stringOption('kid', kid), undefined, instant(clock))
+        if (found instanceof Error) throw found
+      }
       return toJwks(await cache.keySet())
     },
     async refresh(tenant, provider) {
@@ -148,21 +152,21 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     },
     async revokeKey(tenant, provider, kid) {
       const { key, cache } = find(tenant, provider)
-      const record = await tombstones.of(key).add(stringOption('kid', kid), cache.holdings.published())
-      await cache.holdings.applyTombstones()
+      const record = await revocations.of(key).add(stringOption('kid', kid), cache.holdings.published())
+      await cache.holdings.applyRevocations()
       events.emit('key-revoked', { ...key, kid })
-      await tombstones.persist(key, [record])
+      await revocations.persist(key, [record])
     },
     async unrevokeKey(tenant, provider, kid) {
       const { key, cache } = find(tenant, provider)
       // What another process has revoked just now is to be taken back, too.
-      await tombstones.load(key)
-      await tombstones.refresh()
-      const lifted = tombstones.of(key).lift(stringOption('kid', kid))
+      await revocations.load(key)
+      await revocations.refresh()
+      const lifted = revocations.of(key).lift(stringOption('kid', kid))
       if (lifted.length === 0) return false
-      await cache.holdings.applyTombstones()
+      await cache.holdings.applyRevocations()
       events.emit('key-unrevoked', { ...key, kid })
-      await tombstones.persist(key, lifted)
+      await revocations.persist(key, lifted)
       return true
     },
     async forgetKey(tenant, provider, kid) {
@@ -177,7 +181,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       if ((await cache.snapshots?.saved()) === false) throw new StoreFailedError('the key is forgotten here, not there')
       return true
     },
-    keyResolver: (tenant, provider) => createKeyResolver(() => find(tenant, provider)),
+    keyResolver: (tenant, provider) => createKeyResolver(clock, () => find(tenant, provider)),
     status(tenant, provider) {
       const { key, usedCache } = find(tenant, provider)
       return providerStatus(key, usedCache, { now: clock.now(), store: persistence.state() })

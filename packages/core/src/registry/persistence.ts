@@ -5,10 +5,10 @@ import { type ProviderKey, providerName } from '../base/provider-key.ts'
 import type { RegistryEvents } from '../cache/cache-events.ts'
 import { createFetchLimit } from '../cache/fetch-limit.ts'
 import type { LoadResult } from '../cache/provider-snapshots.ts'
+import { createRevocationBook, type RevocationBook } from '../cache/revocation-book.ts'
 import { BACKGROUND_TIMEOUT, createStoreAccess, type StoreAccess } from '../cache/store-access.ts'
-import { createTombstoneBook, type TombstoneBook } from '../cache/tombstone-book.ts'
-import { createSeal } from '../store/integrity.ts'
-import type { FleetNotice } from '../store/snapshot-store.ts'
+import { createSeal } from '../stores/integrity.ts'
+import type { FleetNotice } from '../stores/snapshot-store.ts'
 import type { RegisteredProvider } from './registered-provider.ts'
 import type { CheckedRegistryOptions } from './registry-options.ts'
 import type { ProviderStatus } from './status.ts'
@@ -31,7 +31,7 @@ export interface RestoreReport {
 export interface Persistence {
   /** Absent where there is no store. */
   readonly access: StoreAccess | undefined
-  readonly tombstones: TombstoneBook
+  readonly revocations: RevocationBook
   /** Loads what the store has of a provider, some providers at a time; settles after `storeTimeout` at the latest. */
   load(registered: RegisteredProvider): Promise<void>
   /** Writes everything that is held. */
@@ -63,8 +63,8 @@ export function createPersistence(
   const { clock, events, closed } = context
   const access = store && createStoreAccess({ store, seal: createSeal(integrityKeys), timeout: storeTimeout }, context)
   const limit = createFetchLimit(MAX_CONCURRENT)
-  const tombstones = createTombstoneBook(access, context, (key) => {
-    void providers.get(providerName(key))?.usedCache?.holdings.applyTombstones()
+  const revocations = createRevocationBook(access, context, (key) => {
+    void providers.get(providerName(key))?.usedCache?.holdings.applyRevocations()
   })
   const unsubscribe = subscribe()
   let hasWarned = false
@@ -85,7 +85,8 @@ export function createPersistence(
       providers.get(providerName(notice.key))?.usedCache?.noticed()
       return
     }
-    void tombstones.refresh()
+    if (notice.kind === 'interrupted') return
+    void revocations.refresh()
     if (notice.kind === 'resumed') loadHeld()
   }
 
@@ -126,7 +127,7 @@ export function createPersistence(
 
   return {
     access,
-    tombstones,
+    revocations,
     async load(registered) {
       if (access === undefined) return
       void warn(registered.key)

@@ -1,6 +1,6 @@
 import type { CacheOptions, RetryPolicy } from '../cache/cache-options.ts'
 import type { Network } from '../http/address-rules.ts'
-import type { SignatureAlgorithm } from '../keys/algorithms.ts'
+import type { SignatureAlgorithm } from '../jwks/algorithms.ts'
 
 /** What can be set for one provider, or for all in `defaults`. Durations are milliseconds, whole numbers. */
 export interface ProviderOptions {

@@ -1,7 +1,7 @@
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { JwksSource } from '../cache/jwks-source.ts'
 import { type CacheContext, ProviderCache } from '../cache/provider-cache.ts'
-import type { SignatureAlgorithm } from '../keys/algorithms.ts'
+import type { SignatureAlgorithm } from '../jwks/algorithms.ts'
 import { type CheckedRegistration, snapshotRules } from './registration.ts'
 
 /** What a cache is made of, once there is a first question for it. */

@@ -10,9 +10,9 @@ import {
   type Unchecked,
   withDefault,
 } from '../base/options.ts'
-import { checkIntegrityKeys, checkStore } from '../store/check-store.ts'
-import { fileStore } from '../store/file-store.ts'
-import type { SnapshotStore } from '../store/snapshot-store.ts'
+import { checkIntegrityKeys, checkStore } from '../stores/check-store.ts'
+import { fileStore } from '../stores/file-store.ts'
+import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import { checkDomains, checkProviderOptions, type RegistryRules } from './check-provider-options.ts'
 import { type ProviderOptions, providerOptionNames } from './provider-options.ts'
 
@@ -138,6 +138,7 @@ function checkClock(value: unknown): Clock {
   if (value === undefined) return systemClock
   const clock = objectOption('clock', value)
   functionOption('clock.now', clock['now'])
+  functionOption('clock.monotonic', clock['monotonic'])
   functionOption('clock.setTimeout', clock['setTimeout'])
   return value as Clock
 }

@@ -1,6 +1,6 @@
 import { createManualClock } from '@jwks-auth/testing'
 import { describe, expect, it, vi } from 'vitest'
-import { type Clock, schedule, sleep, systemClock } from '../../src/base/clock.ts'
+import { type Clock, schedule, scheduleAwaited, sleep, systemClock } from '../../src/base/clock.ts'
 
 describe('schedule', () => {
   it('calls back once, when the time has come', async () => {
@@ -21,7 +21,7 @@ describe('schedule', () => {
 
   it('does not call back after it was cancelled on a clock that cannot clear timers', async () => {
     const manual = createManualClock()
-    const clock: Clock = { now: manual.now, setTimeout: manual.setTimeout }
+    const clock: Clock = { now: manual.now, monotonic: manual.monotonic, setTimeout: manual.setTimeout }
     const callback = vi.fn<() => void>()
     schedule(clock, 100, callback)()
     await manual.advance(100)
@@ -54,10 +54,26 @@ describe('sleep', () => {
 })
 
 describe("the machine's clock", () => {
-  it('does not keep the process alive', () => {
-    const timer = systemClock.setTimeout(() => undefined, 1_000) as NodeJS.Timeout
-    expect(timer.hasRef()).toBe(false)
-    systemClock.clearTimeout?.(timer)
+  it.each([
+    ['lets the process exit while only background work waits', schedule, false],
+    ['keeps the process alive while a caller waits', scheduleAwaited, true],
+  ] as const)('%s', (_, scheduleWith, keepsAlive) => {
+    let timer: NodeJS.Timeout | undefined
+    const clock = {
+      ...systemClock,
+      setTimeout: (callback: () => void, delay: number) => {
+        timer = systemClock.setTimeout(callback, delay) as NodeJS.Timeout
+        return timer
+      },
+    }
+    const cancel = scheduleWith(clock, 1_000, () => undefined)
+    expect(timer?.hasRef()).toBe(keepsAlive)
+    cancel()
+  })
+
+  it('reads a clock that never goes back', () => {
+    const before = systemClock.monotonic()
+    expect(systemClock.monotonic()).toBeGreaterThanOrEqual(before)
   })
 
   it('does not fire at once for a delay that Node cannot count', async () => {

@@ -2,10 +2,10 @@ import { createManualClock, type ManualClock, memoryStore } from '@jwks-auth/tes
 import { onTestFinished } from 'vitest'
 import { createEventBus } from '../../src/base/events.ts'
 import { type RegistryEvents, registryEventTypes } from '../../src/cache/cache-events.ts'
+import { createRevocationBook, type RevocationBook } from '../../src/cache/revocation-book.ts'
 import { createStoreAccess } from '../../src/cache/store-access.ts'
-import { createTombstoneBook, type TombstoneBook } from '../../src/cache/tombstone-book.ts'
-import type { ProviderKey, SnapshotStore, TombstoneStore } from '../../src/index.ts'
-import { createSeal } from '../../src/store/integrity.ts'
+import type { ProviderKey, RevocationStore, SnapshotStore } from '../../src/index.ts'
+import { createSeal } from '../../src/stores/integrity.ts'
 
 export const acme: ProviderKey = { tenant: 'acme', provider: 'main' }
 export const globex: ProviderKey = { tenant: 'globex', provider: 'main' }
@@ -31,7 +31,7 @@ export function apartStore(): ApartStore {
     calls[part] += 1
     if (isFailing) throw new Error('the store is down')
   }
-  const tombstones: TombstoneStore = {
+  const revocations: RevocationStore = {
     async revision() {
       await called('revision')
       return `${revision} ${kept.size}`
@@ -40,15 +40,15 @@ export function apartStore(): ApartStore {
       await called('load')
       return [...kept.values()].map((value) => JSON.parse(JSON.stringify(value)))
     },
-    async save(id, tombstone) {
+    async save(id, revocation) {
       await called('save')
       revision += 1
-      kept.set(id, tombstone)
+      kept.set(id, revocation)
     },
   }
   const { load, save, delete: remove } = memoryStore()
   return {
-    store: { load, save, delete: remove, tombstones },
+    store: { load, save, delete: remove, revocations },
     kept,
     calls,
     fail(failing) {
@@ -59,7 +59,7 @@ export function apartStore(): ApartStore {
 
 /** A book with what it tells. */
 export interface BookScene {
-  readonly book: TombstoneBook
+  readonly book: RevocationBook
   readonly clock: ManualClock
   readonly told: readonly (readonly [type: string, event: unknown])[]
   /** Providers whose revocations were changed by others. */
@@ -79,7 +79,7 @@ export function openBook(store: SnapshotStore | undefined, keys: readonly string
   const access = store && createStoreAccess({ store, seal: createSeal(keys), timeout: 250 }, context)
   onTestFinished(() => closing.abort())
   return {
-    book: createTombstoneBook(access, context, (key) => revoked.push(key)),
+    book: createRevocationBook(access, context, (key) => revoked.push(key)),
     clock,
     told,
     revoked,
@@ -88,16 +88,16 @@ export function openBook(store: SnapshotStore | undefined, keys: readonly string
 }
 
 /** As `revokeKey` does it. */
-export async function revoke(book: TombstoneBook, key: ProviderKey, kid: string): Promise<void> {
+export async function revoke(book: RevocationBook, key: ProviderKey, kid: string): Promise<void> {
   await book.persist(key, [await book.of(key).add(kid, undefined)])
 }
 
 /** As `unrevokeKey` does it. */
-export async function unrevoke(book: TombstoneBook, key: ProviderKey, kid: string): Promise<void> {
+export async function unrevoke(book: RevocationBook, key: ProviderKey, kid: string): Promise<void> {
   await book.persist(key, book.of(key).lift(kid))
 }
 
 /** Which of these `kid`s are revoked. */
-export function hasAll(book: TombstoneBook, key: ProviderKey, ...kids: readonly string[]): readonly boolean[] {
+export function hasAll(book: RevocationBook, key: ProviderKey, ...kids: readonly string[]): readonly boolean[] {
   return kids.map((kid) => book.of(key).has(kid))
 }

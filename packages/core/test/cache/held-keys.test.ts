@@ -4,9 +4,9 @@ import { immutableTimes } from '../../src/cache/entry.ts'
 import { createHeldKeys } from '../../src/cache/held-keys.ts'
 import type { ImmutableKeys } from '../../src/cache/immutable-keys.ts'
 import type { FetchedKeySet } from '../../src/cache/key-set-fetch.ts'
-import { createTombstones } from '../../src/cache/tombstones.ts'
+import { createRevocations } from '../../src/cache/revocations.ts'
 import { storedPolicy, validatorsOf } from '../../src/http/freshness.ts'
-import type { KeySet } from '../../src/keys/key-set.ts'
+import type { KeySet } from '../../src/jwks/key-set.ts'
 import { checkProviderOptions } from '../../src/registry/check-provider-options.ts'
 import { heldKeys, kidsOf, published } from './immutable-scene.ts'
 
@@ -37,15 +37,15 @@ function stored({ keySet, history }: ImmutableKeys, fetchedAt: number) {
 
 /** Held keys beside a revocation, which makes every change take a moment. */
 async function setScene(keyLifetime: CacheOptions['keyLifetime']) {
-  const tombstones = createTombstones()
-  await tombstones.add('revoked', published(['revoked', 'r']))
-  const held = createHeldKeys(optionsFor(keyLifetime), tombstones, { random: () => 0 })
+  const revocations = createRevocations()
+  await revocations.add('revoked', published(['revoked', 'r']))
+  const held = createHeldKeys(optionsFor(keyLifetime), revocations, { random: () => 0 })
   const kids = () => ({ published: kidsOfSet(held.published()), active: kidsOfSet(held.active()) })
   const validators = () => {
     const entry = held.entry()
     return entry && validatorsOf(entry.policy).etag
   }
-  return { held, tombstones, kids, validators }
+  return { held, revocations, kids, validators }
 }
 
 function kidsOfSet(keySet: KeySet | undefined): readonly string[] {
@@ -56,28 +56,28 @@ describe.each(['http', 'immutable'] as const)(
   'a change while another is under way, with keyLifetime %s',
   (keyLifetime) => {
     it('by a revocation is in force when both are done', async () => {
-      const { held, tombstones, kids } = await setScene(keyLifetime)
+      const { held, revocations, kids } = await setScene(keyLifetime)
       const replaced = held.replace(fetched(published(['a', '1'], ['b', '2'])), 10)
-      const revoked = tombstones.add('a', undefined)
+      const revoked = revocations.add('a', undefined)
       await Promise.all([replaced, revoked])
       expect(kids()).toEqual({ published: ['a', 'b'], active: ['b'] })
       expect(kidsOfSet((await replaced).keySet)).toEqual(['b'])
     })
 
     it('by a revocation that is taken back counts as it stands in the end', async () => {
-      const { held, tombstones, kids } = await setScene(keyLifetime)
+      const { held, revocations, kids } = await setScene(keyLifetime)
       await held.replace(fetched(published(['a', '1'], ['b', '2'])), 10)
-      await tombstones.add('a', held.published())
-      const applied = held.applyTombstones()
-      tombstones.lift('a')
-      await Promise.all([applied, held.applyTombstones()])
+      await revocations.add('a', held.published())
+      const applied = held.applyRevocations()
+      revocations.lift('a')
+      await Promise.all([applied, held.applyRevocations()])
       expect(kids().active).toEqual(['a', 'b'])
     })
 
     it('by keys whose private half was published has those gone', async () => {
       const { held, kids } = await setScene(keyLifetime)
       await held.replace(fetched(published(['a', '1'], ['b', '2'])), 10)
-      const applied = held.applyTombstones()
+      const applied = held.applyRevocations()
       const material = published(['a', '1']).keys[0]?.material
       held.dropCompromised([{ kind: 'refused', reason: 'private', kid: 'a', material }], 20)
       await applied

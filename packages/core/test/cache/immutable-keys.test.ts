@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { addPublished, forget, unite } from '../../src/cache/immutable-keys.ts'
-import { createKeySet } from '../../src/keys/key-set.ts'
+import { createKeySet } from '../../src/jwks/key-set.ts'
 import { contentOf, heldKeys, kidsOf, published } from './immutable-scene.ts'
 
 const roomy = { now: 50, maxKeys: 100 }

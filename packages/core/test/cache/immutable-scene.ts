@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ImmutableKeys, KidTimes } from '../../src/cache/immutable-keys.ts'
-import { createKeySet, type KeySet, readKeySet } from '../../src/keys/key-set.ts'
-import type { VerificationKey } from '../../src/keys/verification-key.ts'
+import { createKeySet, type KeySet, readKeySet } from '../../src/jwks/key-set.ts'
+import type { VerificationKey } from '../../src/jwks/verification-key.ts'
 
 /** A public key of its own for each `material`; the same for the same one. */
 function jwkOf(kid: string | undefined, material: string): Readonly<Record<string, unknown>> {

@@ -4,9 +4,9 @@ import type { CacheOptions } from '../../src/cache/cache-options.ts'
 import { type Entry, entryTimes, immutableTimes } from '../../src/cache/entry.ts'
 import { keepUntil, readSnapshot, type SnapshotBinding, snapshotPayload } from '../../src/cache/snapshot.ts'
 import { storedPolicy } from '../../src/http/freshness.ts'
-import { createKeySet, readKeySet } from '../../src/keys/key-set.ts'
+import { createKeySet, readKeySet } from '../../src/jwks/key-set.ts'
 import { providerDefaults } from '../../src/registry/provider-options.ts'
-import { samples } from '../keys/sample-keys.ts'
+import { samples } from '../jwks/sample-keys.ts'
 
 const now = Date.UTC(2025, 0, 1)
 const jwksUri = 'https://issuer.example/jwks'

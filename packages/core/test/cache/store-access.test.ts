@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createEventBus } from '../../src/base/events.ts'
 import { type RegistryEvents, registryEventTypes } from '../../src/cache/cache-events.ts'
 import { createStoreAccess, type StoreCall } from '../../src/cache/store-access.ts'
-import { createSeal } from '../../src/store/integrity.ts'
+import { createSeal } from '../../src/stores/integrity.ts'
 
 const key = { tenant: 'acme', provider: 'auth0' }
 

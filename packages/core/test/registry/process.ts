@@ -9,10 +9,10 @@ import {
   type RegistryOptions,
 } from '../../src/index.ts'
 import { closeAfterwards, unhurried, until } from '../cache/scene.ts'
-import { temporaryDirectory } from '../store/store-scene.ts'
+import { temporaryDirectory } from '../stores/store-scene.ts'
 
 export { closeAfterwards, rejectionOf, until } from '../cache/scene.ts'
-export { temporaryDirectory } from '../store/store-scene.ts'
+export { temporaryDirectory } from '../stores/store-scene.ts'
 
 export const tenant = 'acme'
 export const provider = 'main'

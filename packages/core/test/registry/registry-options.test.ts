@@ -25,7 +25,8 @@ describe('createRegistry', () => {
     ['dispatcher', {}, 'dispatcher.dispatch'],
     ['dispatcher', 'http://proxy.example', 'dispatcher'],
     ['clock', Date, 'clock'],
-    ['clock', { now }, 'clock.setTimeout'],
+    ['clock', { now, setTimeout }, 'clock.monotonic'],
+    ['clock', { now, monotonic: now }, 'clock.setTimeout'],
     ['clock', { setTimeout }, 'clock.now'],
     ['clok', {}, 'createRegistry has no option "clok"'],
   ])('does not take %s: %j', (name, value, named) => {

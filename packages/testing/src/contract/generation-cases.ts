@@ -113,7 +113,7 @@ export const noticeCases: readonly Case[] = [
 ]
 
 /** What a store does that coordinates a fleet and keeps revocations. */
-export const tombstoneNoticeCases: readonly Case[] = [
+export const revocationNoticeCases: readonly Case[] = [
   [
     'tells the others of a revocation',
     async ({ store, open }) => {
@@ -121,10 +121,10 @@ export const tombstoneNoticeCases: readonly Case[] = [
       let count = 0
       try {
         await listener.hearsOf(
-          ({ kind }) => kind === 'tombstones',
+          ({ kind }) => kind === 'revocations',
           () => {
             count += 1
-            return partOf(store, 'tombstones').save(sampleId('a'), sampleSnapshot(`${count}`, null))
+            return partOf(store, 'revocations').save(sampleId('a'), sampleSnapshot(`${count}`, null))
           },
         )
       } finally {

@@ -94,34 +94,36 @@ export const leaseCases: readonly Case[] = [
     'lets the budget for unknown kids be spent once, for each key',
     async ({ store, open }) => {
       const other = fleetOf(await open())
-      assert.equal(await fleetOf(store).spendLook(acme, ann, LONG), true)
-      assert.equal(await other.spendLook(acme, ben, LONG), false)
-      assert.equal(await other.spendLook(globex, ben, LONG), true)
+      assert.equal(await fleetOf(store).reserveRefetch(acme, ann, LONG), true)
+      assert.equal(await other.reserveRefetch(acme, ben, LONG), false)
+      assert.equal(await other.reserveRefetch(globex, ben, LONG), true)
     },
   ],
   [
     'lets the budget for unknown kids be spent by one of several who ask at once',
     async ({ store, open }) => {
       const fleets = [fleetOf(store), fleetOf(await open())]
-      const spent = await askAtOnce(fleets, 5, (fleet, number) => fleet.spendLook(acme, sampleId(`${number}`), LONG))
+      const spent = await askAtOnce(fleets, 5, (fleet, number) =>
+        fleet.reserveRefetch(acme, sampleId(`${number}`), LONG),
+      )
       assert.equal(spent.filter((isSpent) => isSpent).length, 1)
     },
   ],
   [
     'lets the budget for unknown kids be given back by whoever spent it last',
     async ({ store }) => {
-      await fleetOf(store).spendLook(acme, ann, LONG)
-      await fleetOf(store).giveBackLook(acme, ben)
-      assert.equal(await fleetOf(store).spendLook(acme, ben, LONG), false)
-      await fleetOf(store).giveBackLook(acme, ann)
-      assert.equal(await fleetOf(store).spendLook(acme, ben, LONG), true)
+      await fleetOf(store).reserveRefetch(acme, ann, LONG)
+      await fleetOf(store).returnRefetch(acme, ben)
+      assert.equal(await fleetOf(store).reserveRefetch(acme, ben, LONG), false)
+      await fleetOf(store).returnRefetch(acme, ann)
+      assert.equal(await fleetOf(store).reserveRefetch(acme, ben, LONG), true)
     },
   ],
   [
     'has the budget for unknown kids again when the cooldown is over',
     async ({ store }) => {
-      await fleetOf(store).spendLook(acme, ann, SHORT)
-      await assertSoon('the budget does not come back', () => fleetOf(store).spendLook(acme, ben, LONG))
+      await fleetOf(store).reserveRefetch(acme, ann, SHORT)
+      await assertSoon('the budget does not come back', () => fleetOf(store).reserveRefetch(acme, ben, LONG))
     },
   ],
 ]

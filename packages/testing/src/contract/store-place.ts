@@ -9,7 +9,7 @@ export interface StorePlace {
 }
 
 /** What a store may have besides loading, saving and deleting. */
-export type StorePart = 'setAside' | 'tombstones' | 'coordination'
+export type StorePart = 'setAside' | 'revocations' | 'coordination'
 
 /** What one case of the contract works with. */
 export interface Scene {

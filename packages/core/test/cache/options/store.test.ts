@@ -3,7 +3,7 @@ import { memoryStore } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { createRegistry } from '../../../src/index.ts'
 import { startProcess, startProcessWithKeys } from '../../registry/process.ts'
-import { temporaryDirectory } from '../../store/store-scene.ts'
+import { temporaryDirectory } from '../../stores/store-scene.ts'
 import { closeAfterwards, provider, rejectionOf, setScene, tenant, until } from '../scene.ts'
 
 describe('store', () => {

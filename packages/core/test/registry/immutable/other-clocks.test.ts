@@ -1,6 +1,6 @@
 import { createManualClock } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { createSeal } from '../../../src/store/integrity.ts'
+import { createSeal } from '../../../src/stores/integrity.ts'
 import { integrityKey, provider, settle, startProcess, tenant } from '../process.ts'
 import { immutable, setImmutableScene } from './immutable.ts'
 

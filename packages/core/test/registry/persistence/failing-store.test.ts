@@ -76,10 +76,10 @@ describe('what only looks like a store', () => {
     ['setAside that throws', { setAside: springTrap }],
     ['warnings that throw', { warnings: springTrap }],
     ['warnings that are no list', { warnings: () => Promise.resolve(7) }],
-    ['no revision', { tombstones: { revision: () => undefined, load: () => undefined, save: () => undefined } }],
+    ['no revision', { revocations: { revision: () => undefined, load: () => undefined, save: () => undefined } }],
     [
       'revocations that are no list',
-      { tombstones: { revision: async () => 'r', load: async () => 7, save: async () => {} } },
+      { revocations: { revision: async () => 'r', load: async () => 7, save: async () => {} } },
     ],
     ['a subscription that throws', { coordination: { subscribe: springTrap } }],
     ['a subscription that is none', { coordination: { subscribe: () => undefined } }],

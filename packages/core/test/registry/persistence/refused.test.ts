@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createManualClock, memoryStore, type TestIssuer } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { fileStore, type ProviderRegistration, type RegistryOptions, type SnapshotStore } from '../../../src/index.ts'
-import { createSeal } from '../../../src/store/integrity.ts'
+import { createSeal } from '../../../src/stores/integrity.ts'
 import {
   integrityKey,
   key,
@@ -85,8 +85,8 @@ describe('a snapshot that was made for something else', () => {
 
 describe('a sealed record in the place of a snapshot', () => {
   it.each<[string, (payload: ReturnType<typeof payloadOf>) => unknown, string]>([
-    ['a revocation', () => ({ kind: 'tombstone', key, record: {} }), 'malformed'],
-    ['a list of revocations', () => ({ kind: 'tombstones', key, records: [] }), 'malformed'],
+    ['a revocation', () => ({ kind: 'revocation', key, record: {} }), 'malformed'],
+    ['a list of revocations', () => ({ kind: 'revocations', key, records: [] }), 'malformed'],
     ['what was set aside', (payload) => ({ kind: 'refused', refused: payload }), 'malformed'],
     ['an entry without its kind', ({ kind: _, ...payload }) => payload, 'malformed'],
     ['an entry of another version', (payload) => ({ ...payload, entry: { ...payload.entry, version: 2 } }), 'version'],

@@ -1,7 +1,7 @@
 import { memoryStore } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import type { Snapshot, SnapshotStore } from '../../../src/index.ts'
-import { createSeal } from '../../../src/store/integrity.ts'
+import { createSeal } from '../../../src/stores/integrity.ts'
 import { integrityKey, key, provider, registrationOf, settle, startIssuer, tenant, until } from '../process.ts'
 import { registryOn } from './registry-on.ts'
 

@@ -30,13 +30,13 @@ function slowRevocations(store: SnapshotStore) {
   const released = new Promise<void>((resolve) => {
     release = resolve
   })
-  const { tombstones } = store
-  if (tombstones !== undefined) {
+  const { revocations } = store
+  if (revocations !== undefined) {
     const load = async () => {
       await released
-      return await tombstones.load()
+      return await revocations.load()
     }
-    return { store: { ...store, tombstones: { ...tombstones, load } }, release }
+    return { store: { ...store, revocations: { ...revocations, load } }, release }
   }
   const load: SnapshotStore['load'] = async (key) => {
     if (key.provider.startsWith('.revoked.')) await released

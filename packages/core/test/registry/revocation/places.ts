@@ -27,8 +27,8 @@ export const everywhere = lifetimes.flatMap((keyLifetime) => places.map((place) 
 
 /** A file store, and what waits until nothing is asked of it any more. */
 export function watchedFileStore(directory: string): { readonly store: SnapshotStore; idle(): Promise<void> } {
-  const { tombstones, ...store } = fileStore({ directory })
-  if (tombstones === undefined) throw new Error('a file store keeps revocations apart')
+  const { revocations, ...store } = fileStore({ directory })
+  if (revocations === undefined) throw new Error('a file store keeps revocations apart')
   let underWay = 0
   function watched<Parameters extends readonly unknown[], Value>(method: (...given: Parameters) => Promise<Value>) {
     return async (...given: Parameters): Promise<Value> => {
@@ -45,10 +45,10 @@ export function watchedFileStore(directory: string): { readonly store: SnapshotS
       ...store,
       load: watched(store.load),
       save: watched(store.save),
-      tombstones: {
-        revision: watched(tombstones.revision),
-        load: watched(tombstones.load),
-        save: watched(tombstones.save),
+      revocations: {
+        revision: watched(revocations.revision),
+        load: watched(revocations.load),
+        save: watched(revocations.save),
       },
     },
     async idle() {
