@@ -15,8 +15,9 @@ export async function isSigned(token: string, publicKey: object): Promise<boolea
   const [protectedHeader = '', payload = '', signature = ''] = token.split('.')
   const header = JSON.parse(Buffer.from(protectedHeader, 'base64url').toString()) as TokenHeader
   const [key] = selectKeys(readSetOf(publicKey).keySet, header.kid, header.alg)
-  if (key === undefined) return false
-  return await verifySignature(await createKeyImporter().importKey(key, header.alg), {
+  const imported = key && createKeyImporter().importKey(key, header.alg)
+  if (imported === undefined) return false
+  return await verifySignature(imported, {
     signature: Buffer.from(signature, 'base64url'),
     signingInput: `${protectedHeader}.${payload}`,
   })

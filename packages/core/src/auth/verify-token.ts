@@ -19,8 +19,7 @@ export async function signerAmong(
   let imported = 0
   for (const key of keys) {
     if (!vouchesForIssuer(key, token.payload)) continue
-    const importing = cache.importKey(key, token.header.alg)
-    const importedKey = importing instanceof Promise ? await importing : importing
+    const importedKey = cache.importKey(key, token.header.alg)
     if (importedKey === undefined) continue
     imported += 1
     if (await verifySignature(importedKey, token)) return key

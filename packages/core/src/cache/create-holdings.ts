@@ -3,7 +3,13 @@ import { KeysUnavailableError } from '../base/errors/request-errors.ts'
 import { KeySetMalformedError, UpstreamStatusError } from '../base/errors/upstream-errors.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { withoutValidators } from '../http/freshness.ts'
-import { compareKeySets, createKeySet, type KeySetChanges, type RefusedKey } from '../jwks/key-set.ts'
+import {
+  compareKeySets,
+  createKeySet,
+  type KeySetChanges,
+  type RefusedKeys,
+  summarizeRefused,
+} from '../jwks/key-set.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
 import { negativeTtl, obeyedRetryAfter, refreshBackoff } from './backoff.ts'
 import type { CacheOptions } from './cache-options.ts'
@@ -12,6 +18,7 @@ import type { Entry } from './entry.ts'
 import { isOutage, retryAfterOf } from './failure.ts'
 import { createHeldKeys } from './held-keys.ts'
 import type { FetchOutcome, Holdings } from './holdings.ts'
+import type { FetchedKeySet } from './key-set-fetch.ts'
 import type { RefreshFailure } from './policy.ts'
 import type { RefreshContext } from './refresh-context.ts'
 import type { RefreshReport } from './refresher.ts'
@@ -56,13 +63,13 @@ export function createHoldings(
     for (const kid of changed) events.emit('key-changed', { ...key, kid })
   }
 
-  function tellRefused(refused: readonly RefusedKey[]): void {
-    for (const { kid, reason } of refused) events.emit('key-refused', { ...key, kid, reason })
+  function tellRefused({ first }: RefusedKeys): void {
+    for (const { kid, reason } of first) events.emit('key-refused', { ...key, kid, reason })
   }
 
   /** A key whose private half was published goes, also where the answer is no good otherwise. */
-  function dropCompromised(refused: readonly RefusedKey[]): void {
-    const changes = keys.dropCompromised(refused, clock.now())
+  function dropCompromised(compromised: ReadonlySet<string>): void {
+    const changes = keys.dropCompromised(compromised, clock.now())
     if (changes === undefined) return
     // It was between refreshes of these keys; a first fetch has `negativeCacheTtl`.
     if (entry() === undefined) failure = undefined
@@ -87,10 +94,10 @@ export function createHoldings(
 
   function failed(
     error: JwksAuthError,
-    refused: readonly RefusedKey[],
+    { refused, compromised }: Pick<FetchedKeySet, 'refused' | 'compromised'>,
     { reason, duration }: RefreshReport,
   ): FetchOutcome {
-    dropCompromised(refused)
+    dropCompromised(compromised)
     lastError = error
     lastAttemptFailed = true
     counters.refreshes += 1
@@ -131,9 +138,9 @@ export function createHoldings(
     async accept(fetched, { reason, duration }) {
       const isImmutable = options.keyLifetime === 'immutable'
       if (isImmutable && fetched.keySet.byKid.size === 0) {
-        return failed(new KeySetMalformedError('none of its keys has a kid'), fetched.refused, { reason, duration })
+        return failed(new KeySetMalformedError('none of its keys has a kid'), fetched, { reason, duration })
       }
-      if (isImmutable) dropCompromised(fetched.refused)
+      if (isImmutable) dropCompromised(fetched.compromised)
       const { keySet, changes, refused } = await keys.replace(fetched, clock.now())
       counters.refreshes += 1
       succeeded()
@@ -187,7 +194,7 @@ export function createHoldings(
     importFailed(brokenKey) {
       if (broken.has(brokenKey)) return
       broken.add(brokenKey)
-      tellRefused([{ kind: 'refused', reason: 'import-failed', kid: brokenKey.kid }])
+      tellRefused(summarizeRefused([{ reason: 'import-failed', kid: brokenKey.kid }]))
     },
 
     clear() {

@@ -4,7 +4,8 @@ import {
   createKeySet,
   type KeySet,
   type KeySetChanges,
-  type RefusedKey,
+  type RefusedKeys,
+  uniteRefused,
   withoutCompromised,
 } from '../jwks/key-set.ts'
 import type { CacheOptions } from './cache-options.ts'
@@ -22,7 +23,7 @@ export interface Replacement {
   /** What is published that was not before, and the reverse; where keys are immutable, the reverse is news only. */
   readonly changes: KeySetChanges
   /** Published keys that are not taken. */
-  readonly refused: readonly RefusedKey[]
+  readonly refused: RefusedKeys
 }
 
 /** The keys of one provider: as published, and those of them that may be used. Every change is made at once. */
@@ -40,7 +41,7 @@ export interface HeldKeys {
   /** Drops an immutable key; false where it is not held. */
   forget(kid: string, now: number): Promise<boolean>
   /** Drops keys whose private half was published; `undefined` where none was held. */
-  dropCompromised(refused: readonly RefusedKey[], now: number): KeySetChanges | undefined
+  dropCompromised(compromised: ReadonlySet<string>, now: number): KeySetChanges | undefined
   /** Changes what is known of the entry besides its keys. */
   amend(change: (entry: Entry) => Entry): void
   /** Takes revocations into account that were made or taken back just now. */
@@ -118,7 +119,7 @@ export function createHeldKeys(
           published: added.keySet,
           source,
           changes: added.changes,
-          refused: [...refused, ...added.refused],
+          refused: uniteRefused(refused, added.refused),
         }
       })
       return { keySet: next?.active ?? keySet, changes: next?.changes ?? NO_CHANGES, refused: next?.refused ?? refused }
@@ -155,10 +156,10 @@ export function createHeldKeys(
       return next !== undefined
     },
 
-    dropCompromised(refused, now) {
+    dropCompromised(compromised, now) {
       if (held === undefined) return undefined
       const { keys } = held.published
-      const kept = withoutCompromised(keys, refused)
+      const kept = withoutCompromised(keys, compromised)
       if (kept.length === keys.length) return undefined
       const kids = keys.flatMap((key) => (kept.includes(key) || key.kid === undefined ? [] : [key.kid]))
       // Immutable ones are forgotten, or whoever still has them would bring them back.

@@ -1,4 +1,12 @@
-import { compareKeySets, createKeySet, type KeySet, type KeySetChanges, type RefusedKey } from '../jwks/key-set.ts'
+import {
+  compareKeySets,
+  createKeySet,
+  type KeySet,
+  type KeySetChanges,
+  type RefusedKey,
+  type RefusedKeys,
+  summarizeRefused,
+} from '../jwks/key-set.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
 
 /** Times by `kid`, in milliseconds since the epoch. A list, because a `kid` may be any string, `__proto__` included. */
@@ -22,7 +30,7 @@ export interface ImmutableKeys {
 export interface AddedKeys extends ImmutableKeys {
   /** What was added, and, as news only, what upstream has dropped or changed. */
   readonly changes: KeySetChanges
-  readonly refused: readonly RefusedKey[]
+  readonly refused: RefusedKeys
 }
 
 /** Forgotten `kid`s that are remembered, the latest ones. */
@@ -42,12 +50,12 @@ export function addPublished(
   const { added, removed, changed } = compareKeySets(held.keySet, published)
   const keys = [...held.keySet.keys]
   const [learnedAt, forgottenAt] = [new Map(held.history.learnedAt), new Map(held.history.forgottenAt)]
-  const refused: RefusedKey[] = changed.map((kid) => ({ kind: 'refused', reason: 'immutable', kid }))
+  const refused: RefusedKey[] = changed.map((kid) => ({ reason: 'immutable', kid }))
   const taken: string[] = []
   for (const kid of added) {
     const ofKid = published.byKid.get(kid) ?? []
     if (keys.length + ofKid.length > maxKeys) {
-      refused.push({ kind: 'refused', reason: 'too-many', kid })
+      refused.push({ reason: 'too-many', kid })
       continue
     }
     keys.push(...ofKid)
@@ -59,7 +67,7 @@ export function addPublished(
     keySet: taken.length === 0 ? held.keySet : createKeySet(keys),
     history: { ...held.history, learnedAt: [...learnedAt] },
     changes: { added: taken, removed, changed },
-    refused,
+    refused: summarizeRefused(refused),
   }
 }
 

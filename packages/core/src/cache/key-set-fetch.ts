@@ -2,7 +2,7 @@ import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeySetMalformedError, UpstreamStatusError } from '../base/errors/upstream-errors.ts'
 import { isOlder, revalidatedPolicy, type StoredPolicy, storedPolicy, validatorsOf } from '../http/freshness.ts'
 import { readRetryAfter } from '../http/retry-after.ts'
-import { type KeySet, type RefusedKey, readKeySet } from '../jwks/key-set.ts'
+import { type KeySet, NO_REFUSED_KEYS, type RefusedKeys, readKeySet } from '../jwks/key-set.ts'
 import type { JwksAnswer } from './jwks-source.ts'
 
 /** A key set that is held, with what HTTP said of it. */
@@ -16,7 +16,14 @@ export interface FetchedKeySet extends HeldKeySet {
   /** False when the answer was a 304. */
   readonly modified: boolean
   /** Published keys that are not used. */
-  readonly refused: readonly RefusedKey[]
+  readonly refused: RefusedKeys
+  /** Material that was published with a private half. */
+  readonly compromised: ReadonlySet<string>
+}
+
+const NOTHING_REFUSED: Pick<FetchedKeySet, 'refused' | 'compromised'> = {
+  refused: NO_REFUSED_KEYS,
+  compromised: new Set(),
 }
 
 /**
@@ -42,14 +49,16 @@ export function isOutdated(answer: JwksAnswer, held: HeldKeySet | undefined): bo
   return answer.status === 200 && held !== undefined && isOlder(answer.headers, held.policy)
 }
 
-/** Thrown where an answer cannot replace what is held; `refused` tells of keys that must go all the same. */
+/** Thrown where an answer cannot replace the cached keys; those that are `compromised` must be dropped all the same. */
 export class UnusableKeySet extends Error {
-  readonly refused: readonly RefusedKey[]
+  readonly refused: RefusedKeys
+  readonly compromised: ReadonlySet<string>
   override readonly cause: JwksAuthError
-  constructor(cause: JwksAuthError, refused: readonly RefusedKey[]) {
+  constructor(cause: JwksAuthError, { refused, compromised }: Pick<FetchedKeySet, 'refused' | 'compromised'>) {
     super(cause.message)
     this.cause = cause
     this.refused = refused
+    this.compromised = compromised
   }
 }
 
@@ -68,14 +77,14 @@ export function readAnswer(
 ): FetchedKeySet {
   if (answer.status === 304 && held !== undefined && held.policy.u === answer.url) {
     const policy = revalidatedPolicy(held.policy, answer.headers, now)
-    if (policy !== undefined) return { keySet: held.keySet, policy, modified: false, refused: [] }
+    if (policy !== undefined) return { keySet: held.keySet, policy, modified: false, ...NOTHING_REFUSED }
   }
   if (answer.status !== 200) {
     throw new UpstreamStatusError(answer.status, { retryAfter: readRetryAfter(answer.headers['retry-after'], now) })
   }
   const reading = readKeySet(parseJson(answer.body), maxKeys, held?.keySet)
   if (reading === undefined) throw malformed('it is not a JSON Web Key Set')
-  if (reading.keySet.keys.length === 0) throw malformed('none of its keys can be used', reading.refused)
+  if (reading.keySet.keys.length === 0) throw malformed('none of its keys can be used', reading)
   return { ...reading, policy: storedPolicy(answer.url, answer.headers, now), modified: true }
 }
 
@@ -88,6 +97,9 @@ function parseJson(text: string): unknown {
   }
 }
 
-function malformed(reason: string, refused: readonly RefusedKey[] = []): UnusableKeySet {
-  return new UnusableKeySet(new KeySetMalformedError(reason), refused)
+function malformed(
+  reason: string,
+  reading: Pick<FetchedKeySet, 'refused' | 'compromised'> = NOTHING_REFUSED,
+): UnusableKeySet {
+  return new UnusableKeySet(new KeySetMalformedError(reason), reading)
 }

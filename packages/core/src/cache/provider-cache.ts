@@ -159,10 +159,9 @@ export class ProviderCache {
     // Not yet: today the search itself gives the budget back.
   }
 
-  /** The imported key; `undefined` for one that Web Crypto refuses. */
-  importKey(key: VerificationKey, alg: string): ImportedKey | Promise<ImportedKey | undefined> {
-    const imported = this.#context.importer.importKey(key, alg)
-    return imported instanceof Promise ? imported.catch(() => this.#holdings.importFailed(key)) : imported
+  /** The imported key; `undefined` for one that cannot be imported. */
+  importKey(key: VerificationKey, alg: string): ImportedKey | undefined {
+    return this.#context.importer.importKey(key, alg) ?? this.#holdings.importFailed(key)
   }
 
   /** Fetches now, due or not, backoff or not; whoever asks while one of these waits its turn shares it. */

@@ -2,7 +2,7 @@ import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { UpstreamUnreachableError } from '../base/errors/upstream-errors.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { RefusedKey } from '../jwks/key-set.ts'
+import { NO_REFUSED_KEYS } from '../jwks/key-set.ts'
 import type { FetchReason } from './cache-events.ts'
 import type { CacheOptions } from './cache-options.ts'
 import type { JwksAnswer, JwksSource } from './jwks-source.ts'
@@ -36,7 +36,7 @@ export interface RefreshTarget<Outcome> {
   /** Ends without an answer: what others of the fleet have brought is what there is. */
   leave(): Outcome
   /** Takes note of a failure. */
-  fail(error: JwksAuthError, refused: readonly RefusedKey[], report: RefreshReport): Outcome
+  fail(error: JwksAuthError, unused: Pick<FetchedKeySet, 'refused' | 'compromised'>, report: RefreshReport): Outcome
 }
 
 /** Fetches one provider's key set, one fetch at a time. */
@@ -113,8 +113,8 @@ export function createRefresher<Outcome>(
       if (turn !== undefined && (await turn.wasOvertaken())) return target.leave()
       return await target.accept(fetched, report())
     } catch (error) {
-      const { cause, refused } = error instanceof UnusableKeySet ? error : { cause: error, refused: [] }
-      return target.fail(ownError(cause), refused, report())
+      if (error instanceof UnusableKeySet) return target.fail(error.cause, error, report())
+      return target.fail(ownError(error), { refused: NO_REFUSED_KEYS, compromised: new Set() }, report())
     } finally {
       flight = undefined
       turn?.end()

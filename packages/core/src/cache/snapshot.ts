@@ -2,7 +2,7 @@ import { isObject } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { storedPolicy } from '../http/freshness.ts'
 import { checkUrl, parseUrl, type UrlRules } from '../http/url-rules.ts'
-import { type KeySet, type RefusedKey, readKeySet } from '../jwks/key-set.ts'
+import { type KeySet, type RefusedKeys, readKeySet } from '../jwks/key-set.ts'
 import type { Opened, SnapshotRefusal } from '../stores/integrity.ts'
 import type { CacheOptions } from './cache-options.ts'
 import { type Entry, entryTimes, immutableTimes } from './entry.ts'
@@ -23,7 +23,7 @@ export interface LoadedSnapshot {
   readonly entry: Entry
   readonly keySet: KeySet
   /** Keys of the snapshot that are not used. */
-  readonly refused: readonly RefusedKey[]
+  readonly refused: RefusedKeys
 }
 
 /** A snapshot that was read, or why it is refused. */

@@ -1,71 +1,124 @@
-import { fitsAlgorithm, type KeyReading, readKey, type VerificationKey } from './verification-key.ts'
+import { isObject } from '../base/options.ts'
+import { fitsAlgorithm, type KeyRefusal, readKey, type VerificationKey } from './verification-key.ts'
 
 /** A key of a set that is not used. */
-export type RefusedKey = Extract<KeyReading, { kind: 'refused' }>
+export interface RefusedKey {
+  /** Why it is not used. */
+  readonly reason: KeyRefusal
+  /** Its id, cut to 256 characters; `undefined` where it has none. */
+  readonly kid: string | undefined
+}
 
-/** The usable keys of one JSON Web Key Set. Never changed; a refresh makes another one. */
+/** The keys of a set that are not used: how many, and examples of them. */
+export interface RefusedKeys {
+  /** Entries of the set that are refused, the unread ones beyond `maxKeys` included. */
+  readonly count: number
+  /** At most ten of them, those with reason `private` first. */
+  readonly first: readonly RefusedKey[]
+}
+
+/** The usable keys of one JSON Web Key Set. Never changed; a refresh makes a new one. */
 export interface KeySet {
   /** The keys in the order in which they were published. */
   readonly keys: readonly VerificationKey[]
-  /** The same, to ask whether a key is among them. */
+  /** The same as a set of objects. */
   readonly members: ReadonlySet<VerificationKey>
   /** The keys by `kid`; several may share one. */
   readonly byKid: ReadonlyMap<string, readonly VerificationKey[]>
+  /** The keys by identity, which no two of them share. */
+  readonly byIdentity: ReadonlyMap<string, VerificationKey>
 }
 
-/** A set that was read, with what of it was refused. */
+/** A set that was read, with what was refused of it. */
 export interface KeySetReading {
   readonly keySet: KeySet
-  readonly refused: readonly RefusedKey[]
+  readonly refused: RefusedKeys
+  /** Material that was published with a private half: none of `keySet`, and no cached key may have it. */
+  readonly compromised: ReadonlySet<string>
 }
 
-/** Makes a set of keys that were read before. */
+/** Refused keys that are reported one by one. */
+const MAX_REPORTED = 10
+
+/** Characters of a refused key's `kid` that are reported. */
+const MAX_REPORTED_KID = 256
+
+/** At most this many keys are tried for one token. */
+const MAX_CANDIDATES = 4
+
+/** Nothing was refused. */
+export const NO_REFUSED_KEYS: RefusedKeys = Object.freeze({ count: 0, first: Object.freeze([]) })
+
+/** Makes a set of keys that were read before; of keys with the same identity, the first is kept. */
 export function createKeySet(keys: readonly VerificationKey[]): KeySet {
+  const byIdentity = new Map<string, VerificationKey>()
   const byKid = new Map<string, VerificationKey[]>()
   for (const key of keys) {
+    if (byIdentity.has(key.identity)) continue
+    byIdentity.set(key.identity, key)
     if (key.kid === undefined) continue
-    const same = byKid.get(key.kid)
-    if (same === undefined) byKid.set(key.kid, [key])
-    else same.push(key)
+    const sameKid = byKid.get(key.kid)
+    if (sameKid === undefined) byKid.set(key.kid, [key])
+    else sameKid.push(key)
   }
-  return { keys, members: new Set(keys), byKid }
+  const unique = [...byIdentity.values()]
+  return { keys: unique, members: new Set(unique), byKid, byIdentity }
 }
 
 /**
- * Reads a JSON Web Key Set (RFC 7517 §5). A single bad key is refused alone. Keys that `held` has
- * unchanged are taken over as they are, so that they keep their identity.
+ * Reads a JSON Web Key Set (RFC 7517 §5). A bad key is refused without its neighbours. A key that `known` has unchanged
+ * is represented by the same object, so that imports and verified tokens remain valid.
  *
- * @returns `undefined` when the value is no key set at all.
+ * @param maxKeys entries of the set that are read; the rest is only counted
+ * @param known the keys that are cached now
+ * @returns `undefined` when the value is not a key set
  */
-export function readKeySet(value: unknown, maxKeys: number, held?: KeySet): KeySetReading | undefined {
-  if (typeof value !== 'object' || value === null || !('keys' in value) || !Array.isArray(value.keys)) return undefined
-  const heldKeys = new Map(held?.keys.map((key) => [key.identity, key]))
-  const keys = new Map<string, VerificationKey>()
+export function readKeySet(value: unknown, maxKeys: number, known?: KeySet): KeySetReading | undefined {
+  const members = isObject(value) ? value['keys'] : undefined
+  if (!Array.isArray(members)) return undefined
+  const keys: VerificationKey[] = []
   const refused: RefusedKey[] = []
-  for (const member of value.keys) {
+  const compromised = new Set<string>()
+  for (const member of members.slice(0, maxKeys)) {
     const reading = readKey(member)
-    if (reading.kind === 'refused') refused.push(reading)
-    if (reading.kind !== 'key' || keys.has(reading.key.identity)) continue
-    if (keys.size >= maxKeys) {
-      refused.push({ kind: 'refused', reason: 'too-many', kid: reading.key.kid })
-      continue
-    }
-    keys.set(reading.key.identity, heldKeys.get(reading.key.identity) ?? reading.key)
+    if (reading.kind === 'key') keys.push(known?.byIdentity.get(reading.key.identity) ?? reading.key)
+    if (reading.kind !== 'refused') continue
+    refused.push(reading)
+    if (reading.material !== undefined) compromised.add(reading.material)
   }
-  return { keySet: createKeySet(withoutCompromised([...keys.values()], refused)), refused }
+  return {
+    keySet: createKeySet(withoutCompromised(keys, compromised)),
+    refused: summarizeRefused(refused, members.length - maxKeys),
+    compromised,
+  }
+}
+
+/**
+ * Summarises refused keys.
+ *
+ * @param unread entries of the set beyond `maxKeys`, which count as one example with reason `too-many`
+ */
+export function summarizeRefused(refused: readonly RefusedKey[], unread = 0): RefusedKeys {
+  const urgent = refused.filter(({ reason }) => reason === 'private')
+  const others = refused.filter(({ reason }) => reason !== 'private')
+  const overflow: readonly RefusedKey[] = unread > 0 ? [{ reason: 'too-many', kid: undefined }] : []
+  const reported = [...urgent, ...others].slice(0, MAX_REPORTED - overflow.length)
+  const first = reported.map(({ reason, kid }) => ({ reason, kid: kid?.slice(0, MAX_REPORTED_KID) }))
+  return { count: refused.length + Math.max(0, unread), first: [...first, ...overflow] }
+}
+
+/** The keys that two steps of reading one response have refused. */
+export function uniteRefused(one: RefusedKeys, other: RefusedKeys): RefusedKeys {
+  return { count: one.count + other.count, first: [...one.first, ...other.first].slice(0, MAX_REPORTED) }
 }
 
 /** A key whose private half was published is not trusted in its public form either. */
 export function withoutCompromised(
   keys: readonly VerificationKey[],
-  refused: readonly RefusedKey[],
+  compromised: ReadonlySet<string>,
 ): readonly VerificationKey[] {
-  const compromised = new Set(refused.filter((key) => key.reason === 'private').map((key) => key.material))
   return compromised.size === 0 ? keys : keys.filter((key) => !compromised.has(key.material))
 }
-
-/** At most this many keys are tried for one token. */
-const MAX_CANDIDATES = 4
 
 /**
  * The keys that may have signed a token with this protected header: those with its `kid`, or, without one,
@@ -77,37 +130,34 @@ export function selectKeys(
   alg: string | undefined,
 ): readonly VerificationKey[] {
   const named = kid === undefined ? keySet.keys : (keySet.byKid.get(kid) ?? [])
-  // Most often it is one key that fits, and then there is nothing to make.
+  // Usually one key fits: return the list without copying it.
   if (named.length <= MAX_CANDIDATES && (alg === undefined || named.every((key) => fitsAlgorithm(key, alg))))
     return named
   const fitting = alg === undefined ? named : named.filter((key) => fitsAlgorithm(key, alg))
   return fitting.slice(0, MAX_CANDIDATES)
 }
 
-/** What a new set has that the old one had not. */
+/** How a key set differs from the one before. */
 export interface KeySetChanges {
-  /** `kid`s that were not there before. */
+  /** `kid`s that are new. */
   readonly added: readonly string[]
   /** `kid`s that are gone. */
   readonly removed: readonly string[]
-  /** `kid`s under which there is other material than before. */
+  /** `kid`s with other keys than before. */
   readonly changed: readonly string[]
 }
 
-/** Compares two sets by `kid`. */
+/** Compares two sets by `kid`, in time linear in their size. */
 export function compareKeySets(before: KeySet | undefined, after: KeySet): KeySetChanges {
-  const kidsBefore = before?.byKid ?? new Map<string, readonly VerificationKey[]>()
   const added: string[] = []
   const changed: string[] = []
   for (const [kid, keys] of after.byKid) {
-    const old = kidsBefore.get(kid)
-    if (old === undefined) added.push(kid)
-    else if (!sameKeys(old, keys)) changed.push(kid)
+    const old = before?.byKid.get(kid)
+    if (before === undefined || old === undefined) added.push(kid)
+    // An identity contains the `kid`, so a key with it in the other set has this `kid`, too.
+    else if (old.length !== keys.length || !keys.every(({ identity }) => before.byIdentity.has(identity)))
+      changed.push(kid)
   }
-  const removed = [...kidsBefore.keys()].filter((kid) => !after.byKid.has(kid))
+  const removed = [...(before?.byKid.keys() ?? [])].filter((kid) => !after.byKid.has(kid))
   return { added, removed, changed }
-}
-
-function sameKeys(one: readonly VerificationKey[], other: readonly VerificationKey[]): boolean {
-  return one.length === other.length && one.every((key) => other.some(({ identity }) => identity === key.identity))
 }

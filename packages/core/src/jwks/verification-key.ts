@@ -1,16 +1,22 @@
+import { createHash } from 'node:crypto'
 import type { JWK } from 'jose'
+import { isObject } from '../base/options.ts'
 import { algorithmDefinition, canonicalAlgorithm } from './algorithms.ts'
+import { type Curve, curveOf, isOnCurve } from './curve.ts'
 
 /**
  * A public key that may verify signatures. The object stays the same as long as the key is published
- * unchanged, so whatever is kept per key (its import, tokens it verified) lives and dies with it.
+ * unchanged, so whatever is kept per key (its import, tokens it verified) lives as long as the key.
  */
 export interface VerificationKey {
-  /** The key as it was published. */
-  readonly jwk: Readonly<JWK>
+  /**
+   * The key in canonical form: only the members that are used, base64url without padding (RFC 7515 §2), integers
+   * without leading zero octets (RFC 7518 §6.3.1), coordinates of full length (RFC 7518 §6.2.1.2). Frozen.
+   */
+  readonly jwk: Readonly<JWK> & { readonly issuer?: string }
   /** The key's id (RFC 7517 §4.5), where it has one. */
   readonly kid: string | undefined
-  /** The public key itself, as text: the required members of RFC 7638 §3.2. */
+  /** The canonical public key as text: the JSON object that RFC 7638 §3 hashes. */
   readonly material: string
   /** Material and everything that restricts its use: two keys with the same identity are one key. */
   readonly identity: string
@@ -22,12 +28,13 @@ export type KeyRefusal =
   | 'private' // published with its private half (RFC 7517 §9.2): the key is compromised
   | 'symmetric'
   | 'rsa-size'
-  | 'forgeable' // anybody can make signatures that it verifies
+  | 'rsa-exponent' // not odd, or not from 3 to 2^32 - 1
+  | 'forgeable' // anyone can make signatures that it verifies
   | 'too-many'
   | 'import-failed'
-  | 'immutable' // other material under a `kid` that is held for good
+  | 'immutable' // other material under a `kid` whose key is immutable
 
-/** The outcome of looking at one member of `keys`. */
+/** The outcome of reading one member of `keys`. */
 export type KeyReading =
   | { readonly kind: 'key'; readonly key: VerificationKey }
   | { readonly kind: 'not-for-signatures' }
@@ -35,22 +42,36 @@ export type KeyReading =
       readonly kind: 'refused'
       readonly reason: KeyRefusal
       readonly kid: string | undefined
-      /** The public part, where it could be read: a copy of it that is held must go, too. */
+      /** The public key of one with reason `private`, where it can be read: it must not be used under any `kid`. */
       readonly material?: string | undefined
     }
 
-const BASE64URL = /^[A-Za-z0-9_-]+$/
+/** The members of a public key, canonical and in the order of RFC 7638 §3.2. */
+type PublicMembers =
+  | { readonly e: string; readonly kty: 'RSA'; readonly n: string }
+  | { readonly crv: string; readonly kty: 'EC'; readonly x: string; readonly y: string }
+  | { readonly crv: 'Ed25519'; readonly kty: 'OKP'; readonly x: string }
+
+/** A public key that can be read, with the reason not to use it where there is one. */
+interface PublicKey {
+  readonly members: PublicMembers
+  readonly weakness?: KeyRefusal | undefined
+}
+
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
-const COORDINATE_BYTES: Readonly<Record<string, number>> = { 'P-256': 32, 'P-384': 48, 'P-521': 66 }
+const ED25519_OCTETS = 32
 const MIN_RSA_BITS = 2048
 const MAX_RSA_BITS = 8192
+const MAX_EXPONENT_OCTETS = 4
 const SIGN_BIT = 0x80
+
+/** Values of `use` (RFC 7517 §4.2) for signatures; `jwt-svid` is that of SPIFFE's JWT-SVID §6.2. */
+const SIGNATURE_USES: ReadonlySet<unknown> = new Set([undefined, 'sig', 'jwt-svid'])
 
 /**
  * The points of Ed25519 whose order divides 8, in hex as RFC 8032 §5.1.2 encodes them, without the sign bit: 0, 1, the
- * two of order 8, -1, and 0 and 1 once more with the prime added. Under such a key anybody can make signatures that
- * OpenSSL verifies, and Web Crypto with it on Node 20, not on Node 26 (Chalkias, Garillot, Nikolaenko: Taming the Many
- * EdDSAs, 2020).
+ * two of order 8, -1, and 0 and 1 once more with the prime added. Under such a key anyone can make signatures that
+ * OpenSSL verifies (Chalkias, Garillot, Nikolaenko: Taming the Many EdDSAs, 2020).
  */
 const SMALL_ORDER_POINTS: ReadonlySet<string> = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
@@ -62,25 +83,26 @@ const SMALL_ORDER_POINTS: ReadonlySet<string> = new Set([
   'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
 ])
 
-/** Reads one member of a set's `keys` (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2). */
-export function readKey(member: unknown): KeyReading {
-  if (typeof member !== 'object' || member === null || Array.isArray(member)) return refused('malformed', undefined)
-  const jwk = member as Record<string, unknown>
-  const kid = typeof jwk['kid'] === 'string' ? jwk['kid'] : undefined
-  if (jwk['kid'] !== undefined && kid === undefined) return refused('malformed', undefined)
+/**
+ * Reads one member of a set's `keys` (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2): leniently, as jose and `node:crypto` do,
+ * into a canonical key. Never throws for a JSON value.
+ */
+export function readKey(jwk: unknown): KeyReading {
+  if (!isObject(jwk)) return refused('malformed', undefined)
+  const kid = jwk['kid'] ?? undefined
+  if (kid !== undefined && typeof kid !== 'string') return refused('malformed', undefined)
   const { kty } = jwk
   if (typeof kty !== 'string') return refused('malformed', kid)
   if (kty === 'oct') return refused('symmetric', kid)
-  const material = publicMaterial(kty, jwk)
-  if (PRIVATE_MEMBERS.some((name) => name in jwk)) return { kind: 'refused', reason: 'private', kid, material }
-  if (!isForSignatures(jwk)) return { kind: 'not-for-signatures' }
-  if (material === undefined) {
-    return kty === 'RSA' || kty === 'EC' || kty === 'OKP' ? unusable(jwk, kid) : { kind: 'not-for-signatures' }
+  const publicKey = readPublicKey(kty, jwk)
+  if (PRIVATE_MEMBERS.some((name) => presentMember(jwk, name) !== undefined)) {
+    const material = publicKey && JSON.stringify(publicKey.members)
+    return { kind: 'refused', reason: 'private', kid, material }
   }
-  if (kty === 'RSA' && !hasAllowedModulus(jwk['n'] as string)) return refused('rsa-size', kid)
-  if (kty === 'RSA' && hasExponentOne(jwk['e'] as string)) return refused('forgeable', kid)
-  if (kty === 'OKP' && hasSmallOrder(jwk['x'] as string)) return refused('forgeable', kid)
-  return { kind: 'key', key: verificationKey(jwk, kid, material) }
+  if (!isForSignatures(jwk)) return { kind: 'not-for-signatures' }
+  if (publicKey === undefined) return isForeign(kty, jwk) ? { kind: 'not-for-signatures' } : refused('malformed', kid)
+  if (publicKey.weakness !== undefined) return refused(publicKey.weakness, kid)
+  return { kind: 'key', key: verificationKey(publicKey.members, kid, jwk) }
 }
 
 /** True when the key may check a signature of this algorithm (RFC 7517 §4.4, RFC 8725 §3.1). */
@@ -91,74 +113,116 @@ export function fitsAlgorithm(key: VerificationKey, alg: string): boolean {
   return key.jwk.alg === undefined || canonicalAlgorithm(key.jwk.alg) === canonicalAlgorithm(alg)
 }
 
+/** The key's RFC 7638 thumbprint by SHA-256, in base64url. Every encoding of a key has the same one. */
+export function thumbprintOf({ material }: Pick<VerificationKey, 'material'>): string {
+  return createHash('sha256').update(material).digest('base64url')
+}
+
 function refused(reason: KeyRefusal, kid: string | undefined): KeyReading {
   return { kind: 'refused', reason, kid }
 }
 
-/** Curves that no signature algorithm here has (secp256k1, X25519, Ed448) are other people's keys, not broken ones. */
-function unusable(jwk: Readonly<Record<string, unknown>>, kid: string | undefined): KeyReading {
-  const { crv } = jwk
-  const foreignCurve = typeof crv === 'string' && crv !== 'Ed25519' && COORDINATE_BYTES[crv] === undefined
-  return foreignCurve ? { kind: 'not-for-signatures' } : refused('malformed', kid)
+/** A member's value; `undefined` for the values by which serialisers write that there is none. */
+function presentMember(jwk: Readonly<Record<string, unknown>>, name: string): unknown {
+  const value = jwk[name]
+  return value === null || value === '' || (Array.isArray(value) && value.length === 0) ? undefined : value
 }
 
-/** `use` and `key_ops` (RFC 7517 §4.2 and §4.3), and an `alg` that is for signatures at all. */
+/** `use` and `key_ops` (RFC 7517 §4.2 and §4.3), and an `alg` that is a signature algorithm. */
 function isForSignatures(jwk: Readonly<Record<string, unknown>>): boolean {
-  const { use, key_ops: operations, alg } = jwk
-  if (use !== undefined && use !== 'sig') return false
+  const operations = presentMember(jwk, 'key_ops')
+  const alg = presentMember(jwk, 'alg')
+  if (!SIGNATURE_USES.has(presentMember(jwk, 'use'))) return false
   if (operations !== undefined && !(isStringList(operations) && operations.includes('verify'))) return false
   return alg === undefined || (typeof alg === 'string' && algorithmDefinition(alg) !== undefined)
 }
 
-/** The members that make up the public key, in the order of RFC 7638 §3.2; `undefined` where one is not in form. */
-function publicMaterial(kty: string, jwk: Readonly<Record<string, unknown>>): string | undefined {
-  const { crv, e, n, x, y } = jwk
-  if (kty === 'RSA') return isBase64url(e) && isBase64url(n) ? JSON.stringify({ e, kty, n }) : undefined
-  if (kty === 'EC') {
-    const size = typeof crv === 'string' ? COORDINATE_BYTES[crv] : undefined
-    if (size === undefined || !hasBytes(x, size) || !hasBytes(y, size)) return undefined
-    return JSON.stringify({ crv, kty, x, y })
-  }
-  if (kty === 'OKP' && crv === 'Ed25519' && hasBytes(x, 32)) return JSON.stringify({ crv, kty, x })
-  return undefined
+/** True for key types and curves that no supported algorithm has (AKP, secp256k1, X25519): valid, but not usable here. */
+function isForeign(kty: string, { crv }: Readonly<Record<string, unknown>>): boolean {
+  if (kty !== 'RSA' && kty !== 'EC' && kty !== 'OKP') return true
+  return kty !== 'RSA' && typeof crv === 'string' && crv !== '' && crv !== 'Ed25519' && curveOf(crv) === undefined
 }
 
-/** What else it may be, `identity` could not be made of it if it nested deeply enough. */
 function isStringList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
-function isBase64url(value: unknown): value is string {
-  return typeof value === 'string' && BASE64URL.test(value)
+/** The public key in canonical form; `undefined` where it cannot be read. */
+function readPublicKey(kty: string, jwk: Readonly<Record<string, unknown>>): PublicKey | undefined {
+  const { crv } = jwk
+  const [e, n, x, y] = [octetsOf(jwk['e']), octetsOf(jwk['n']), octetsOf(jwk['x']), octetsOf(jwk['y'])]
+  if (kty === 'RSA') {
+    if (e === undefined || n === undefined) return undefined
+    const [exponent, modulus] = [withoutLeadingZeros(e), withoutLeadingZeros(n)]
+    const members = { e: exponent.toString('base64url'), kty, n: modulus.toString('base64url') } as const
+    return { members, weakness: rsaWeakness(exponent, modulus) }
+  }
+  if (kty === 'EC') {
+    const curve = curveOf(crv)
+    if (typeof crv !== 'string' || curve === undefined) return undefined
+    const [px, py] = [coordinateOf(x, curve), coordinateOf(y, curve)]
+    if (px === undefined || py === undefined || !isOnCurve(curve, px, py)) return undefined
+    return { members: { crv, kty, x: px.toString('base64url'), y: py.toString('base64url') } }
+  }
+  if (kty !== 'OKP' || crv !== 'Ed25519' || x?.length !== ED25519_OCTETS) return undefined
+  return { members: { crv, kty, x: x.toString('base64url') }, weakness: hasSmallOrder(x) ? 'forgeable' : undefined }
 }
 
-function hasBytes(value: unknown, bytes: number): boolean {
-  return isBase64url(value) && Buffer.from(value, 'base64url').length === bytes
+/** Decodes as `createPublicKey` does: either alphabet, with or without padding, line breaks ignored. */
+function octetsOf(value: unknown): Buffer | undefined {
+  const octets = typeof value === 'string' ? Buffer.from(value, 'base64') : undefined
+  return octets === undefined || octets.length === 0 ? undefined : octets
 }
 
-/** Keys under 2048 bits are too weak (RFC 7518 §3.3); past 8192 bits one verification costs too much. */
-function hasAllowedModulus(n: string): boolean {
-  const bytes = Buffer.from(n, 'base64url')
-  const first = bytes.findIndex((byte) => byte !== 0)
-  if (first < 0) return false
-  const bits = (bytes.length - first) * 8 - (Math.clz32(bytes[first] ?? 0) - 24)
-  return bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS
+function withoutLeadingZeros(octets: Buffer): Buffer {
+  const first = octets.findIndex((octet) => octet !== 0)
+  return first < 0 ? octets.subarray(octets.length) : octets.subarray(first)
 }
 
-/** With the exponent 1, which RFC 8017 §3.1 rules out, the padded message is its own signature. */
-function hasExponentOne(e: string): boolean {
-  return BigInt(`0x0${Buffer.from(e, 'base64url').toString('hex')}`) === 1n
+/** A coordinate in the full length of its curve (RFC 7518 §6.2.1.2); `undefined` for a number that is longer. */
+function coordinateOf(octets: Buffer | undefined, curve: Curve): Buffer | undefined {
+  const significant = octets && withoutLeadingZeros(octets)
+  if (significant === undefined || significant.length > curve.octets) return undefined
+  return Buffer.concat([Buffer.alloc(curve.octets - significant.length), significant])
 }
 
-function hasSmallOrder(x: string): boolean {
-  const bytes = Buffer.from(x, 'base64url')
-  bytes[31] = (bytes[31] ?? 0) & ~SIGN_BIT
-  return SMALL_ORDER_POINTS.has(bytes.toString('hex'))
+/**
+ * Keys under 2048 bits are too weak (RFC 7518 §3.3); above 8192 bits, or with a long exponent, one verification costs
+ * too much. With the exponent 1, which RFC 8017 §3.1 rules out, the padded message is its own signature.
+ */
+function rsaWeakness(exponent: Buffer, modulus: Buffer): KeyRefusal | undefined {
+  const bits = modulus.length * 8 - (Math.clz32(modulus[0] ?? 0) - 24)
+  if (modulus.length === 0 || bits < MIN_RSA_BITS || bits > MAX_RSA_BITS) return 'rsa-size'
+  if (exponent.length === 0 || exponent.length > MAX_EXPONENT_OCTETS) return 'rsa-exponent'
+  const value = exponent.readUIntBE(0, exponent.length)
+  if (value === 1) return 'forgeable'
+  return value % 2 === 0 ? 'rsa-exponent' : undefined
 }
 
-function verificationKey(jwk: JWK, kid: string | undefined, material: string): VerificationKey {
-  // Not part of RFC 7517, but of whose tokens the key may verify. Of another type, it restricts nothing.
-  const issuer: unknown = 'issuer' in jwk && typeof jwk.issuer === 'string' ? jwk.issuer : undefined
-  const identity = JSON.stringify([material, kid, jwk.alg, jwk.use, jwk.key_ops, issuer])
-  return { jwk: Object.freeze({ ...jwk }), kid, material, identity }
+function hasSmallOrder(x: Buffer): boolean {
+  const point = Buffer.from(x)
+  point[ED25519_OCTETS - 1] = (point[ED25519_OCTETS - 1] ?? 0) & ~SIGN_BIT
+  return SMALL_ORDER_POINTS.has(point.toString('hex'))
+}
+
+/** Keeps flat members only, so that a key can be serialised whatever else was published with it. */
+function verificationKey(
+  members: PublicMembers,
+  kid: string | undefined,
+  jwk: Readonly<Record<string, unknown>>,
+): VerificationKey {
+  const [alg, use, operations] = [presentMember(jwk, 'alg'), presentMember(jwk, 'use'), presentMember(jwk, 'key_ops')]
+  // Entra's extension: whose tokens the key may verify. Of another type, it restricts nothing.
+  const issuer = presentMember(jwk, 'issuer')
+  const material = JSON.stringify(members)
+  const kept = {
+    ...members,
+    ...(kid === undefined ? {} : { kid }),
+    ...(typeof alg === 'string' ? { alg } : {}),
+    ...(typeof use === 'string' ? { use } : {}),
+    ...(isStringList(operations) ? { key_ops: [...new Set(operations)] } : {}),
+    ...(typeof issuer === 'string' ? { issuer } : {}),
+  }
+  const identity = JSON.stringify([material, kept.kid, kept.alg, kept.use, kept.key_ops, kept.issuer])
+  return { jwk: Object.freeze(kept), kid, material, identity }
 }

@@ -1,4 +1,6 @@
+import type { KeyObject } from 'node:crypto'
 import type { JWTVerifyGetKey } from 'jose'
+import { JWKSMultipleMatchingKeys } from 'jose/errors'
 import { type Clock, instant } from '../base/clock.ts'
 import { AlgorithmNotAllowedError, KeyNotFoundError } from '../base/errors/request-errors.ts'
 import type { ProviderCache } from '../cache/provider-cache.ts'
@@ -11,8 +13,11 @@ export interface ResolvableProvider {
 }
 
 /**
- * What `jose.jwtVerify` takes instead of a key. Exactly one key must fit the token: jose is given one and tries no
- * second.
+ * Creates a key resolver for `jose.jwtVerify`, as `jose.createRemoteJWKSet` does.
+ *
+ * It rejects with the error of `ProviderCache.findKeys` where no key can be had, with `AlgorithmNotAllowedError` for an
+ * `alg` that the provider does not allow, and with jose's `JWKSMultipleMatchingKeys` where several keys fit the token.
+ * That error is an async iterable of these keys, at most four, to be tried one after the other.
  */
 export function createKeyResolver(clock: Clock, provider: () => ResolvableProvider): JWTVerifyGetKey {
   return async ({ alg, kid }) => {
@@ -20,9 +25,20 @@ export function createKeyResolver(clock: Clock, provider: () => ResolvableProvid
     if (!algorithms.some((allowed) => allowed === alg)) throw new AlgorithmNotAllowedError()
     const found = await cache.findKeys(kid, alg, instant(clock))
     if (found instanceof Error) throw found
-    const [key, ...others] = found
-    const imported = key === undefined || others.length > 0 ? undefined : await cache.importKey(key, alg)
-    if (imported === undefined) throw new KeyNotFoundError()
-    return imported.cryptoKey
+    const keys = found.flatMap((key) => cache.importKey(key, alg)?.keyObject ?? [])
+    const [key] = keys
+    if (key === undefined) throw new KeyNotFoundError()
+    if (keys.length > 1) throw multipleMatchingKeys(keys)
+    return key
   }
+}
+
+function multipleMatchingKeys(keys: readonly KeyObject[]): JWKSMultipleMatchingKeys {
+  const error = new JWKSMultipleMatchingKeys()
+  // jose declares CryptoKeys here. `jwtVerify` takes KeyObjects as well, and remembers their conversion.
+  return Object.defineProperty(error, Symbol.asyncIterator, {
+    value: async function* () {
+      yield* keys
+    },
+  })
 }

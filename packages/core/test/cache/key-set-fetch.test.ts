@@ -55,7 +55,7 @@ describe('readAnswer', () => {
     const { keySet, modified, refused } = held()
     expect(keySet.keys.map(({ kid }) => kid)).toEqual(['a'])
     expect(modified).toBe(true)
-    expect(refused).toEqual([])
+    expect(refused.count).toBe(0)
   })
 
   it('takes a 304 for the held set, with what it says of freshness and without the old Age', () => {
@@ -117,23 +117,26 @@ describe('readAnswer', () => {
     const keys = [{ kty: 'oct', k: 'c2VjcmV0', kid: 's' }, good, { kty: 'EC', crv: 'P-256', kid: 'broken' }]
     const { keySet, refused } = readAnswer(answer({ body: JSON.stringify({ keys }) }), undefined, now, 100)
     expect(keySet.keys.map(({ kid }) => kid)).toEqual(['a'])
-    expect(refused).toMatchObject([
-      { kid: 's', reason: 'symmetric' },
-      { kid: 'broken', reason: 'malformed' },
-    ])
+    expect(refused).toEqual({
+      count: 2,
+      first: [
+        { kid: 's', reason: 'symmetric' },
+        { kid: 'broken', reason: 'malformed' },
+      ],
+    })
   })
 
   it('tells of private halves also where the answer is no good', () => {
     const keys = [{ ...privateKey.export({ format: 'jwk' }), kid: 'a' }]
     const error = thrownBy(() => readAnswer(answer({ body: JSON.stringify({ keys }) }), held(), now, 100))
-    expect(error).toMatchObject({ refused: [{ kid: 'a', reason: 'private' }] })
+    expect(error).toMatchObject({ refused: { first: [{ kid: 'a', reason: 'private' }] } })
   })
 
   it('takes no more than maxKeys', () => {
     const keys = ['a', 'b', 'c'].map((kid) => ({ ...good, kid }))
     const { keySet, refused } = readAnswer(answer({ body: JSON.stringify({ keys }) }), undefined, now, 2)
     expect(keySet.keys).toHaveLength(2)
-    expect(refused).toMatchObject([{ kid: 'c', reason: 'too-many' }])
+    expect(refused).toEqual({ count: 1, first: [{ kid: undefined, reason: 'too-many' }] })
   })
 
   it('keeps the key objects that come back unchanged, in whatever order', () => {

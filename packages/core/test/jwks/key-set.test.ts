@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { compareKeySets, type KeySet, readKeySet, selectKeys } from '../../src/jwks/key-set.ts'
+import { compareKeySets, createKeySet, type KeySet, readKeySet, selectKeys } from '../../src/jwks/key-set.ts'
 import { samples } from './sample-keys.ts'
 
 const { rsa, p256, otherP256, p384, ed25519 } = samples
@@ -10,27 +10,57 @@ function setOf(...keys: readonly unknown[]): KeySet {
   return reading.keySet
 }
 
-describe('reading a key set', () => {
+describe('readKeySet', () => {
   it.each([[undefined], [null], [[]], ['keys'], [{}], [{ keys: {} }], [{ keys: null }], [{ Keys: [] }]])(
-    'finds none in %j',
+    'returns undefined for %j',
     (value) => {
       expect(readKeySet(value, 1_000)).toBeUndefined()
     },
   )
 
-  it('refuses a bad key alone', () => {
+  it('refuses a bad key without its neighbours', () => {
     const reading = readKeySet({ keys: [null, { ...p256, kid: 'good' }, { ...rsa, n: 'AQAB', kid: 'weak' }] }, 1_000)
     expect([...(reading?.keySet.byKid.keys() ?? [])]).toEqual(['good'])
-    expect(reading?.refused.map(({ reason, kid }) => [reason, kid])).toEqual([
-      ['malformed', undefined],
-      ['rsa-size', 'weak'],
-    ])
+    expect(reading?.refused).toEqual({
+      count: 2,
+      first: [
+        { reason: 'malformed', kid: undefined },
+        { reason: 'rsa-size', kid: 'weak' },
+      ],
+    })
   })
 
-  it('refuses keys beyond maxKeys, and counts a repeated one once', () => {
-    const reading = readKeySet({ keys: [p256, p256, otherP256, { ...p384, kid: 'late' }] }, 2)
+  it('does not read entries beyond maxKeys, and counts them', () => {
+    const unread = new Proxy({}, { get: () => expect.unreachable('this entry is read') })
+    const reading = readKeySet({ keys: [p256, otherP256, ...Array.from({ length: 515_000 }, () => unread)] }, 2)
     expect(reading?.keySet.keys).toHaveLength(2)
-    expect(reading?.refused).toEqual([{ kind: 'refused', reason: 'too-many', kid: 'late' }])
+    expect(reading?.refused).toEqual({ count: 515_000, first: [{ reason: 'too-many', kid: undefined }] })
+  })
+
+  it('reports ten refused keys, private ones first, and the unread ones among them', () => {
+    const bad = Array.from({ length: 30 }, (_, index) => ({ kty: 'oct', kid: `secret-${index}` }))
+    const reading = readKeySet({ keys: [...bad, { ...rsa, kid: 'private', d: 'AQAB' }, p256, p384] }, 32)
+    expect(reading?.keySet.keys).toHaveLength(1)
+    expect(reading?.refused.count).toBe(32)
+    expect(reading?.refused.first).toHaveLength(10)
+    expect(reading?.refused.first[0]).toEqual({ reason: 'private', kid: 'private' })
+    expect(reading?.refused.first[9]).toEqual({ reason: 'too-many', kid: undefined })
+  })
+
+  it('cuts the kid of a refused key to 256 characters', () => {
+    const reading = readKeySet({ keys: [{ kty: 'oct', kid: 'k'.repeat(100_000) }] }, 10)
+    expect(reading?.refused.first[0]?.kid).toBe('k'.repeat(256))
+  })
+
+  it('keeps one of several encodings of a key', () => {
+    const n = Buffer.from(String(rsa['n']), 'base64url').toString('base64')
+    const { keys } = setOf(
+      rsa,
+      { ...rsa, n },
+      { ...rsa, alg: '', key_ops: [] },
+      { ...rsa, n: `AAAA${String(rsa['n'])}` },
+    )
+    expect(keys).toHaveLength(1)
   })
 
   it('does not trust the public form of a key whose private half is in the set', () => {
@@ -38,8 +68,20 @@ describe('reading a key set', () => {
     expect(keys.map(({ kid }) => kid)).toEqual([undefined])
   })
 
-  it('takes over held keys that are published unchanged, object for object', () => {
-    const held = setOf({ ...rsa, kid: 'a' }, { ...p256, kid: 'b' })
+  it('returns the material of a private key, whatever its encoding is', () => {
+    const n = `AAAA${String(rsa['n'])}==`
+    const reading = readKeySet({ keys: [p256, { ...rsa, n, d: 'AQAB' }] }, 10)
+    expect([...(reading?.compromised ?? [])]).toEqual(setOf(rsa).keys.map(({ material }) => material))
+  })
+
+  it('returns no material for a key whose private members are null', () => {
+    const reading = readKeySet({ keys: [{ ...rsa, d: null, p: null, q: null }] }, 10)
+    expect(reading?.compromised.size).toBe(0)
+    expect(reading?.keySet.keys).toHaveLength(1)
+  })
+
+  it('represents a known key that is published unchanged by the same object', () => {
+    const known = setOf({ ...rsa, kid: 'a' }, { ...p256, kid: 'b' })
     const next = readKeySet(
       {
         keys: [
@@ -48,20 +90,20 @@ describe('reading a key set', () => {
         ],
       },
       1_000,
-      held,
+      known,
     )?.keySet
-    expect(next?.byKid.get('a')?.[0]).toBe(held.byKid.get('a')?.[0])
-    expect(next?.byKid.get('b')?.[0]).not.toBe(held.byKid.get('b')?.[0])
+    expect(next?.byKid.get('a')?.[0]).toBe(known.byKid.get('a')?.[0])
+    expect(next?.byKid.get('b')?.[0]).not.toBe(known.byKid.get('b')?.[0])
   })
 
-  it('keeps names of Object.prototype apart from it', () => {
+  it('takes names of Object.prototype for a kid like any other', () => {
     const keySet = setOf({ ...p256, kid: '__proto__' }, { ...rsa, kid: 'constructor' })
     expect(keySet.byKid.get('__proto__')).toHaveLength(1)
     expect(keySet.byKid.get('toString')).toBeUndefined()
   })
 })
 
-describe('selecting keys for a token', () => {
+describe('selectKeys', () => {
   const keySet = setOf(
     { ...p256, kid: 'a' },
     { ...rsa, kid: 'a' },
@@ -84,13 +126,13 @@ describe('selecting keys for a token', () => {
     expect(selectKeys(keySet, kid, alg).map(({ jwk }) => jwk.kty)).toEqual(types)
   })
 
-  it('tries four at most', () => {
+  it('returns four keys at most', () => {
     const many = setOf(...Array.from({ length: 6 }, (_, index) => ({ ...p256, alg: 'ES256', kid: `k${index}` })))
     expect(selectKeys(many, undefined, 'ES256')).toHaveLength(4)
   })
 })
 
-describe('comparing key sets', () => {
+describe('compareKeySets', () => {
   const [a, b] = [
     { ...rsa, kid: 'a' },
     { ...p256, kid: 'b' },
@@ -103,7 +145,27 @@ describe('comparing key sets', () => {
     ['other material', setOf(a, b), setOf(a, { ...otherP256, kid: 'b' }), { added: [], removed: [], changed: ['b'] }],
     ['another alg', setOf(a), setOf({ ...a, alg: 'RS256' }), { added: [], removed: [], changed: ['a'] }],
     ['one more of a kid', setOf(a), setOf(a, { ...p256, kid: 'a' }), { added: [], removed: [], changed: ['a'] }],
-  ])('tells of %s', (_, before, after, changes) => {
+  ])('reports %s', (_, before, after, changes) => {
     expect(compareKeySets(before, after)).toEqual(changes)
+  })
+
+  it.each([1_000, 4_000])('reads each of %i keys under one kid a few times at most', (length) => {
+    let reads = 0
+    const make = (set: string): KeySet =>
+      createKeySet(
+        Array.from({ length }, (_, index) => ({
+          jwk: { kty: 'OKP' },
+          kid: 'shared',
+          material: '',
+          get identity() {
+            reads += 1
+            return `${set}-${index}`
+          },
+        })),
+      )
+    const [before, same, other] = [make('a'), make('a'), make('b')]
+    expect(compareKeySets(before, same).changed).toEqual([])
+    expect(compareKeySets(before, other).changed).toEqual(['shared'])
+    expect(reads).toBeLessThanOrEqual(10 * length)
   })
 })

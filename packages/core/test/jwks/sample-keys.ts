@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, type KeyPairKeyObjectResult } from 'node:crypto'
 
 /** A public key as a plain JWK, with whatever else it should say. */
 export type SampleKey = Readonly<Record<string, unknown>>
@@ -15,6 +15,22 @@ export const samples = {
   p384: publicJwk(generateKeyPairSync('ec', { namedCurve: 'P-384' })),
   p521: publicJwk(generateKeyPairSync('ec', { namedCurve: 'P-521' })),
   ed25519: publicJwk(generateKeyPairSync('ed25519')),
+}
+
+/** A new key pair for this algorithm. */
+export function keyPairFor(alg: string): KeyPairKeyObjectResult {
+  if (alg.startsWith('Ed')) return generateKeyPairSync('ed25519')
+  const namedCurve = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }[alg]
+  if (namedCurve !== undefined) return generateKeyPairSync('ec', { namedCurve })
+  return generateKeyPairSync('rsa', { modulusLength: 2048 })
+}
+
+/** A public key on this curve whose `x` begins with a zero octet, which some encoders leave out. */
+export function curvePointWithLeadingZero(namedCurve: string): SampleKey {
+  for (;;) {
+    const key = publicJwk(generateKeyPairSync('ec', { namedCurve }))
+    if (Buffer.from(String(key['x']), 'base64url')[0] === 0) return key
+  }
 }
 
 /** Base64url of an integer with exactly that many bits. */
