@@ -64,7 +64,7 @@ describe('an RSA key', () => {
     issuer.setJwks({ keys: [rsa, issuer.signingKey.publicJwk] })
     const registry = await startRegistryWith(issuer)
     const refused: unknown[] = []
-    registry.on('key-refused', (event) => refused.push(event))
+    registry.on('keys-refused', (event) => refused.push(event))
     expect((await registry.resolve('acme', 'auth0')).keys.map(({ kid }) => kid)).toEqual(['key-1'])
     expect(refused).toEqual([{ tenant: 'acme', provider: 'auth0', kid: 'rsa', reason: 'rsa-size' }])
   })

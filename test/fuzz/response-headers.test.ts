@@ -2,8 +2,8 @@ import { validateHeaderValue } from 'node:http'
 import { createTestIssuer } from '@jwks-auth/testing'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { entryTimes, timeToLive } from '../../packages/core/src/cache/entry.ts'
-import { requestHeaders } from '../../packages/core/src/cache/key-set-fetch.ts'
+import { entryTimes, timeToLive } from '../../packages/core/src/jwks-cache/lifetimes.ts'
+import { requestHeaders } from '../../packages/core/src/jwks-cache/key-set-response.ts'
 import {
   freshnessOf,
   type ResponseHeaders,

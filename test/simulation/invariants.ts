@@ -1,5 +1,5 @@
 import type { FetchReason } from '@jwks-auth/core'
-import type { CacheOptions } from '../../packages/core/src/cache/cache-options.ts'
+import type { CacheOptions } from '../../packages/core/src/jwks-cache/cache-options.ts'
 import type { Model } from './model.ts'
 import type { SimulatedKey } from './published-keys.ts'
 import type { SimulatedToken } from './tokens.ts'

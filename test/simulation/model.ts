@@ -1,4 +1,4 @@
-import type { CacheOptions } from '../../packages/core/src/cache/cache-options.ts'
+import type { CacheOptions } from '../../packages/core/src/jwks-cache/cache-options.ts'
 import type { SimulatedKey } from './published-keys.ts'
 import type { Delivery, Exchange } from './upstream.ts'
 

@@ -67,7 +67,7 @@ export {
   TokenTooLongError,
   TokenTypeNotAllowedError,
 } from './base/errors/request-errors.ts'
-export { StoreFailedError } from './base/errors/store-errors.ts'
+export { FleetFetchFailedError, StoreFailedError } from './base/errors/store-errors.ts'
 export {
   KeyPinMismatchError,
   KeySetMalformedError,
@@ -84,11 +84,15 @@ export {
 export { type FrameworkRequest, frameworkRequest } from './base/framework-request.ts'
 export { type NodeHeaders, nodeHeaders } from './base/node-headers.ts'
 export type { ProviderKey } from './base/provider-key.ts'
+export type { Network } from './http/address-rules.ts'
+export type { SignatureAlgorithm } from './jwks/algorithms.ts'
+export type { KeySetChanges } from './jwks/key-set.ts'
+export type { KeyRefusal } from './jwks/verification-key.ts'
 export type {
   FetchEvent,
   FetchReason,
   KeyEvent,
-  KeyRefusedEvent,
+  KeysRefusedEvent,
   RefreshEvent,
   RefreshFailedEvent,
   RegistryEvents,
@@ -96,15 +100,11 @@ export type {
   StoreFailedEvent,
   StoreOperation,
   StoreWarningEvent,
-} from './cache/cache-events.ts'
-export type { RetryPolicy } from './cache/cache-options.ts'
-export type { Counters } from './cache/counters.ts'
-export type { Network } from './http/address-rules.ts'
-export type { SignatureAlgorithm } from './jwks/algorithms.ts'
-export type { KeySetChanges } from './jwks/key-set.ts'
-export type { KeyRefusal } from './jwks/verification-key.ts'
+} from './jwks-cache/cache-events.ts'
+export type { RetryPolicy } from './jwks-cache/cache-options.ts'
+export type { Metrics } from './jwks-cache/metrics.ts'
+export type { RestoreReport } from './persistence/persistence.ts'
 export { createRegistry } from './registry/create-registry.ts'
-export type { RestoreReport } from './registry/persistence.ts'
 export type { ProviderOptions } from './registry/provider-options.ts'
 export type { ProviderLocation, ProviderRegistration } from './registry/registration.ts'
 export type { RefreshOutcome, Registry } from './registry/registry.ts'

@@ -100,7 +100,7 @@ describe('an RSA key with the exponent 1', () => {
     const { issuer } = await publish({ kty: 'RSA', n, e: 'AQ' })
     const registry = await startRegistryWith(issuer)
     const refused: unknown[] = []
-    registry.on('key-refused', (event) => refused.push(event))
+    registry.on('keys-refused', (event) => refused.push(event))
     await registry.resolve('acme', 'auth0')
     expect(refused).toEqual([{ tenant: 'acme', provider: 'auth0', kid: 'forgeable', reason: 'forgeable' }])
   })

@@ -1,5 +1,5 @@
 import type { Instant } from '../base/clock.ts'
-import type { KeysOrRefusal } from '../cache/provider-cache.ts'
+import type { KeysOrRefusal } from '../jwks-cache/provider-cache.ts'
 import type { Auth } from './auth.ts'
 import { createAuth } from './auth.ts'
 import { askSchema, askValidate, type ClaimsSchema, type Validate } from './callbacks.ts'
@@ -44,6 +44,7 @@ export async function verifyFirst<Claims>(
   const keys = found instanceof Promise ? await found : found
   if (keys instanceof Error) throw keys
   const key = (await signerAmong(keys, token, cache)) ?? (await signerAmongOthers(keys, token, cache, askedAt))
+  cache.signatureVerified(key)
   const { payload } = token
   const bytes = keep !== undefined ? bytesOfJson(token.header) + bytesOfJson(payload) : Number.POSITIVE_INFINITY
   const canBeKept = Number.isFinite(bytes)

@@ -1,7 +1,7 @@
 import type { Instant } from '../base/clock.ts'
 import { KeyNotFoundError, SignatureInvalidError } from '../base/errors/request-errors.ts'
-import type { ProviderCache } from '../cache/provider-cache.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
+import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
 import { vouchesForIssuer } from './key-issuer.ts'
 import type { ParsedToken } from './parse-token.ts'
 import { verifySignature } from './verify-signature.ts'

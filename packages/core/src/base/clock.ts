@@ -9,8 +9,8 @@ export interface Clock {
   monotonic(): number
   /**
    * Calls back once after `delay` milliseconds, counted by the monotonic clock. The returned handle is passed to
-   * {@link Clock.clearTimeout}. If the handle has a method `unref`, it is called for background work, so that such a
-   * timer does not keep the process alive.
+   * {@link Clock.clearTimeout}. If the handle has a method `unref`, it is called, so that timers of background work do not
+   * keep the process alive.
    */
   setTimeout(callback: () => void, delay: number): unknown
   /** Cancels a timer. Optional: the callback of a cancelled timer does nothing. */
@@ -51,31 +51,17 @@ export function elapsed(since: Instant, now: Instant): number {
 }
 
 /**
- * Calls back after `delay` milliseconds, unless the returned function is called first. For background work: the timer
- * does not keep the process alive.
+ * Calls back after `delay` milliseconds, unless the returned function is called first. The timer alone does not keep the
+ * process alive: see {@link keepAlive}.
  */
 export function schedule(clock: Clock, delay: number, callback: () => void): () => void {
-  return scheduleTimer(clock, delay, callback, unref)
-}
-
-/** As {@link schedule}, for work that a caller is waiting for: the timer keeps the process alive. */
-export function scheduleAwaited(clock: Clock, delay: number, callback: () => void): () => void {
-  return scheduleTimer(clock, delay, callback, () => undefined)
-}
-
-function scheduleTimer(
-  clock: Clock,
-  delay: number,
-  callback: () => void,
-  prepare: (timer: unknown) => void,
-): () => void {
   let pending = true
   const timer = clock.setTimeout(() => {
     if (!pending) return
     pending = false
     callback()
   }, delay)
-  prepare(timer)
+  unref(timer)
   return () => {
     if (!pending) return
     pending = false
@@ -102,6 +88,22 @@ export async function settledWithin<Value>(
     return await Promise.race([promise, timeout])
   } finally {
     cancel()
+  }
+}
+
+/** The longest interval of Node's timers; its callback does nothing. */
+const KEEP_ALIVE_INTERVAL = LONGEST_TIMEOUT
+
+/**
+ * Keeps the process alive until the promise settles, for a caller who waits for it: the timers of background work alone
+ * would let the process exit. This is about the event loop and not about time, so it does not use the clock.
+ */
+export async function keepAlive<Value>(promise: Promise<Value>): Promise<Value> {
+  const handle = setInterval(() => undefined, KEEP_ALIVE_INTERVAL)
+  try {
+    return await promise
+  } finally {
+    clearInterval(handle)
   }
 }
 

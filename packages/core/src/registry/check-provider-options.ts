@@ -9,11 +9,11 @@ import {
   stringListOption,
   type Unchecked,
 } from '../base/options.ts'
-import type { CacheOptions, RetryPolicy } from '../cache/cache-options.ts'
 import { isAddressOrBlock, type Network } from '../http/address-rules.ts'
 import { isSpkiHash } from '../http/pinned-keys.ts'
 import { canonicalDomain, isWithin } from '../http/url-rules.ts'
 import { type SignatureAlgorithm, signatureAlgorithms } from '../jwks/algorithms.ts'
+import type { CacheOptions, RetryPolicy } from '../jwks-cache/cache-options.ts'
 import { providerDefaults } from './provider-options.ts'
 
 /** A provider's options, complete and checked. */

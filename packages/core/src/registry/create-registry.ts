@@ -1,27 +1,29 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setMaxListeners } from 'node:events'
 import type { JSONWebKeySet } from 'jose'
 import { LRUCache } from 'lru-cache'
-import { instant } from '../base/clock.ts'
+import { type Clock, instant, keepAlive } from '../base/clock.ts'
 import { ProviderNotRegisteredError, ProviderTakenError, RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { StoreFailedError } from '../base/errors/store-errors.ts'
 import { createEventBus } from '../base/events.ts'
 import { stringOption } from '../base/options.ts'
-import { providerName } from '../base/provider-key.ts'
-import type { Random } from '../cache/backoff.ts'
-import { type RegistryEvents, registryEventTypes } from '../cache/cache-events.ts'
-import { createFetchLimit } from '../cache/fetch-limit.ts'
-import type { CacheContext, ProviderCache } from '../cache/provider-cache.ts'
-import { createRefusedKids } from '../cache/unknown-kids.ts'
+import { type ProviderKey, providerName } from '../base/provider-key.ts'
 import type { Network } from '../http/address-rules.ts'
 import { createTransport, type Transport } from '../http/transport.ts'
 import { createKeyImporter } from '../jwks/import-key.ts'
 import type { KeySet } from '../jwks/key-set.ts'
+import type { Random } from '../jwks-cache/backoff.ts'
+import { type RegistryEvents, registryEventTypes } from '../jwks-cache/cache-events.ts'
+import { createFetchLimit } from '../jwks-cache/fetch-limit.ts'
+import type { CacheContext, ProviderCache } from '../jwks-cache/provider-cache.ts'
+import { createRefusedKids } from '../jwks-cache/refetch-budget.ts'
+import { Upstream } from '../jwks-cache/upstream.ts'
+import { createPersistence, type RestoreReport } from '../persistence/persistence.ts'
 import type { CheckedProviderOptions } from './check-provider-options.ts'
 import { createJwksSource } from './discovery.ts'
 import { createKeyResolver } from './key-resolver.ts'
-import { createPersistence } from './persistence.ts'
 import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
-import { checkRegistration } from './registration.ts'
+import { type CheckedRegistration, checkRegistration } from './registration.ts'
 import { internals, type Registry, type RegistryInternals } from './registry.ts'
 import { checkRegistryOptions, type RegistryOptions } from './registry-options.ts'
 import { createSharedValues } from './shared-values.ts'
@@ -48,52 +50,70 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
 /** {@link createRegistry} with its randomness and its network handed in. */
 export function createRegistryFrom(options: RegistryOptions, { random, transport }: RegistryParts): RegistryInternals {
   const checked = checkRegistryOptions(options)
-  const { clock, rules, defaults, maxProviders, maxConcurrentFetches } = checked
+  const { rules, defaults, maxProviders, maxConcurrentFetches } = checked
+  // Background work must neither join a request's trace nor keep its AsyncLocalStorage store in memory.
+  const runDetached: CacheContext['runDetached'] = AsyncLocalStorage.snapshot()
+  const clock = detachedClock(checked.clock, runDetached)
   const connections = transport(checked)
   const closing = new AbortController()
-  // Every fetch under way listens, and there may be far more than the ten at which Node suspects a leak.
-  setMaxListeners(0, closing.signal)
+  const closed = closing.signal
+  // Every fetch in flight listens, and there may be far more than the ten at which Node suspects a leak.
+  setMaxListeners(0, closed)
   const events = createEventBus<RegistryEvents>(registryEventTypes)
   const providers = new Map<string, RegisteredProvider>()
-  const persistence = createPersistence(checked, { clock, events, closed: closing.signal }, providers)
-  const { access, revocations } = persistence
-  const held = new LRUCache<ProviderCache, true>({
+  const upstreams = new Map<string, { readonly upstream: Upstream; readonly users: Set<string> }>()
+  const cacheOf = (key: ProviderKey): ProviderCache | undefined => providers.get(providerName(key))?.usedCache
+  const persistence = createPersistence(checked, { clock, random, events, closed, runDetached, cacheOf })
+  const { revocations } = persistence
+  const inMemory = new LRUCache<ProviderCache, true>({
     max: maxProviders,
     dispose: (_, cache, reason) => {
       if (reason === 'evict') cache.evict()
     },
   })
-  let latest: ProviderCache | undefined
   const context: CacheContext = {
     clock,
     random,
     events,
-    limit: createFetchLimit(maxConcurrentFetches),
-    closed: closing.signal,
+    limit: createFetchLimit(maxConcurrentFetches, clock),
+    closed,
+    runDetached,
     importer: createKeyImporter(),
     refusedKids: createRefusedKids(),
-    revocations,
-    access,
     touch: (cache) => {
-      // The one that was used last is the last to go already.
-      if (cache === latest) return
-      latest = cache
-      if (held.get(cache) === undefined) held.set(cache, true)
+      if (inMemory.get(cache) === undefined) inMemory.set(cache, true)
     },
   }
-
-  const parts: ProviderParts = { context, source: (registration) => createJwksSource(registration, connections, clock) }
+  const parts: ProviderParts = { context, persistence, upstreamOf }
   const share = createSharedValues<CheckedProviderOptions>()
 
+  /** Registrations that fetch the same key set in the same way share one upstream. */
+  function upstreamOf(registration: CheckedRegistration): Upstream {
+    const { upstreamKey, options, key } = registration
+    const shared = upstreams.get(upstreamKey) ?? {
+      upstream: new Upstream(upstreamKey, createJwksSource(registration, connections, clock), options, context),
+      users: new Set<string>(),
+    }
+    upstreams.set(upstreamKey, shared)
+    shared.users.add(providerName(key))
+    return shared.upstream
+  }
+
+  function releaseUpstream({ upstreamKey, key }: CheckedRegistration): void {
+    const shared = upstreams.get(upstreamKey)
+    shared?.users.delete(providerName(key))
+    if (shared?.users.size === 0) upstreams.delete(upstreamKey)
+  }
+
   function find(tenant: string, provider: string): RegisteredProvider {
-    if (closing.signal.aborted) throw new RegistryClosedError()
+    if (closed.aborted) throw new RegistryClosedError()
     const found = providers.get(providerName({ tenant, provider }))
     if (found === undefined) throw new ProviderNotRegisteredError()
     return found
   }
 
   function check(registration: unknown, { network, where }: { readonly network: Network; readonly where: string }) {
-    if (closing.signal.aborted) throw new RegistryClosedError()
+    if (closed.aborted) throw new RegistryClosedError()
     const checkedRegistration = checkRegistration(registration, { rules, defaults, network, where, share })
     const { key, fingerprint } = checkedRegistration
     const taken = providers.get(providerName(key))
@@ -108,15 +128,27 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     where: { readonly network: Network; readonly where: string },
   ): RegisteredProvider {
     const checkedRegistration = check(registration, where)
-    const { tenant, provider } = checkedRegistration.key
-    const same = providers.get(providerName({ tenant, provider }))
+    const name = providerName(checkedRegistration.key)
+    const same = providers.get(name)
     if (same !== undefined) return same
     const registered = new RegisteredProvider(checkedRegistration, parts)
-    providers.set(providerName({ tenant, provider }), registered)
-    // Past what memory holds, the first use loads it.
-    if (access !== undefined && held.size < maxProviders) registered.loaded = persistence.load(registered)
+    providers.set(name, registered)
+    // Beyond what memory holds, the first use loads it.
+    if (persistence.connect !== undefined && inMemory.size < maxProviders) registered.loaded = loadSnapshot(registered)
     if (checkedRegistration.options.prefetch === 'always') registered.cache.start()
     return registered
+  }
+
+  async function loadSnapshot(registered: RegisteredProvider): Promise<void> {
+    if ((await persistence.loadInTime(registered.cache)) === 'absent') registered.dropUnused()
+  }
+
+  function usedCaches(): readonly ProviderCache[] {
+    return [...providers.values()].flatMap(({ usedCache }) => usedCache ?? [])
+  }
+
+  function statusOf({ key, usedCache }: RegisteredProvider) {
+    return providerStatus(key, usedCache, { now: instant(clock), failingSides: persistence.failingSides() })
   }
 
   return {
@@ -129,20 +161,28 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       if (registered === undefined) return false
       providers.delete(name)
       registered.isRemoved = true
-      if (registered.usedCache !== undefined) {
-        registered.usedCache.retire()
-        held.delete(registered.usedCache)
+      const { usedCache } = registered
+      usedCache?.retire('deleted')
+      if (usedCache !== undefined) inMemory.delete(usedCache)
+      releaseUpstream(registered.registration)
+      if (persistence.connect !== undefined) {
+        const { cache } = registered
+        cache.retire('deleted')
+        await persistence.delete(cache)
+        releaseUpstream(registered.registration)
       }
-      if (access !== undefined) await registered.cache.snapshots?.delete()
       return true
     },
     async resolve(tenant, provider, kid) {
       const { cache } = find(tenant, provider)
-      if (kid !== undefined) {
-        const found = await cache.findKeys(stringOption('kid', kid), undefined, instant(clock))
-        if (found instanceof Error) throw found
+      if (kid === undefined) {
+        const keySet = await cache.keySet()
+        if (keySet instanceof Error) throw keySet
+        return toJwks(keySet)
       }
-      return toJwks(await cache.keySet())
+      const found = await cache.findKeys(stringOption('kid', kid), undefined, instant(clock))
+      if (found instanceof Error) throw found
+      return toJwks(cache.state.usable)
     },
     async refresh(tenant, provider) {
       const outcome = await find(tenant, provider).cache.refresh()
@@ -152,55 +192,86 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     },
     async revokeKey(tenant, provider, kid) {
       const { key, cache } = find(tenant, provider)
-      const record = await revocations.of(key).add(stringOption('kid', kid), cache.holdings.published())
-      await cache.holdings.applyRevocations()
+      const record = revocations.of(key).revoke(stringOption('kid', kid), cache.state.cached?.published)
+      cache.revocationsChanged()
       events.emit('key-revoked', { ...key, kid })
-      await revocations.persist(key, [record])
+      await keepAlive(revocations.persist(key, [record]))
     },
     async unrevokeKey(tenant, provider, kid) {
       const { key, cache } = find(tenant, provider)
-      // What another process has revoked just now is to be taken back, too.
+      // What another process has revoked just now is to be lifted, too.
       await revocations.load(key)
       await revocations.refresh()
       const lifted = revocations.of(key).lift(stringOption('kid', kid))
       if (lifted.length === 0) return false
-      await cache.holdings.applyRevocations()
+      cache.revocationsChanged()
       events.emit('key-unrevoked', { ...key, kid })
-      await revocations.persist(key, lifted)
+      await keepAlive(revocations.persist(key, lifted))
       return true
     },
     async forgetKey(tenant, provider, kid) {
       const { cache, registration } = find(tenant, provider)
       if (registration.options.keyLifetime !== 'immutable') {
         throw new TypeError(
-          "forgetKey is for providers with keyLifetime 'immutable'; refresh() replaces the others' keys",
+          "forgetKey is for providers with keyLifetime 'immutable'; refresh() replaces the keys of other providers",
         )
       }
-      await cache.snapshots?.load()
-      if (!(await cache.holdings.forget(stringOption('kid', kid)))) return false
-      if ((await cache.snapshots?.saved()) === false) throw new StoreFailedError('the key is forgotten here, not there')
+      await persistence.load(cache)
+      if (!cache.forget(stringOption('kid', kid))) return false
+      if (!(await persistence.saved(cache))) {
+        throw new StoreFailedError('the key is dropped from memory only', { operation: 'save', tenant, provider })
+      }
       return true
     },
     keyResolver: (tenant, provider) => createKeyResolver(clock, () => find(tenant, provider)),
-    status(tenant, provider) {
-      const { key, usedCache } = find(tenant, provider)
-      return providerStatus(key, usedCache, { now: clock.now(), store: persistence.state() })
+    status: (tenant, provider) => statusOf(find(tenant, provider)),
+    statuses: () => [...providers.values()].map(statusOf),
+    persistAll: () => persistence.persistAll(usedCaches()),
+    async restore() {
+      const report: Record<keyof RestoreReport, ProviderKey[]> = {
+        restored: [],
+        unchanged: [],
+        absent: [],
+        refused: [],
+        failed: [],
+      }
+      await Promise.all(
+        [...providers.values()].map(async (registered) => {
+          const result = await persistence.load(registered.cache)
+          if (result === 'absent') registered.dropUnused()
+          report[REPORTED[result]].push(registered.key)
+        }),
+      )
+      return report
     },
-    statuses: () =>
-      [...providers.values()].map(({ key, usedCache }) =>
-        providerStatus(key, usedCache, { now: clock.now(), store: persistence.state() }),
-      ),
-    persistAll: () => persistence.persistAll(),
-    restore: () => persistence.restore(),
     on: (type, listener) => events.on(type, listener),
     async close() {
-      if (closing.signal.aborted) return
+      if (closed.aborted) return
       closing.abort(new RegistryClosedError())
-      for (const { usedCache } of providers.values()) usedCache?.retire()
-      await Promise.all([persistence.close(), connections.close()])
-      held.clear()
+      const caches = usedCaches()
+      for (const cache of caches) cache.retire('retired')
+      await Promise.all([persistence.close(caches), connections.close()])
+      inMemory.clear()
     },
     [internals]: { clock, registerNow, check },
+  }
+}
+
+const REPORTED = Object.freeze({
+  loaded: 'restored',
+  kept: 'unchanged',
+  absent: 'absent',
+  refused: 'refused',
+  failed: 'failed',
+} as const)
+
+/** The clock, with timers that call back in the async context in which the registry was created. */
+function detachedClock(clock: Clock, runDetached: CacheContext['runDetached']): Clock {
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    setTimeout: (callback, delay) => runDetached(() => clock.setTimeout(callback, delay)),
+    clearTimeout: (timer) => clock.clearTimeout?.(timer),
   }
 }
 

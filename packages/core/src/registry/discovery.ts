@@ -5,12 +5,12 @@ import {
   UpstreamStatusError,
   UpstreamTimedOutError,
 } from '../base/errors/upstream-errors.ts'
-import { timeToLive } from '../cache/entry.ts'
-import type { JwksRequest, JwksSource } from '../cache/jwks-source.ts'
 import { freshnessOf, storedPolicy } from '../http/freshness.ts'
 import { readRetryAfter } from '../http/retry-after.ts'
 import type { Transport, TransportResponse } from '../http/transport.ts'
 import { parseUrl } from '../http/url-rules.ts'
+import type { JwksRequest, JwksSource } from '../jwks-cache/jwks-source.ts'
+import { timeToLive } from '../jwks-cache/lifetimes.ts'
 import type { CheckedRegistration } from './registration.ts'
 
 /** Where an issuer's metadata says that its keys are. */

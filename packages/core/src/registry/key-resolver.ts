@@ -3,8 +3,8 @@ import type { JWTVerifyGetKey } from 'jose'
 import { JWKSMultipleMatchingKeys } from 'jose/errors'
 import { type Clock, instant } from '../base/clock.ts'
 import { AlgorithmNotAllowedError, KeyNotFoundError } from '../base/errors/request-errors.ts'
-import type { ProviderCache } from '../cache/provider-cache.ts'
 import type { SignatureAlgorithm } from '../jwks/algorithms.ts'
+import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
 
 /** A provider as a key resolver needs it. */
 export interface ResolvableProvider {

@@ -1,6 +1,6 @@
-import type { CacheOptions, RetryPolicy } from '../cache/cache-options.ts'
 import type { Network } from '../http/address-rules.ts'
 import type { SignatureAlgorithm } from '../jwks/algorithms.ts'
+import type { CacheOptions, RetryPolicy } from '../jwks-cache/cache-options.ts'
 
 /** What can be set for one provider, or for all in `defaults`. Durations are milliseconds, whole numbers. */
 export interface ProviderOptions {

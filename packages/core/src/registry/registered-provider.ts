@@ -1,22 +1,24 @@
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { JwksSource } from '../cache/jwks-source.ts'
-import { type CacheContext, ProviderCache } from '../cache/provider-cache.ts'
 import type { SignatureAlgorithm } from '../jwks/algorithms.ts'
+import { type CacheContext, ProviderCache } from '../jwks-cache/provider-cache.ts'
+import type { Upstream } from '../jwks-cache/upstream.ts'
+import type { Persistence } from '../persistence/persistence.ts'
 import { type CheckedRegistration, snapshotRules } from './registration.ts'
 
-/** What a cache is made of, once there is a first question for it. */
+/** What a cache is created with, on its first use. */
 export interface ProviderParts {
   readonly context: CacheContext
-  readonly source: (registration: CheckedRegistration) => JwksSource
+  readonly persistence: Persistence
+  readonly upstreamOf: (registration: CheckedRegistration) => Upstream
 }
 
-/** A provider in a registry. An idle one is little more than its registration: the cache comes with the first use. */
+/** A provider in a registry. An idle one is little more than its registration: the cache is created on its first use. */
 export class RegisteredProvider {
   readonly registration: CheckedRegistration
   /** True once it is unregistered. */
   isRemoved = false
-  /** Settles when what the store has is loaded, or the store was too slow. */
-  loaded: Promise<void> | undefined
+  /** Settles when the store's snapshot is loaded, or the store was too slow. */
+  loaded: Promise<unknown> | undefined
   readonly #parts: ProviderParts
   #cache: ProviderCache | undefined
 
@@ -33,28 +35,33 @@ export class RegisteredProvider {
     return this.registration.options.algorithms
   }
 
-  /** The cache, made on first use. */
+  /** The cache, created on first use. */
   get cache(): ProviderCache {
-    this.#cache ??= new ProviderCache(
-      this.registration.key,
-      this.registration.options,
-      this.#parts.source(this.registration),
-      snapshotRules(this.registration),
-      this.#parts.context,
-    )
+    this.#cache ??= this.#createCache()
     return this.#cache
   }
 
-  /** Lets go of a cache that was made to look into the store, found nothing there and was not asked for anything yet. */
+  /** Drops a cache that was created to look into the store, found nothing there and was not used yet. */
   dropUnused(): void {
-    const { holdings, isFetching } = this.#cache ?? {}
-    if (holdings?.record() === undefined && holdings?.counters.requests === 0 && isFetching === false) {
-      this.#cache = undefined
-    }
+    const cache = this.#cache
+    if (cache === undefined || cache.state.cached !== undefined) return
+    if (cache.metrics.requests === 0 && !cache.isFetching) this.#cache = undefined
   }
 
   /** The cache, if it was used. */
   get usedCache(): ProviderCache | undefined {
     return this.#cache
+  }
+
+  #createCache(): ProviderCache {
+    const { registration } = this
+    const { context, persistence, upstreamOf } = this.#parts
+    const { key, options } = registration
+    const { connect } = persistence
+    const upstream = upstreamOf(registration)
+    const revocations = persistence.revocations.of(key)
+    if (connect === undefined) return new ProviderCache(key, options, upstream, revocations, context)
+    const rules = snapshotRules(registration)
+    return new ProviderCache(key, options, upstream, revocations, context, (cache) => connect(cache, options, rules))
   }
 }

@@ -9,10 +9,10 @@ import {
   type Unchecked,
 } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { SnapshotRules } from '../cache/provider-snapshots.ts'
 import type { Network } from '../http/address-rules.ts'
 import type { TransportPolicy } from '../http/transport.ts'
 import { checkUrl, parseUrl } from '../http/url-rules.ts'
+import type { SnapshotRules } from '../persistence/provider-snapshots.ts'
 import {
   type CheckedProviderOptions,
   checkProviderOptions,
@@ -48,6 +48,8 @@ export interface CheckedRegistration {
   readonly jwksUri: string | undefined
   readonly options: CheckedProviderOptions
   readonly transport: TransportPolicy
+  /** The same for two registrations that fetch the same key set in the same way. */
+  readonly upstreamKey: string
   /** The same for two registrations that mean the same. */
   readonly fingerprint: string
 }
@@ -118,6 +120,12 @@ class Registration implements CheckedRegistration {
       maxResponseBytes: options.maxResponseBytes,
       maxRedirects: options.maxRedirects,
     })
+  }
+
+  get upstreamKey(): string {
+    const { issuers, jwksUri, options, transport } = this
+    const { maxKeys, retryPolicy } = options
+    return JSON.stringify([jwksUri ?? issuers[0], transport, maxKeys, retryPolicy])
   }
 
   get fingerprint(): string {

@@ -1,19 +1,22 @@
+import { elapsed, type Instant } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
-import { type Counters, createCounters } from '../cache/counters.ts'
-import { usableUntil } from '../cache/policy.ts'
-import type { ProviderCache } from '../cache/provider-cache.ts'
+import { cachedKeys } from '../jwks-cache/cache-state.ts'
+import { createMetrics, type Metrics } from '../jwks-cache/metrics.ts'
+import { usableFor } from '../jwks-cache/policy.ts'
+import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
+import type { StoreSide } from '../persistence/store-circuit.ts'
 
-/** How a provider's cache stands. Times are ISO 8601 in UTC; absent ones are `undefined`. */
+/** The status of a provider's cache. Times are ISO 8601 in UTC; absent ones are `undefined`. */
 export interface ProviderStatus extends ProviderKey {
-  /** `'empty'`: nothing held; `'loading'`: and being fetched; `'ready'`; `'refreshing'`: held and being fetched. */
+  /** `'empty'`: nothing is cached; `'loading'`: the same, and a fetch is in flight; `'ready'`; `'refreshing'`: ready, and a fetch is in flight. */
   readonly state: 'empty' | 'loading' | 'ready' | 'refreshing'
   /**
-   * `'fresh'`; `'stale'`: past expiry, and not asked since; `'failing'`: the last attempt to fetch failed and what is
-   * held still serves; `'unavailable'`: nothing usable is held.
+   * `'fresh'`; `'stale'`: past expiry, and not requested since; `'failing'`: the last attempt to fetch failed and the
+   * cached keys still serve; `'unavailable'`: no usable keys are cached.
    */
   readonly health: 'fresh' | 'stale' | 'failing' | 'unavailable'
-  /** When the keys that are held were last fetched or confirmed. */
+  /** When the cached keys were last fetched or confirmed. */
   readonly lastRefresh: string | undefined
   /** From when on the next refresh may start. */
   readonly nextRefresh: string | undefined
@@ -25,86 +28,83 @@ export interface ProviderStatus extends ProviderKey {
   readonly errorCount: number
   /** How the last failed attempt failed: a code of `docs/errors.md` and its fixed sentence. */
   readonly lastError: Pick<JwksAuthError, 'code' | 'message'> | undefined
-  /** The share of questions answered from what was held, 0 to 1; 0 before the first. */
+  /** The share of requests that cached keys served, 0 to 1; 0 before the first. */
   readonly hitRate: number
-  /** The share of questions answered with keys past their expiry, 0 to 1. */
+  /** The share of requests served with keys past their expiry, 0 to 1. */
   readonly staleServeRatio: number
   /** The `kid`s that verify now, in the order in which they are published. */
   readonly kids: readonly string[]
-  /** Where the keys that are held came from; `'none'` where nothing is held. */
-  readonly source: 'upstream' | 'store' | 'none'
-  /** How the registry's store stands: `'failing'` from a failure until it answers again, `'none'` without one. */
+  /** Where the cached keys came from: fetched, loaded, or configured as `jwks`; `'none'` where nothing is cached. */
+  readonly source: 'upstream' | 'store' | 'inline' | 'none'
+  /** Health of the registry's store: `'failing'` while any side of it fails, `'none'` without a store. */
   readonly store: 'ready' | 'failing' | 'none'
+  /**
+   * The sides of the store that fail at the moment: a store that cannot be written is still read. `'coordinating'` are
+   * leases, the shared refetch budget and notices. The events `store-failed` say which operation, for which provider, and why.
+   */
+  readonly failingStoreSides: readonly StoreSide[]
   /** What was counted since registration. */
-  readonly metrics: Readonly<Counters>
+  readonly metrics: Readonly<Metrics>
 }
 
-/** The status of a provider; `cache` is absent as long as nobody asked for its keys. */
+/** What a status is computed with, beside the cache. */
+export interface StatusContext {
+  readonly now: Instant
+  /** `undefined` without a store. */
+  readonly failingSides: readonly StoreSide[] | undefined
+}
+
+/** The status of a provider; `cache` is absent until its first use. */
 export function providerStatus(
   key: ProviderKey,
   cache: ProviderCache | undefined,
-  { now, store }: { readonly now: number; readonly store: ProviderStatus['store'] },
+  { now, failingSides }: StatusContext,
 ): ProviderStatus {
-  if (cache === undefined) return emptyStatus(key, store)
-  const { holdings, isFetching } = cache
-  const counters = { ...holdings.counters }
-  const entry = holdings.entry()
-  const { failure } = holdings.state()
-  const lastError = holdings.lastAttemptFailed() ? holdings.lastError() : undefined
-  const usable = entry === undefined ? undefined : usableUntil(entry, failure)
+  const state = cache?.state
+  const metrics = { ...(cache?.metrics ?? createMetrics()) }
+  const cached = state && cachedKeys(state)
+  const lastError = state?.lastError
+  const age = cached === undefined ? 0 : elapsed(cached.fetchedAt, now)
+  const usable = cached === undefined ? 0 : usableFor(cached.lifetimes, state?.failure)
+  const isFetching = cache?.isFetching === true
+  const untilRefresh = cache?.untilRefresh()
+  /** A moment so many milliseconds after the fetch; by the wall clock as it is now, should it have been stepped. */
+  const at = (milliseconds: number): string | undefined =>
+    cached === undefined ? undefined : isoTime(now.wall - age + milliseconds)
   return {
     ...key,
-    state: entry === undefined ? (isFetching ? 'loading' : 'empty') : isFetching ? 'refreshing' : 'ready',
-    health: health(now, entry?.freshUntil, usable, holdings.lastAttemptFailed()),
-    lastRefresh: isoTime(entry?.fetchedAt),
-    nextRefresh: isoTime(holdings.nextRefresh()),
-    expiresAt: isoTime(entry?.freshUntil),
-    staleUntil: isoTime(usable),
-    errorCount: failure?.count ?? 0,
+    state: cached === undefined ? (isFetching ? 'loading' : 'empty') : isFetching ? 'refreshing' : 'ready',
+    health: health(age, cached?.lifetimes.freshFor, usable, lastError !== undefined),
+    lastRefresh: at(0),
+    nextRefresh: untilRefresh === undefined ? undefined : isoTime(now.wall + untilRefresh),
+    expiresAt: at(cached?.lifetimes.freshFor ?? 0),
+    staleUntil: at(usable),
+    errorCount: state?.failure?.count ?? 0,
     lastError: lastError === undefined ? undefined : { code: lastError.code, message: lastError.message },
-    hitRate: ratio(counters.hits, counters.requests),
-    staleServeRatio: ratio(counters.stale, counters.requests),
-    kids: [...(holdings.active()?.byKid.keys() ?? [])],
-    source: entry === undefined ? 'none' : holdings.source(),
-    store,
-    metrics: counters,
-  }
-}
-
-function emptyStatus(key: ProviderKey, store: ProviderStatus['store']): ProviderStatus {
-  return {
-    ...key,
-    state: 'empty',
-    health: 'unavailable',
-    lastRefresh: undefined,
-    nextRefresh: undefined,
-    expiresAt: undefined,
-    staleUntil: undefined,
-    errorCount: 0,
-    lastError: undefined,
-    hitRate: 0,
-    staleServeRatio: 0,
-    kids: [],
-    source: 'none',
-    store,
-    metrics: createCounters(),
+    hitRate: ratio(metrics.hits, metrics.requests),
+    staleServeRatio: ratio(metrics.stale, metrics.requests),
+    kids: cached === undefined ? [] : [...(state?.usable.byKid.keys() ?? [])],
+    source: cached?.source ?? 'none',
+    store: failingSides === undefined ? 'none' : failingSides.length === 0 ? 'ready' : 'failing',
+    failingStoreSides: failingSides ?? [],
+    metrics,
   }
 }
 
 function health(
-  now: number,
-  freshUntil: number | undefined,
-  usable: number | undefined,
-  failing: boolean,
+  age: number,
+  freshFor: number | undefined,
+  usableUntil: number,
+  isFailing: boolean,
 ): ProviderStatus['health'] {
-  if (freshUntil === undefined || usable === undefined || now >= usable) return 'unavailable'
-  if (failing) return 'failing'
-  return now < freshUntil ? 'fresh' : 'stale'
+  if (freshFor === undefined || age >= usableUntil) return 'unavailable'
+  if (isFailing) return 'failing'
+  return age < freshFor ? 'fresh' : 'stale'
 }
 
-function isoTime(time: number | undefined): string | undefined {
-  // Immutable keys never expire.
-  return time === undefined || time === Number.POSITIVE_INFINITY ? undefined : new Date(time).toISOString()
+function isoTime(time: number): string | undefined {
+  // Keys that never expire have no such moment.
+  return Number.isFinite(time) ? new Date(time).toISOString() : undefined
 }
 
 function ratio(part: number, whole: number): number {

@@ -11,6 +11,7 @@ import {
   ConfirmationNotCheckedError,
   CriticalHeaderNotUnderstoodError,
   type ErrorCode,
+  FleetFetchFailedError,
   IssuerNotAllowedError,
   type JwksAuthError,
   KeyNotFoundError,
@@ -80,7 +81,9 @@ export const errorOfCode: Readonly<Record<ErrorCode, (options?: ErrorOptions) =>
   ERR_PROVIDER_NOT_REGISTERED: (options) => new ProviderNotRegisteredError(options),
   ERR_PROVIDER_TAKEN: (options) => new ProviderTakenError('acme', 'auth0', options),
   ERR_REGISTRY_CLOSED: (options) => new RegistryClosedError(options),
-  ERR_STORE_FAILED: (options) => new StoreFailedError('it did', options),
+  ERR_STORE_FAILED: (options) =>
+    new StoreFailedError('it did', { operation: 'load', tenant: 'acme', provider: 'auth0', ...options }),
+  ERR_FLEET_FETCH_FAILED: (options) => new FleetFetchFailedError(true, options),
   ERR_UPSTREAM_UNREACHABLE: (options) => new UpstreamUnreachableError(options),
   ERR_UPSTREAM_TIMED_OUT: (options) => new UpstreamTimedOutError(options),
   ERR_UPSTREAM_STATUS: (options) => new UpstreamStatusError(500, options),

@@ -11,7 +11,7 @@ const types: readonly (keyof RegistryEvents)[] = [
   'key-added',
   'key-removed',
   'key-changed',
-  'key-refused',
+  'keys-refused',
   'unknown-kid',
 ]
 
@@ -41,7 +41,7 @@ describe('a registry tells', () => {
     await registry.resolve('acme', 'auth0')
     expect(told).toEqual([
       ['fetch', { reason: 'first' }],
-      ['key-refused', { kid: 'secret', reason: 'symmetric' }],
+      ['keys-refused', { count: 1, refused: [{ kid: 'secret', reason: 'symmetric' }] }],
       ['key-added', { kid: 'key-1' }],
       ['refresh', { reason: 'first', modified: true, duration: 0 }],
     ])

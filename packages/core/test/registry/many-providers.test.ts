@@ -15,7 +15,8 @@ it('fetches for many tenants at once without a warning of the process', async ()
   })
 
   const tenants = Array.from({ length: 60 }, (_, index) => `tenant-${index}`)
-  for (const tenant of tenants) await registry.register({ tenant, provider: 'idp', jwksUri: issuer.jwksUri })
+  for (const tenant of tenants)
+    await registry.register({ tenant, provider: 'idp', jwksUri: `${issuer.jwksUri}?${tenant}` })
   await Promise.all(tenants.map((tenant) => registry.resolve(tenant, 'idp')))
   // Warnings are told in a later turn of the event loop.
   await new Promise(setImmediate)

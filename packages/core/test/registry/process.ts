@@ -1,5 +1,4 @@
 import { createManualClock, createTestIssuer, type ManualClock, type TestIssuer } from '@jwks-auth/testing'
-import { registryEventTypes } from '../../src/cache/cache-events.ts'
 import {
   createAuthenticator,
   createRegistry,
@@ -8,10 +7,11 @@ import {
   type RegistryEvents,
   type RegistryOptions,
 } from '../../src/index.ts'
-import { closeAfterwards, unhurried, until } from '../cache/scene.ts'
+import { registryEventTypes } from '../../src/jwks-cache/cache-events.ts'
+import { closeAfterwards, unhurried, until } from '../jwks-cache/scene.ts'
 import { temporaryDirectory } from '../stores/store-scene.ts'
 
-export { closeAfterwards, rejectionOf, until } from '../cache/scene.ts'
+export { closeAfterwards, rejectionOf, until } from '../jwks-cache/scene.ts'
 export { temporaryDirectory } from '../stores/store-scene.ts'
 
 export const tenant = 'acme'
@@ -34,7 +34,7 @@ export interface Process {
   /** The events of a type. */
   told<Type extends keyof RegistryEvents>(type: Type): readonly RegistryEvents[Type][]
   /** The `kid`s of the events of a type. */
-  toldKids(type: 'key-added' | 'key-removed' | 'key-changed' | 'key-refused' | 'key-forgotten'): readonly unknown[]
+  toldKids(type: 'key-added' | 'key-removed' | 'key-changed' | 'keys-refused' | 'key-forgotten'): readonly unknown[]
   /** `'accepted'`, or the code of the error that refused the token. */
   verdict(token: string): Promise<string>
   /** The `kid`s that verify now; asks nobody. */

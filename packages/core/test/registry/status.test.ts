@@ -49,6 +49,7 @@ describe('the status of a provider', () => {
       kids: [],
       source: 'none',
       store: 'none',
+      failingStoreSides: [],
       metrics: { requests: 0, hits: 0, misses: 0, stale: 0, refreshes: 0, refreshErrors: 0 },
     } satisfies ProviderStatus)
   })
@@ -83,6 +84,7 @@ describe('the status of a provider', () => {
       kids: ['key-1'],
       source: 'upstream',
       store: 'none',
+      failingStoreSides: [],
       metrics: { requests: 2, hits: 1, misses: 1, stale: 0, refreshes: 1, refreshErrors: 0 },
     } satisfies ProviderStatus)
   })

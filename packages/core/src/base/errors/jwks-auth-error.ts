@@ -43,6 +43,7 @@ export type ErrorCode =
   | 'ERR_METADATA_MALFORMED'
   | 'ERR_METADATA_ISSUER_MISMATCH'
   | 'ERR_STORE_FAILED'
+  | 'ERR_FLEET_FETCH_FAILED'
 
 /**
  * The base of every error of this package, never thrown itself: `error instanceof JwksAuthError` tells ours

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { atOnce, until } from '../../cache/scene.ts'
+import { atOnce, until } from '../../jwks-cache/scene.ts'
 import { setTokenScene, verdictOf } from './token-scene.ts'
 
 describe('the key of a token that was verified', () => {
@@ -46,7 +46,7 @@ describe('the key of a token that was verified', () => {
     await registry.revokeKey('acme', 'main', 'key-1')
     const after = ask(token)
     goOn()
-    expect(verdictOf(await before)).toBe('accepted')
+    expect(verdictOf(await before)).toBe('ERR_KEY_REVOKED')
     expect(verdictOf(await after)).toBe('ERR_KEY_REVOKED')
   })
 

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
 import { type Authenticator, type AuthOutcome, createAuthenticator, type JwksAuthOptions } from '../../../src/index.ts'
-import { type Scene, type SceneOptions, setScene } from '../../cache/scene.ts'
+import { type Scene, type SceneOptions, setScene } from '../../jwks-cache/scene.ts'
 import { countSignatureChecks } from '../signature-checks.ts'
 
 /** A scene with an authenticator whose signature checks are counted. */

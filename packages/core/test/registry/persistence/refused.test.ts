@@ -136,7 +136,7 @@ describe('the keys in a sealed snapshot', () => {
     store.put(key, createSeal([integrityKey]).seal({ ...payload, entry: { ...payload.entry, keys } }, null))
     const { told, kids } = await startProcess({ issuer, registry: { store, integrityKey } })
     expect(kids()).toEqual(['key-1'])
-    expect(told('key-refused')).toEqual([{ ...key, kid: 'secret', reason: 'symmetric' }])
+    expect(told('keys-refused')).toEqual([{ ...key, count: 1, refused: [{ kid: 'secret', reason: 'symmetric' }] }])
   })
 
   it('are bounded by maxKeys of today', async () => {

@@ -1,6 +1,6 @@
 import { createManualClock } from '@jwks-auth/testing'
-import { registryEventTypes } from '../../../src/cache/cache-events.ts'
 import { createRegistry, type Registry, type RegistryEvents, type RegistryOptions } from '../../../src/index.ts'
+import { registryEventTypes } from '../../../src/jwks-cache/cache-events.ts'
 import { closeAfterwards } from '../process.ts'
 
 /** A registry, nothing registered in it, with what it tells. */

@@ -1,0 +1,154 @@
+import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import type { ProviderKey } from '../base/provider-key.ts'
+import type { RefusedKey } from '../jwks/key-set.ts'
+import type { SnapshotRefusal } from '../stores/integrity.ts'
+
+/** Why a fetch was made. */
+export type FetchReason =
+  /** No keys were cached. */
+  | 'first'
+  /** The cached keys were due for a refresh. */
+  | 'due'
+  /** A token named a `kid` that is not cached, or its signature did not verify with the cached key. */
+  | 'unknown-kid'
+  /** `registry.refresh()` was called. */
+  | 'requested'
+
+/** An event about one key of a provider. */
+export interface KeyEvent extends ProviderKey {
+  /** The key's id, as the provider published it. */
+  readonly kid: string
+}
+
+/** Published keys that are not used. One event for each response. */
+export interface KeysRefusedEvent extends ProviderKey {
+  /** How many keys are not used. */
+  readonly count: number
+  /** The first ten of them: the key's id, where it has one, and what is wrong with it. */
+  readonly refused: readonly Pick<RefusedKey, 'kid' | 'reason'>[]
+}
+
+/** An upstream request was started. */
+export interface FetchEvent extends ProviderKey {
+  /** What it is for. */
+  readonly reason: FetchReason
+}
+
+/** A refresh has succeeded. */
+export interface RefreshEvent extends ProviderKey {
+  /** What it was for. */
+  readonly reason: FetchReason
+  /** False where the published keys are the ones that were cached. */
+  readonly modified: boolean
+  /** How long it took, retries included, in milliseconds. */
+  readonly duration: number
+}
+
+/** A refresh has failed; the cached keys stay. */
+export interface RefreshFailedEvent extends ProviderKey {
+  /** What it was for. */
+  readonly reason: FetchReason
+  /** How long it took, retries included, in milliseconds. */
+  readonly duration: number
+  /** What went wrong. */
+  readonly error: JwksAuthError
+}
+
+/** A snapshot or a revocation in the store is refused. */
+export interface SnapshotRefusedEvent extends ProviderKey {
+  /** What is wrong with it. */
+  readonly reason: SnapshotRefusal
+}
+
+/** What a store was asked to do. */
+export type StoreOperation = 'load' | 'save' | 'delete' | 'coordinate' | 'revoke' | 'subscribe'
+
+/** The store failed, or was too slow. */
+export interface StoreFailedEvent extends ProviderKey {
+  /** What it was asked to do. */
+  readonly operation: StoreOperation
+  /** What went wrong; the store's own error is its `cause`. */
+  readonly error: JwksAuthError
+}
+
+/** The store works again. */
+export interface StoreRecoveredEvent extends ProviderKey {
+  /** The operation that had failed. */
+  readonly operation: StoreOperation
+}
+
+/** Something about the store that an operator should know. */
+export interface StoreWarningEvent extends ProviderKey {
+  /** A sentence: what it is, and what it means. */
+  readonly message: string
+}
+
+/** Every event of a registry, by type. */
+export interface RegistryEvents {
+  /** An upstream request was started. Providers that share a key set share the request: it names the one that asked. */
+  fetch: FetchEvent
+  /** A refresh has succeeded. */
+  refresh: RefreshEvent
+  /** A refresh has failed; the cached keys stay. */
+  'refresh-failed': RefreshFailedEvent
+  /** Keys past their expiry were served, because refreshes fail. Once for each failed refresh. */
+  stale: ProviderKey
+  /** A key is published that was not before. */
+  'key-added': KeyEvent
+  /** A key is no longer published. */
+  'key-removed': KeyEvent
+  /** Another key is published under a cached `kid`. */
+  'key-changed': KeyEvent
+  /** Published keys are not used. Once for each response. */
+  'keys-refused': KeysRefusedEvent
+  /** A token named a `kid` that is not cached. Once for each refetch. */
+  'unknown-kid': ProviderKey
+  /** A key was revoked with `revokeKey`. */
+  'key-revoked': KeyEvent
+  /** A revocation was lifted with `unrevokeKey`. */
+  'key-unrevoked': KeyEvent
+  /** A provider's keys were dropped from memory, because more than `maxProviders` key sets were cached. */
+  evicted: ProviderKey
+  /** Keys were loaded from the store. */
+  'snapshot-loaded': ProviderKey
+  /** Keys were saved to the store. */
+  'snapshot-saved': ProviderKey
+  /** A snapshot in the store is refused; it is kept aside, and the keys are fetched instead. */
+  'snapshot-refused': SnapshotRefusedEvent
+  /** The store failed, or was too slow. Requests do not wait for it until it works again. */
+  'store-failed': StoreFailedEvent
+  /** The store works again; what could not be saved is saved now. */
+  'store-recovered': StoreRecoveredEvent
+  /** Something about the store that an operator should know, once for each registry. */
+  'store-warning': StoreWarningEvent
+  /** An immutable key was dropped with `forgetKey`. */
+  'key-forgotten': KeyEvent
+}
+
+/** The types of {@link RegistryEvents}. */
+export const registryEventTypes: readonly (keyof RegistryEvents)[] = Object.freeze([
+  'fetch',
+  'refresh',
+  'refresh-failed',
+  'stale',
+  'key-added',
+  'key-removed',
+  'key-changed',
+  'keys-refused',
+  'unknown-kid',
+  'key-revoked',
+  'key-unrevoked',
+  'evicted',
+  'snapshot-loaded',
+  'snapshot-saved',
+  'snapshot-refused',
+  'store-failed',
+  'store-recovered',
+  'store-warning',
+  'key-forgotten',
+])
+
+/** An event of a provider's cache, without the provider's name. */
+export type CacheEvent = {
+  [Type in keyof RegistryEvents]: readonly [type: Type, details: Omit<RegistryEvents[Type], keyof ProviderKey>]
+}[keyof RegistryEvents]

@@ -1,0 +1,669 @@
+import { elapsed, type Instant, instant, keepAlive, settledWithin } from '../base/clock.ts'
+import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import { RegistryClosedError } from '../base/errors/registry-errors.ts'
+import { KeyNotFoundError, KeyRevokedError, KeysUnavailableError } from '../base/errors/request-errors.ts'
+import { KeySetMalformedError } from '../base/errors/upstream-errors.ts'
+import type { ProviderKey } from '../base/provider-key.ts'
+import { storedPolicy } from '../http/freshness.ts'
+import type { ImportedKey, KeyImporter } from '../jwks/import-key.ts'
+import { createKeySet, type KeySet, type KeySetChanges, selectKeys } from '../jwks/key-set.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
+import { negativeTtl, refreshBackoff } from './backoff.ts'
+import type { CacheEvent, FetchReason } from './cache-events.ts'
+import type { CacheOptions } from './cache-options.ts'
+import {
+  type CachedKeys,
+  type CacheState,
+  cachedKeys,
+  EMPTY,
+  evicted,
+  type Failure,
+  failed,
+  fetched,
+  forgotten,
+  loaded,
+  revoked,
+  type TransitionContext,
+} from './cache-state.ts'
+import { NOTHING_REFUSED } from './key-set-response.ts'
+import { lifetimesOf, UNLIMITED } from './lifetimes.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { backoffLeft, decide, decideAfterFailure } from './policy.ts'
+import { createRefreshAhead, type RefreshAhead } from './refresh-ahead.ts'
+import type { Revocation, Revocations } from './revocations.ts'
+import type { FetchResult, Upstream, UpstreamContext } from './upstream.ts'
+
+/** What the caches of one registry share. */
+export interface CacheContext extends UpstreamContext {
+  readonly importer: KeyImporter
+  /** Called on each use of a cache that has keys: the least recently used one may have to be evicted. */
+  touch(cache: ProviderCache): void
+}
+
+/** How a fetch ended. */
+export type FetchOutcome =
+  | ({
+      readonly ok: true
+      /** False where the published keys are the ones that were cached. */
+      readonly modified: boolean
+      /** The keys that may be used now. */
+      readonly keySet: KeySet
+    } & KeySetChanges)
+  | {
+      readonly ok: false
+      /** What went wrong; the cached keys stay. */
+      readonly error: JwksAuthError
+    }
+
+/** A fetch that is about to be made. */
+export interface FetchPlan {
+  readonly reason: FetchReason
+  /** When it was planned. */
+  readonly startedAt: Instant
+  /** Milliseconds that whoever waits will wait. */
+  readonly deadline: number
+  /** Says whether the cached keys have become good enough without it. */
+  isSatisfied(): boolean
+}
+
+/** What to do about a {@link FetchPlan}. */
+export type FetchDecision =
+  /** Fetch, and call `end` with the outcome. */
+  | {
+      readonly kind: 'fetch'
+      /** True where another process has taken over meanwhile, and its keys are cached now. */
+      isOvertaken(): Promise<boolean>
+      /** Ends the permission. Never throws. */
+      end(outcome: FetchOutcome, failure: CacheState['failure']): void
+    }
+  /** The cached keys are as new as they get: another process has fetched, or the fleet's budget is spent. */
+  | { readonly kind: 'unchanged' }
+  /** Another process has failed; back off with it. */
+  | { readonly kind: 'failed'; readonly error: JwksAuthError; readonly count: number; readonly pause: number }
+
+/** What a store adds to a cache. None of its methods throws or rejects. */
+export interface CacheBackend {
+  /** Decides whether this process may fetch. */
+  plan(plan: FetchPlan): Promise<FetchDecision>
+  /** The load from the store that is in flight, if there is one. */
+  pendingLoad(): Promise<unknown> | undefined
+  /** The cached keys have changed. */
+  changed(): void
+  /** Revocations have learned the thumbprints of their keys. */
+  completed(records: readonly Revocation[]): void
+  /** The last refetch has found what it was for: the fleet's budget is given back. */
+  returnRefetch(): void
+  /** Settles when nothing remains to be saved; `undefined` where nothing does. */
+  pendingSave(): Promise<unknown> | undefined
+}
+
+/** Keys for a token, or why there are none. */
+export type KeysOrRefusal = readonly VerificationKey[] | JwksAuthError
+
+/** As {@link KeysOrRefusal}; a promise, which never rejects, only where something has to be waited for. */
+export type FoundKeys = KeysOrRefusal | Promise<KeysOrRefusal>
+
+/** What a request looks for. */
+interface KeyQuery {
+  /** The `kid` that is unknown; absent where the budget alone decides. */
+  readonly kid: string | undefined
+  /** Selects the keys from those that may be used now. */
+  select(usable: KeySet): readonly VerificationKey[]
+  readonly askedAt: Instant
+  /** True where the cached keys were fetched after the request began: they are as new as they get. */
+  isAnswered(cached: CachedKeys | undefined): boolean
+}
+
+/** One provider's keys: serves them, keeps them fresh, and refetches for those that are not cached. */
+export class ProviderCache {
+  readonly key: ProviderKey
+  readonly metrics: Metrics = createMetrics()
+  readonly #options: CacheOptions
+  readonly #upstream: Upstream
+  readonly #revocations: Revocations
+  readonly #context: CacheContext
+  readonly #backend: CacheBackend | undefined
+  readonly #refreshAhead: RefreshAhead
+  readonly #brokenKeys = new WeakSet<VerificationKey>()
+  #state: CacheState = EMPTY
+  #lifecycle: 'active' | 'retired' | 'deleted' = 'active'
+  #flight: { readonly reason: FetchReason; readonly done: Promise<FetchOutcome> } | undefined
+  #requested: Promise<FetchOutcome> | undefined
+  #seenResult = 0
+  #isEvicting = false
+  /** Forgotten immutable keys, with the number of the last request that was sent before. */
+  readonly #forgotten = new Map<string, number>()
+  #reportedStale: CacheState['failure']
+
+  constructor(
+    key: ProviderKey,
+    options: CacheOptions,
+    upstream: Upstream,
+    revocations: Revocations,
+    context: CacheContext,
+    connect?: (cache: ProviderCache) => CacheBackend,
+  ) {
+    this.key = key
+    this.#options = options
+    this.#upstream = upstream
+    this.#revocations = revocations
+    this.#context = context
+    this.#backend = connect?.(this)
+    this.#refreshAhead = createRefreshAhead(
+      options.prefetch,
+      {
+        untilRefresh: () => this.untilRefresh(),
+        hasKeys: () => cachedKeys(this.#state) !== undefined,
+        refresh: () => this.#refreshInBackground(),
+      },
+      context.clock,
+    )
+  }
+
+  /** Everything that is cached, for the status and the store. */
+  get state(): CacheState {
+    return this.#state
+  }
+
+  /** `'retired'`: the registry has closed; `'deleted'`: the provider was unregistered. */
+  get lifecycle(): 'active' | 'retired' | 'deleted' {
+    return this.#lifecycle
+  }
+
+  /** True while a fetch is in flight. */
+  get isFetching(): boolean {
+    return this.#flight !== undefined
+  }
+
+  /** Milliseconds until the next refresh may start: when it is due, or when the backoff is over. */
+  untilRefresh(): number | undefined {
+    const now = instant(this.#context.clock)
+    const { failure } = this.#state
+    const cached = cachedKeys(this.#state)
+    if (cached === undefined) return failure === undefined ? undefined : backoffLeft(failure, now)
+    return Math.max(cached.lifetimes.refreshAfter - elapsed(cached.fetchedAt, now), backoffLeft(failure, now))
+  }
+
+  /** Uses keys that were configured instead of fetched. They never expire. */
+  useInline(keySet: KeySet): void {
+    const fetchedAt = instant(this.#context.clock)
+    const policy = storedPolicy('', {}, fetchedAt.wall)
+    const cached: CachedKeys = {
+      published: keySet,
+      policy,
+      fetchedAt,
+      lifetimes: UNLIMITED,
+      source: 'inline',
+      requestNumber: 0,
+      immutable: undefined,
+    }
+    this.#state = revoked({ ...this.#state, cached }, { revocations: this.#revocations })
+  }
+
+  /** Starts what does not wait for a first use: the fetches of `prefetch: 'always'`. */
+  start(): void {
+    if (this.#options.prefetch === 'always') this.#refreshInBackground()
+  }
+
+  /** The keys that may be used now, or why there are none; a promise only where something has to be waited for. */
+  keySet(): KeySet | JwksAuthError | Promise<KeySet | JwksAuthError> {
+    this.metrics.requests += 1
+    if (this.#context.closed.aborted) return this.#missed(new RegistryClosedError())
+    const cached = cachedKeys(this.#state)
+    const decision = decide({ cached, failure: this.#state.failure }, instant(this.#context.clock))
+    if (decision === 'refuse') return this.#missed(this.#unavailable())
+    if (decision === 'wait') return this.#missed(this.#waitForKeySet())
+    this.metrics.hits += 1
+    if (decision === 'serve-and-refresh' || decision === 'serve-stale-and-refresh') this.#refreshInBackground()
+    if (decision === 'serve-stale' || decision === 'serve-stale-and-refresh') this.#servedStale()
+    this.#used()
+    return this.#state.usable
+  }
+
+  /**
+   * True where this very key may be used and nothing is to be waited for or refreshed; counts as a cache hit. Where it is
+   * false, nothing is counted: call {@link findKeys}.
+   */
+  hasCurrentKey(key: VerificationKey, now: Instant): boolean {
+    const { cached, usable } = this.#state
+    if (cached === undefined || this.#lifecycle !== 'active') return false
+    if (elapsed(cached.fetchedAt, now) >= cached.lifetimes.refreshAfter || !usable.members.has(key)) return false
+    this.metrics.requests += 1
+    this.metrics.hits += 1
+    this.#used()
+    return true
+  }
+
+  /**
+   * Finds the keys that may have signed a token, at least one. An unknown `kid` causes a refetch, within its budget.
+   *
+   * @param alg the token's algorithm; `undefined` for any
+   * @param askedAt when the request began to wait: its deadline counts from here
+   */
+  findKeys(kid: string | undefined, alg: string | undefined, askedAt: Instant): FoundKeys {
+    if (this.#isRevoked(kid)) return new KeyRevokedError()
+    const sentBefore = this.#upstream.requestNumber
+    const query: KeyQuery = {
+      kid,
+      askedAt,
+      select: (usable) => selectKeys(usable, kid, alg),
+      isAnswered: (cached) => cached !== undefined && cached.requestNumber > sentBefore,
+    }
+    const keySet = this.keySet()
+    return keySet instanceof Promise
+      ? keySet.then((awaited) => this.#findIn(awaited, query))
+      : this.#findIn(keySet, query)
+  }
+
+  /**
+   * Finds the keys that fit now and were not `tried`, after a signature that none of those verifies; perhaps after a
+   * refetch, since a provider may publish new material under an old `kid`. Often none.
+   */
+  async findOtherKeys(
+    kid: string | undefined,
+    alg: string,
+    tried: readonly VerificationKey[],
+    askedAt: Instant,
+  ): Promise<KeysOrRefusal> {
+    const select = (usable: KeySet): readonly VerificationKey[] =>
+      selectKeys(usable, kid, alg).filter((key) => tried.every(({ material }) => material !== key.material))
+    const untried = select(this.#usableNow())
+    // Immutable keys have no other material under their `kid`, whatever is published now.
+    if (untried.length > 0 || (this.#options.keyLifetime === 'immutable' && kid !== undefined)) return untried
+    const found = await this.#refetchFor({
+      kid: undefined,
+      askedAt,
+      select,
+      isAnswered: (cached) => cached !== undefined && cached.fetchedAt.monotonic > askedAt.monotonic,
+    })
+    return found instanceof KeyNotFoundError ? [] : found
+  }
+
+  /** A signature has verified with this key: if a refetch brought it, that gives its budget back. */
+  signatureVerified(key: VerificationKey): void {
+    if (this.#upstream.budget.signatureVerified(key, instant(this.#context.clock))) this.#backend?.returnRefetch()
+  }
+
+  /** The imported key; `undefined` for one that `node:crypto` refuses, which is reported once. */
+  importKey(key: VerificationKey, alg: string): ImportedKey | undefined {
+    const imported = this.#context.importer.importKey(key, alg)
+    if (imported === undefined && !this.#brokenKeys.has(key)) {
+      this.#brokenKeys.add(key)
+      this.#emit([['keys-refused', { count: 1, refused: [{ kid: key.kid, reason: 'import-failed' }] }]])
+    }
+    return imported
+  }
+
+  /** Fetches now, due or not, backoff or not. Whoever asks while one of these waits for its turn shares it. */
+  refresh(): Promise<FetchOutcome> {
+    this.#requested ??= keepAlive(this.#context.runDetached(() => this.#refreshWhenFree()))
+    return this.#requested
+  }
+
+  /** Takes over what the store had; false where that brings nothing new. */
+  load(snapshot: Parameters<typeof loaded>[1]): boolean {
+    this.#complete(snapshot.published)
+    const transition = loaded(this.#state, snapshot, this.#transitionContext())
+    if (transition === undefined) return false
+    this.#state = transition.state
+    this.#fetchEnded()
+    this.#emit(transition.events)
+    return true
+  }
+
+  /** Drops an immutable key; false where it is not cached. */
+  forget(kid: string): boolean {
+    const transition = forgotten(this.#state, kid, this.#transitionContext())
+    if (transition === undefined) return false
+    this.#state = transition.state
+    this.#forgotten.set(kid, this.#upstream.requestNumber)
+    this.#backend?.changed()
+    this.#emit(transition.events)
+    return true
+  }
+
+  /** Revocations of this provider have changed. */
+  revocationsChanged(): void {
+    this.#state = revoked(this.#state, { revocations: this.#revocations })
+  }
+
+  /** Drops the keys from memory, once they are saved; the next request loads or fetches them again. */
+  evict(): void {
+    this.#refreshAhead.stop()
+    this.#isEvicting = true
+    const drop = (): void => {
+      // It was used again while its keys were saved.
+      if (!this.#isEvicting) return
+      this.#isEvicting = false
+      this.#upstream.release(this)
+      const { state, events } = evicted(this.#state)
+      this.#state = state
+      this.#emit(events)
+    }
+    const saving = this.#backend?.pendingSave()
+    if (saving === undefined) drop()
+    else saving.then(drop, drop)
+  }
+
+  /** Stops background work; no timer is started afterwards. */
+  retire(lifecycle: 'retired' | 'deleted'): void {
+    this.#lifecycle = lifecycle
+    this.#refreshAhead.stop()
+    this.#upstream.release(this)
+  }
+
+  async #waitForKeySet(): Promise<KeySet | JwksAuthError> {
+    const reason = cachedKeys(this.#state) === undefined ? 'first' : 'due'
+    const flight = this.#flight?.done ?? this.#start(reason, () => this.#isFresh())
+    const outcome = await keepAlive(this.#orLoaded(flight))
+    const cached = cachedKeys(this.#state)
+    if (cached === undefined) return this.#unavailable(outcome?.ok === false ? outcome.error : undefined)
+    if (outcome?.ok === false) {
+      const decision = decideAfterFailure({ cached, failure: this.#state.failure }, instant(this.#context.clock))
+      if (decision === 'refuse') return this.#unavailable(outcome.error)
+      if (decision === 'serve-stale') this.#servedStale()
+    }
+    this.#used()
+    return this.#state.usable
+  }
+
+  /** The flight's outcome, unless a slow store has brought fresh keys before. */
+  async #orLoaded(flight: Promise<FetchOutcome>): Promise<FetchOutcome | undefined> {
+    const loading = this.#backend?.pendingLoad()
+    if (loading === undefined) return await flight
+    return await Promise.race([flight, loading.then(() => (this.#isFresh() ? undefined : flight))])
+  }
+
+  #findIn(keySet: KeySet | JwksAuthError, query: KeyQuery): FoundKeys {
+    if (keySet instanceof Error) return keySet
+    const found = query.select(keySet)
+    if (found.length > 0) return found
+    // While the store was read, it may have brought a revocation.
+    if (this.#isRevoked(query.kid)) return new KeyRevokedError()
+    // A known `kid` for another algorithm: no refetch makes that fit.
+    if (query.kid !== undefined && keySet.byKid.has(query.kid)) return new KeyNotFoundError()
+    return this.#refetchFor(query)
+  }
+
+  /** Refuses at once where no refetch is allowed, so that a flood of unknown `kid`s costs no promise. */
+  #refetchFor(query: KeyQuery): FoundKeys {
+    const step = this.#nextStep(query)
+    return step === 'refuse' ? this.#refuse(query) : this.#refetchUntilFound(query, step)
+  }
+
+  async #refetchUntilFound(query: KeyQuery, firstStep: RefetchStep): Promise<KeysOrRefusal> {
+    for (let step = firstStep; step !== 'refuse'; step = this.#nextStep(query)) {
+      if (step === 'take-news') this.#takeNews()
+      else await keepAlive(this.#await(step, query))
+      const found = query.select(this.#usableNow())
+      if (found.length > 0) return found
+      if (this.#isRevoked(query.kid)) return new KeyRevokedError()
+    }
+    return this.#refuse(query)
+  }
+
+  #nextStep({ kid, askedAt, isAnswered }: KeyQuery): RefetchStep {
+    const { cached } = this.#state
+    const now = instant(this.#context.clock)
+    if (cached?.source === 'inline' || isAnswered(cached) || this.#timeLeft(askedAt, now) <= 0) return 'refuse'
+    if (this.#flight?.reason === 'unknown-kid') return 'join'
+    if (this.#upstream.newsSince(this.#seenResult) !== undefined) return 'take-news'
+    if (this.#upstream.budget.mayRefetch(kid, this.#options.unknownKidCooldown, now)) {
+      return this.#flight === undefined ? 'refetch' : 'join'
+    }
+    return this.#upstream.refetching === undefined ? 'refuse' : 'await-shared'
+  }
+
+  async #await(step: Exclude<RefetchStep, 'refuse' | 'take-news'>, query: KeyQuery): Promise<unknown> {
+    const { clock } = this.#context
+    const now = instant(clock)
+    const timeLeft = this.#timeLeft(query.askedAt, now)
+    if (step === 'join' || step === 'await-shared') {
+      const flight: Promise<unknown> | undefined = step === 'join' ? this.#flight?.done : this.#upstream.refetching
+      return flight === undefined ? undefined : await settledWithin(clock, timeLeft, flight)
+    }
+    this.#upstream.budget.spend(now)
+    this.#emit([['unknown-kid', {}]])
+    return await this.#start('unknown-kid', () => query.select(this.#usableNow()).length > 0, timeLeft)
+  }
+
+  /** Another cache of this key set has fetched it since. */
+  #takeNews(): void {
+    const news = this.#upstream.newsSince(this.#seenResult)
+    if (news !== undefined) this.#apply(news, 'unknown-kid', instant(this.#context.clock))
+  }
+
+  #refuse({ kid, isAnswered }: KeyQuery): JwksAuthError {
+    const { cached, lastError } = this.#state
+    if (lastError !== undefined) return this.#unavailable()
+    if (kid !== undefined && isAnswered(cached)) this.#upstream.budget.refuse(kid, instant(this.#context.clock))
+    return new KeyNotFoundError()
+  }
+
+  #timeLeft(askedAt: Instant, now: Instant): number {
+    return this.#options.retryPolicy.deadline - elapsed(askedAt, now)
+  }
+
+  #start(reason: FetchReason, isSatisfied: () => boolean, deadline?: number): Promise<FetchOutcome> {
+    const plan: FetchPlan = {
+      reason,
+      startedAt: instant(this.#context.clock),
+      deadline: Math.min(deadline ?? Number.POSITIVE_INFINITY, this.#options.retryPolicy.deadline),
+      isSatisfied,
+    }
+    const done = this.#context.runDetached(() => this.#fetch(plan))
+    this.#flight = { reason, done }
+    return done
+  }
+
+  /** Fetches once the store permits it, and applies the result. Never rejects. */
+  async #fetch(plan: FetchPlan): Promise<FetchOutcome> {
+    const { reason, startedAt } = plan
+    try {
+      const decision = await this.#backend?.plan(plan)
+      if (decision?.kind === 'unchanged') return this.#unchanged()
+      if (decision?.kind === 'failed') {
+        const { error, count, pause } = decision
+        return this.#fail({ ...this.#failure(error, reason), shared: { count, pause } }, reason, startedAt)
+      }
+      const result = await this.#upstream.fetch({
+        provider: this.key,
+        reason,
+        known: this.#knownKeySet(),
+        relocate: this.#state.lastError !== undefined,
+        deadline: plan.deadline - this.#since(startedAt),
+        accepts: (candidate) => this.#accepts(candidate, reason),
+      })
+      const isOvertaken = result.ok && (await decision?.isOvertaken()) === true
+      const outcome = isOvertaken ? this.#unchanged() : this.#apply(result, reason, startedAt)
+      decision?.end(outcome, this.#state.failure)
+      return outcome
+    } finally {
+      this.#flight = undefined
+    }
+  }
+
+  #unchanged(): FetchOutcome {
+    return { ok: true, modified: false, keySet: this.#state.usable, added: [], removed: [], changed: [] }
+  }
+
+  #knownKeySet() {
+    const cached = cachedKeys(this.#state)
+    return cached === undefined ? undefined : { keySet: cached.published, policy: cached.policy }
+  }
+
+  /** Whether a result that another cache of this key set has brought serves as well as a request of our own. */
+  #accepts(result: FetchResult, reason: FetchReason): boolean {
+    if (result.sequence <= this.#seenResult || reason === 'requested' || reason === 'unknown-kid') return false
+    const age = elapsed(result.endedAt, instant(this.#context.clock))
+    if (result.ok) return age < lifetimesOf(result.policy, this.#options, 0).refreshAfter
+    if (result.reason === 'unknown-kid') return false
+    const count = (this.#state.failure?.count ?? 0) + 1
+    const backoff =
+      cachedKeys(this.#state) === undefined
+        ? negativeTtl(this.#options.negativeCacheTtl, count)
+        : refreshBackoff(count, () => 0)
+    return age < backoff
+  }
+
+  #apply(result: FetchResult, reason: FetchReason, startedAt: Instant): FetchOutcome {
+    this.#seenResult = result.sequence
+    const failure = { refused: result.refused, compromised: result.compromised, failedAt: result.endedAt }
+    if (!result.ok) return this.#fail({ ...this.#failure(result.error, reason), ...failure }, reason, startedAt)
+    if (this.#options.keyLifetime === 'immutable' && result.keySet.byKid.size === 0) {
+      const error = new KeySetMalformedError('none of its keys has a kid')
+      return this.#fail({ ...this.#failure(error, reason), ...failure }, reason, startedAt)
+    }
+    this.#complete(result.keySet)
+    const before = this.#state.cached
+    const { state, events, changes } = fetched(
+      this.#state,
+      { ...result, keySet: this.#withoutForgotten(result), fetchedAt: result.endedAt },
+      this.#transitionContext(),
+    )
+    this.#state = state
+    this.metrics.refreshes += 1
+    this.#fetchEnded()
+    this.#backend?.changed()
+    const modified = result.modified && !isSameSet(before?.published, state.cached?.published)
+    this.#emit([...events, ['refresh', { reason, modified, duration: this.#since(startedAt) }]])
+    return { ok: true, modified, keySet: state.usable, ...changes }
+  }
+
+  /** An immutable key that was forgotten after the request was sent does not come back by its response. */
+  #withoutForgotten({ keySet, requestNumber }: { readonly keySet: KeySet; readonly requestNumber: number }): KeySet {
+    for (const [kid, sentBefore] of this.#forgotten) if (sentBefore < requestNumber) this.#forgotten.delete(kid)
+    if (this.#forgotten.size === 0) return keySet
+    return createKeySet(keySet.keys.filter(({ kid }) => kid === undefined || !this.#forgotten.has(kid)))
+  }
+
+  #failure(error: JwksAuthError, reason: FetchReason): Failure {
+    const failedAt = instant(this.#context.clock)
+    return { error, failedAt, backsOff: reason !== 'unknown-kid', ...NOTHING_REFUSED }
+  }
+
+  #fail(failure: Failure, reason: FetchReason, startedAt: Instant): FetchOutcome {
+    const before = this.#state.cached
+    const { state, events } = failed(this.#state, failure, this.#transitionContext())
+    this.#state = state
+    this.metrics.refreshes += 1
+    this.metrics.refreshErrors += 1
+    this.#fetchEnded()
+    if (state.cached?.published !== before?.published) this.#backend?.changed()
+    const { error } = failure
+    this.#emit([...events, ['refresh-failed', { reason, duration: this.#since(startedAt), error }]])
+    return { ok: false, error }
+  }
+
+  /** Revocations made while the `kid` was not cached learn the thumbprints of its keys. */
+  #complete(published: KeySet): void {
+    const completed = this.#revocations.complete(published)
+    if (completed.length > 0) this.#backend?.completed(completed)
+  }
+
+  #isRevoked(kid: string | undefined): boolean {
+    return kid !== undefined && this.#revocations.has(kid)
+  }
+
+  /** The keys that may be used now: while a refetch lasted, their stale window may have ended. */
+  #usableNow(): KeySet {
+    const cached = cachedKeys(this.#state)
+    const decision = decideAfterFailure({ cached, failure: this.#state.failure }, instant(this.#context.clock))
+    return decision === 'refuse' ? EMPTY.usable : this.#state.usable
+  }
+
+  #isFresh(): boolean {
+    const cached = cachedKeys(this.#state)
+    if (cached === undefined) return false
+    return elapsed(cached.fetchedAt, instant(this.#context.clock)) < cached.lifetimes.refreshAfter
+  }
+
+  async #refreshWhenFree(): Promise<FetchOutcome> {
+    // Past the caller's tick: whoever asks within it shares this.
+    await Promise.resolve()
+    while (this.#flight !== undefined) await this.#flight.done
+    this.#requested = undefined
+    if (this.#context.closed.aborted) return { ok: false, error: new RegistryClosedError() }
+    if (this.#state.cached?.source === 'inline') return this.#unchanged()
+    return await this.#start('requested', () => false)
+  }
+
+  /** Starts a fetch that nobody waits for; it cannot reject. */
+  #refreshInBackground(): void {
+    if (this.#flight !== undefined || this.#context.closed.aborted || this.#lifecycle !== 'active') return
+    const reason = cachedKeys(this.#state) === undefined ? 'first' : 'due'
+    this.#start(reason, () => this.#isFresh()).catch(() => undefined)
+  }
+
+  #missed<Result>(result: Result): Result {
+    this.metrics.misses += 1
+    return result
+  }
+
+  #unavailable(cause: JwksAuthError | undefined = this.#state.lastError): KeysUnavailableError {
+    const wait = backoffLeft(this.#state.failure, instant(this.#context.clock))
+    return new KeysUnavailableError({ retryAfter: Math.max(wait, SHORTEST_RETRY_AFTER), cause })
+  }
+
+  #servedStale(): void {
+    this.metrics.stale += 1
+    if (this.#reportedStale === this.#state.failure) return
+    this.#reportedStale = this.#state.failure
+    this.#emit([['stale', {}]])
+  }
+
+  /** A fetch has ended, or keys came from the store: there may be another time to refresh at. */
+  #fetchEnded(): void {
+    if (this.#lifecycle !== 'active' || this.#context.closed.aborted) return
+    this.#refreshAhead.fetched()
+    if (cachedKeys(this.#state) === undefined) return
+    this.#upstream.use(this)
+    this.#touch()
+  }
+
+  #used(): void {
+    if (this.#lifecycle !== 'active' || this.#state.cached?.source === 'inline') return
+    this.#refreshAhead.used()
+    this.#touch()
+  }
+
+  #touch(): void {
+    this.#isEvicting = false
+    this.#context.touch(this)
+  }
+
+  #since(startedAt: Instant): number {
+    return elapsed(startedAt, instant(this.#context.clock))
+  }
+
+  #transitionContext(): TransitionContext {
+    const { clock, random } = this.#context
+    return { options: this.#options, now: instant(clock), random, revocations: this.#revocations }
+  }
+
+  #emit(events: readonly CacheEvent[]): void {
+    for (const [type, details] of events) this.#context.events.emit(type, { ...this.key, ...details } as never)
+  }
+}
+
+/** True for sets of the very same keys: what is published unchanged keeps its identity. */
+function isSameSet(one: KeySet | undefined, other: KeySet | undefined): boolean {
+  if (one === undefined || other === undefined) return false
+  return one.keys.length === other.keys.length && other.keys.every((key) => one.members.has(key))
+}
+
+/** What a request does next whose key is not cached. */
+type RefetchStep =
+  /** No refetch is allowed. */
+  | 'refuse'
+  /** Wait for the fetch of this cache that is in flight. */
+  | 'join'
+  /** Wait for the refetch of another cache of this key set. */
+  | 'await-shared'
+  /** Take over what another cache of this key set has fetched. */
+  | 'take-news'
+  /** Refetch, and spend the budget. */
+  | 'refetch'
+
+/** Milliseconds after which a refused request may ask again where nothing else decides. */
+const SHORTEST_RETRY_AFTER = 1_000

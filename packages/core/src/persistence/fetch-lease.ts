@@ -1,0 +1,227 @@
+import { randomBytes } from 'node:crypto'
+import { type Clock, elapsed, type Instant, instant, schedule, settledWithin } from '../base/clock.ts'
+import { FleetFetchFailedError } from '../base/errors/store-errors.ts'
+import { isObject } from '../base/options.ts'
+import type { ProviderKey } from '../base/provider-key.ts'
+import type { CacheOptions } from '../jwks-cache/cache-options.ts'
+import type { RefreshFailure } from '../jwks-cache/policy.ts'
+import type { FetchDecision, FetchOutcome, FetchPlan } from '../jwks-cache/provider-cache.ts'
+import { plainJson } from '../stores/plain-json.ts'
+import type { FleetCoordination, LeaseState } from '../stores/snapshot-store.ts'
+import type { ProviderSnapshots } from './provider-snapshots.ts'
+import type { Attempt, StoreCircuit } from './store-circuit.ts'
+
+/** Milliseconds after which a lease expires that its holder no longer renews. */
+const LEASE_TTL = 3_000
+
+/** Milliseconds between two inspections of a lease that another process holds, where no notice comes. */
+const LEASE_POLL = 100
+
+/** Milliseconds that no shared backoff exceeds: `Retry-After` is obeyed for ten minutes at most. */
+const LONGEST_SHARED_PAUSE = 600_000
+
+/** A permission to fetch that no other process knows of. */
+const ALONE: FetchDecision = { kind: 'fetch', isOvertaken: async () => false, end: () => undefined }
+
+/** Lets one process of the fleet fetch one provider's keys for all. */
+export interface FetchLease {
+  /** Waits for the lease, or for what its holder brings. Never rejects. */
+  plan(plan: FetchPlan): Promise<FetchDecision>
+  /** Gives the fleet's refetch budget back, after the last refetch has found what it was for. */
+  returnRefetch(): void
+  /** Another process has saved a snapshot or shared a failure. */
+  noticed(): void
+}
+
+/** Creates the lease of one provider. */
+export function createFetchLease(
+  key: ProviderKey,
+  { unknownKidCooldown }: Pick<CacheOptions, 'unknownKidCooldown'>,
+  snapshots: ProviderSnapshots,
+  circuit: StoreCircuit,
+  { clock, closed }: { readonly clock: Clock; readonly closed: AbortSignal },
+): FetchLease {
+  const { coordination } = circuit.store
+  const waiting = new Set<() => void>()
+  /** The reservation of the last refetch. */
+  let refetchId: string | undefined
+  /** The last failure that this process has shared or taken over. */
+  let seenFailure: string | undefined
+
+  async function coordinate<Value>(work: () => Promise<Value>): Promise<Attempt<Value>> {
+    return await circuit.attempt({ operation: 'coordinate', key, work })
+  }
+
+  /** Does something whose failure the circuit reports; cannot reject. */
+  function coordinateInBackground(work: () => Promise<unknown>): void {
+    coordinate(work).catch(() => undefined)
+  }
+
+  /** Resolves on a notice, at the latest after {@link LEASE_POLL} milliseconds. */
+  async function waitForNotice(): Promise<void> {
+    let wake = (): void => undefined
+    const woken = new Promise<true>((resolve) => {
+      wake = () => resolve(true)
+    })
+    waiting.add(wake)
+    await settledWithin(clock, LEASE_POLL, woken)
+    waiting.delete(wake)
+  }
+
+  /** For a store that cannot tell whether it has anything new. */
+  async function loadFirst({ reason, isSatisfied }: FetchPlan): Promise<FetchDecision> {
+    if (reason === 'requested' || circuit.isOpen('load', key)) return ALONE
+    await settledWithin(clock, circuit.timeout, snapshots.load())
+    return isSatisfied() ? { kind: 'unchanged' } : ALONE
+  }
+
+  async function takeLease(plan: FetchPlan, fleet: FleetCoordination): Promise<FetchDecision> {
+    const { reason, isSatisfied, startedAt, deadline } = plan
+    const leaseId = randomBytes(16).toString('hex')
+    const release = (): void => coordinateInBackground(async () => await fleet.release(key, leaseId))
+    // What was loaded and evicted from memory since has the generation that is known.
+    let mayBeUnread = reason === 'first'
+    let ask = async (): Promise<LeaseState> => await fleet.acquire(key, leaseId, LEASE_TTL)
+    for (;;) {
+      const attempt = await coordinate(ask)
+      if (!attempt.ok) {
+        // A late acquisition may have succeeded all the same: release it.
+        release()
+        return ALONE
+      }
+      const { holder, generation, failure } = checkedState(attempt.value)
+      const isKnown = generation === snapshots.generation() && !mayBeUnread
+      mayBeUnread = false
+      if (generation !== undefined && !isKnown) await settledWithin(clock, circuit.timeout, snapshots.load())
+      const shared = isSatisfied() || reason === 'unknown-kid' ? undefined : readFailure(failure)
+      if (isSatisfied() || shared !== undefined) {
+        if (holder === 'own') release()
+        return shared ?? { kind: 'unchanged' }
+      }
+      if (holder === 'own') {
+        if (reason !== 'unknown-kid' || (await reserveRefetch(fleet, leaseId))) return hold(leaseId, fleet)
+        release()
+        return { kind: 'unchanged' }
+      }
+      const isLate = elapsed(startedAt, instant(clock)) >= deadline
+      if (isLate || closed.aborted) return ALONE
+      if (holder === 'none') ask = async () => await fleet.acquire(key, leaseId, LEASE_TTL)
+      else {
+        ask = async () => await fleet.inspect(key)
+        await waitForNotice()
+      }
+    }
+  }
+
+  async function reserveRefetch(fleet: FleetCoordination, id: string): Promise<boolean> {
+    const attempt = await coordinate(async () => await fleet.reserveRefetch(key, id, unknownKidCooldown))
+    if (attempt.ok && attempt.value) refetchId = id
+    return !attempt.ok || attempt.value
+  }
+
+  /** Reads a failure that another process has shared; `undefined` where there is none, or it was seen before. */
+  function readFailure(value: unknown): FetchDecision | undefined {
+    const opened = circuit.seal.open(plainJson(value))
+    if (!opened.ok || !isObject(opened.payload) || opened.payload['kind'] !== 'failure') return undefined
+    const { id, tenant, provider, count, pause, failedAt, isOutage } = opened.payload
+    if (tenant !== key.tenant || provider !== key.provider || typeof id !== 'string' || id === seenFailure) {
+      return undefined
+    }
+    if (!isCount(count) || !isCount(pause) || typeof failedAt !== 'number') return undefined
+    seenFailure = id
+    // The clocks of two machines differ: what was shared in the future was shared now.
+    const passed = Math.max(0, clock.now() - failedAt)
+    const left = Math.min(pause, LONGEST_SHARED_PAUSE) - passed
+    if (left <= 0) return undefined
+    return { kind: 'failed', error: new FleetFetchFailedError(isOutage === true), count, pause: left }
+  }
+
+  async function shareFailure(fleet: FleetCoordination, leaseId: string, failure: RefreshFailure): Promise<void> {
+    if (fleet.shareFailure === undefined) return
+    const { count, isOutage } = failure
+    const pause = Math.ceil(Math.min(failure.pause, LONGEST_SHARED_PAUSE))
+    if (pause <= 0) return
+    const { tenant, provider } = key
+    const payload = { kind: 'failure', id: leaseId, tenant, provider, count, pause, failedAt: clock.now(), isOutage }
+    seenFailure = leaseId
+    await fleet.shareFailure(key, leaseId, circuit.seal.seal(payload, null), pause)
+  }
+
+  function hold(leaseId: string, fleet: FleetCoordination): FetchDecision {
+    const generation = snapshots.generation()
+    let renewedAt: Instant = instant(clock)
+    let isLost = false
+    let cancel = (): void => undefined
+
+    /** Never rejects. */
+    async function renew(): Promise<void> {
+      const startedAt = instant(clock)
+      const attempt = await coordinate(async () => await fleet.renew(key, leaseId, LEASE_TTL))
+      if (!attempt.ok) return
+      isLost ||= !attempt.value
+      renewedAt = startedAt
+    }
+
+    function renewInBackground(): void {
+      cancel = schedule(clock, LEASE_TTL / 3, () => {
+        renew().catch(() => undefined)
+        if (!isLost && !closed.aborted) renewInBackground()
+      })
+    }
+
+    async function release(outcome: FetchOutcome, failure: RefreshFailure | undefined): Promise<void> {
+      if (!outcome.ok && failure !== undefined) {
+        await coordinate(async () => await shareFailure(fleet, leaseId, failure))
+      }
+      await snapshots.saved()
+      await coordinate(async () => await fleet.release(key, leaseId))
+    }
+
+    renewInBackground()
+    return {
+      kind: 'fetch',
+      async isOvertaken() {
+        if (!isLost && elapsed(renewedAt, instant(clock)) >= LEASE_TTL) await renew()
+        if (!isLost) return false
+        await snapshots.load()
+        return snapshots.generation() !== generation
+      },
+      end(outcome, failure) {
+        cancel()
+        if (!isLost) release(outcome, failure).catch(() => undefined)
+      },
+    }
+  }
+
+  return {
+    async plan(plan) {
+      if (coordination === undefined) return await loadFirst(plan)
+      if (plan.reason === 'requested' || circuit.isOpen('coordinate', key)) return ALONE
+      return await takeLease(plan, coordination)
+    },
+    returnRefetch() {
+      const id = refetchId
+      if (coordination === undefined || id === undefined) return
+      refetchId = undefined
+      coordinateInBackground(async () => await coordination.returnRefetch(key, id))
+    },
+    noticed() {
+      for (const wake of waiting) wake()
+    },
+  }
+}
+
+/** A store may return anything: what is no state of a lease counts as a free lease. */
+function checkedState(value: unknown): LeaseState {
+  if (!isObject(value)) return { holder: 'none', generation: undefined }
+  const { holder, generation, failure } = value
+  return {
+    holder: holder === 'own' || holder === 'other' ? holder : 'none',
+    generation: typeof generation === 'string' ? generation : undefined,
+    failure,
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+}

@@ -1,0 +1,156 @@
+import type { EventBus } from '../base/events.ts'
+import { type ProviderKey, providerName } from '../base/provider-key.ts'
+import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
+import { mergeRevocations, type Revocation } from '../jwks-cache/revocations.ts'
+import { plainJson } from '../stores/plain-json.ts'
+import type { RevocationStore } from '../stores/snapshot-store.ts'
+import {
+  readRevocation,
+  readRevocationList,
+  revocationListPayload,
+  revocationPayload,
+  type StoredRevocation,
+} from './signed-revocations.ts'
+import { type Attempt, BACKGROUND_TIMEOUT, type StoreCircuit } from './store-circuit.ts'
+
+/** Reads and writes revocations in a store of either kind. */
+export interface RevocationRecords {
+  /** True where the store keeps those of all providers together, and tells when they change. */
+  readonly isGlobal: boolean
+  /** True once all of them were loaded; where they are kept beside snapshots, each is loaded with its snapshot. */
+  isLoaded(): boolean
+  /** True where they may have changed since they were last loaded. */
+  hasChanged(isRetry: boolean): Promise<boolean>
+  /** Loads those of one provider, or of all; `undefined` where the store failed. */
+  load(key: ProviderKey, isRetry: boolean): Promise<readonly StoredRevocation[] | undefined>
+  /** Saves one record; where they are kept as a list, with all others of the provider. */
+  save(key: ProviderKey, record: Revocation, all: readonly Revocation[], isRetry: boolean): Promise<Attempt<void>>
+  /** Forces the next `hasChanged` to return true. */
+  invalidate(): void
+}
+
+/** Names every provider: for events about the revocations of all. */
+export const EVERY_PROVIDER: ProviderKey = Object.freeze({ tenant: '*', provider: '*' })
+
+/** Records that are read at most; the rest is reported and left out. */
+const MAX_RECORDS = 100_000
+
+/** Refused records that are reported for each load. */
+const MAX_REPORTED = 10
+
+/** Those of a store that keeps revocations apart, or else a list of them beside each provider's snapshot. */
+export function createRevocationRecords(circuit: StoreCircuit, events: EventBus<RegistryEvents>): RevocationRecords {
+  const { revocations } = circuit.store
+  return revocations === undefined
+    ? listsBesideSnapshots(circuit, events)
+    : separateRecords(revocations, circuit, events)
+}
+
+function separateRecords(
+  store: RevocationStore,
+  circuit: StoreCircuit,
+  events: EventBus<RegistryEvents>,
+): RevocationRecords {
+  let revision = ''
+  let loaded: string | undefined
+
+  /** Judges each record alone, before anything else of the store is believed. */
+  function read(values: readonly unknown[]): readonly StoredRevocation[] {
+    let reported = 0
+    return values.slice(0, MAX_RECORDS).flatMap((value) => {
+      const opened = circuit.seal.open(plainJson(value))
+      const stored = readRevocation(opened)
+      if (stored !== undefined) return [stored]
+      reported += 1
+      if (reported <= MAX_REPORTED) {
+        events.emit('snapshot-refused', { ...EVERY_PROVIDER, reason: opened.ok ? 'malformed' : opened.reason })
+      }
+      return []
+    })
+  }
+
+  return {
+    isGlobal: true,
+    isLoaded: () => loaded !== undefined,
+    async hasChanged(isRetry) {
+      const work = async (): Promise<string> => String(await store.revision())
+      const attempt = await circuit.attempt({ operation: 'load', key: EVERY_PROVIDER, work, isRetry })
+      if (!attempt.ok) return false
+      revision = attempt.value
+      return revision !== loaded
+    },
+    async load(_key, isRetry) {
+      // What changes while this reads has another revision, and is read the next time.
+      const reading = revision
+      const work = async (): Promise<readonly unknown[]> => {
+        const values: unknown = await store.load()
+        if (!Array.isArray(values)) throw new TypeError('load() of the revocations must return an array')
+        return values
+      }
+      const patience = BACKGROUND_TIMEOUT
+      const attempt = await circuit.attempt({ operation: 'load', key: EVERY_PROVIDER, work, patience, isRetry })
+      if (!attempt.ok) return undefined
+      loaded = reading
+      return read(attempt.value)
+    },
+    async save(key, record, _all, isRetry) {
+      const work = async (): Promise<void> => {
+        await store.save(record.id, circuit.seal.seal(revocationPayload(key, record), null))
+      }
+      return await circuit.attempt({ operation: 'revoke', key, work, timeout: BACKGROUND_TIMEOUT, isRetry })
+    },
+    invalidate() {
+      loaded = undefined
+    },
+  }
+}
+
+/**
+ * For a store with nothing but `load` and `save`. Of two processes that revoke at the same moment one may overwrite the
+ * other's list; that one writes its own again when it next loads.
+ */
+function listsBesideSnapshots(circuit: StoreCircuit, events: EventBus<RegistryEvents>): RevocationRecords {
+  const { store, seal } = circuit
+  const lastSaves = new Map<string, Promise<unknown>>()
+  const listKey = ({ tenant, provider }: ProviderKey): ProviderKey => ({ tenant, provider: `.revoked.${provider}` })
+
+  async function read(key: ProviderKey): Promise<readonly StoredRevocation[]> {
+    const value = plainJson(await store.load(listKey(key)))
+    if (value === undefined) return []
+    const opened = seal.open(value)
+    const records = readRevocationList(opened, key)
+    if (records === undefined) {
+      events.emit('snapshot-refused', { ...key, reason: opened.ok ? 'binding' : opened.reason })
+    }
+    return records ?? []
+  }
+
+  async function write(key: ProviderKey, all: readonly Revocation[]): Promise<void> {
+    const merged = new Map((await read(key)).map(({ record }) => [record.id, record]))
+    for (const record of all) merged.set(record.id, mergeRevocations(merged.get(record.id), record))
+    await store.save(listKey(key), seal.seal(revocationListPayload(key, [...merged.values()]), null))
+  }
+
+  return {
+    isGlobal: false,
+    isLoaded: () => true,
+    hasChanged: async () => true,
+    async load(key, isRetry) {
+      const work = async () => await read(key)
+      const attempt = await circuit.attempt({ operation: 'load', key, work, patience: BACKGROUND_TIMEOUT, isRetry })
+      return attempt.ok ? attempt.value : undefined
+    },
+    async save(key, _record, all, isRetry) {
+      const work = async (): Promise<void> => await write(key, all)
+      const call = { operation: 'revoke', key, work, timeout: BACKGROUND_TIMEOUT, isRetry } as const
+      // One after the other: each reads what the one before has written.
+      const name = providerName(key)
+      const saved = (lastSaves.get(name) ?? Promise.resolve()).then(async () => await circuit.attempt(call))
+      lastSaves.set(name, saved)
+      const attempt = await saved
+      if (lastSaves.get(name) === saved) lastSaves.delete(name)
+      return attempt
+    },
+    invalidate: () => undefined,
+  }
+}

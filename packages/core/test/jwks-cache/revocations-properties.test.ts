@@ -1,0 +1,121 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createRevocations, type Revocation, uniteRevocations } from '../../src/jwks-cache/revocations.ts'
+
+const runs = { numRuns: 1_000 }
+const kids = ['a', 'b', '__proto__']
+const ids = [1, 2, 3, 4].map((digit) => String(digit).repeat(32))
+
+/** What some process may know of one of a few revocations; the `kid` of one never changes. */
+const record: fc.Arbitrary<Revocation> = fc
+  .record({
+    number: fc.nat(3),
+    thumbprints: fc.uniqueArray(fc.constantFrom('x', 'y', 'z')),
+    isLifted: fc.boolean(),
+  })
+  .map(({ number, thumbprints, isLifted }) => ({
+    id: ids[number] ?? '',
+    kid: kids[number % kids.length] ?? '',
+    thumbprints,
+    isLifted,
+  }))
+const records = fc.array(record, { maxLength: 12 })
+/** Several records of one revocation. */
+const one = fc
+  .tuple(record, record, record)
+  .map(([a, b, c]) => [a, { ...b, id: a.id, kid: a.kid }, { ...c, id: a.id, kid: a.kid }] as const)
+
+const sorted = (it: Revocation) => ({ ...it, thumbprints: it.thumbprints.toSorted() })
+const contentOf = (known: readonly Revocation[]) => known.map(sorted).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+
+function known(...lists: readonly (readonly Revocation[])[]) {
+  const revocations = createRevocations()
+  for (const it of lists.flat()) revocations.unite(it)
+  return revocations
+}
+
+describe('two records of one revocation', () => {
+  it('come to the same in any order and grouping, any number of times', () => {
+    fc.assert(
+      fc.property(one, ([a, b, c]) => {
+        expect(sorted(uniteRevocations(a, b))).toEqual(sorted(uniteRevocations(b, a)))
+        expect(sorted(uniteRevocations(uniteRevocations(a, b), c))).toEqual(
+          sorted(uniteRevocations(a, uniteRevocations(b, c))),
+        )
+        expect(sorted(uniteRevocations(a, a))).toEqual(sorted(a))
+        expect(uniteRevocations(undefined, a)).toEqual(a)
+      }),
+      runs,
+    )
+  })
+
+  it('come to one that is lifted if either is, and has all material of both', () => {
+    fc.assert(
+      fc.property(one, ([a, b]) => {
+        const { isLifted, thumbprints } = uniteRevocations(a, b)
+        expect(isLifted).toBe(a.isLifted || b.isLifted)
+        expect(new Set(thumbprints)).toEqual(new Set([...a.thumbprints, ...b.thumbprints]))
+      }),
+      runs,
+    )
+  })
+})
+
+describe('what processes know', () => {
+  it('comes to the same in any order and grouping, any number of times', () => {
+    fc.assert(
+      fc.property(records, records, records, (a, b, c) => {
+        const all = contentOf(known(a, b, c).records())
+        expect(contentOf(known(c, a, b, a).records())).toEqual(all)
+        expect(contentOf(known(known(a, b).records(), c).records())).toEqual(all)
+        expect(contentOf(known(a, known(b, c).records()).records())).toEqual(all)
+      }),
+      runs,
+    )
+  })
+
+  it('revokes a kid exactly where it has a revocation of it that nobody has lifted', () => {
+    fc.assert(
+      fc.property(records, (list) => {
+        const revocations = known(list)
+        for (const kid of kids) {
+          const ofKid = list.filter((it) => it.kid === kid)
+          const isRevoked = ofKid.some(({ id }) => ofKid.every((it) => it.id !== id || !it.isLifted))
+          expect(revocations.has(kid)).toBe(isRevoked)
+        }
+      }),
+      runs,
+    )
+  })
+
+  it('says of each record whether it was news, and has another version only then', () => {
+    fc.assert(
+      fc.property(records, (list) => {
+        const revocations = createRevocations()
+        for (const it of list) {
+          const [before, version] = [contentOf(revocations.records()), revocations.version()]
+          const isNews = revocations.unite(it)
+          expect(isNews).toBe(JSON.stringify(contentOf(revocations.records())) !== JSON.stringify(before))
+          expect(revocations.version() !== version).toBe(isNews)
+        }
+      }),
+      runs,
+    )
+  })
+
+  it('has no revocation any more that is lifted, whoever still tells of it', () => {
+    fc.assert(
+      fc.property(records, fc.constantFrom(...kids), (list, kid) => {
+        const revocations = known(list)
+        revocations.lift(kid)
+        for (const it of list) revocations.unite({ ...it, isLifted: false })
+        expect(revocations.has(kid)).toBe(false)
+        const later = { id: 'f'.repeat(32), kid, thumbprints: [], isLifted: false }
+        revocations.unite(later)
+        for (const it of list) revocations.unite({ ...it, isLifted: true })
+        expect(revocations.has(kid)).toBe(true)
+      }),
+      runs,
+    )
+  })
+})
