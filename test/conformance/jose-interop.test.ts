@@ -11,10 +11,10 @@ async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
 }
 
 /** What comes of each key, as jose documents the use of its error. */
-async function verifyWithEach(error: unknown, token: string): Promise<readonly string[]> {
-  if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw new Error('not that error')
+async function verifyWithEach(thrown: unknown, token: string): Promise<readonly string[]> {
+  if (!(thrown instanceof errors.JWKSMultipleMatchingKeys)) throw new Error('not that error')
   const outcomes: string[] = []
-  for await (const key of error) {
+  for await (const key of thrown) {
     const outcome = await jwtVerify(token, key).then(
       () => 'verified',
       (failure: unknown) => (failure instanceof errors.JOSEError ? failure.code : String(failure)),
