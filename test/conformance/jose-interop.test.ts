@@ -2,6 +2,28 @@ import { errors, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { audience, startIssuer, startRegistry, startRegistryWith } from '../integration/start.ts'
 
+/** What a promise rejects with. */
+async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
+  return await promise.then(
+    () => expect.unreachable('it does not reject'),
+    (error: unknown) => error,
+  )
+}
+
+/** What comes of each key, as jose documents the use of its error. */
+async function verifyWithEach(thrown: unknown, token: string): Promise<readonly string[]> {
+  if (!(thrown instanceof errors.JWKSMultipleMatchingKeys)) throw new Error('not that error')
+  const outcomes: string[] = []
+  for await (const key of thrown) {
+    const outcome = await jwtVerify(token, key).then(
+      () => 'verified',
+      (failure: unknown) => (failure instanceof errors.JOSEError ? failure.code : String(failure)),
+    )
+    outcomes.push(outcome)
+  }
+  return outcomes
+}
+
 describe('jwtVerify of jose, with the resolver of a registry', () => {
   it('verifies a token', async () => {
     const issuer = await startIssuer()
@@ -72,18 +94,43 @@ describe('jwtVerify of jose, with the resolver of a registry', () => {
   it.each([
     ['without kid', undefined],
     ['with the kid that they share', 'key-1'],
-  ])('rejects where several keys fit a token %s', async (_, kid) => {
+  ])('rejects with an error of jose that lists the keys, where several fit a token %s', async (_, kid) => {
     const issuer = await startIssuer()
     const other = await startIssuer()
-    issuer.setJwks({ keys: [issuer.signingKey.publicJwk, other.signingKey.publicJwk] })
+    issuer.setJwks({ keys: [other.signingKey.publicJwk, issuer.signingKey.publicJwk] })
     const registry = await startRegistryWith(issuer)
     const token = await issuer.sign({}, { kid })
-    await expect(jwtVerify(token, registry.keyResolver('acme', 'auth0'))).rejects.toMatchObject({
-      code: 'ERR_KEY_NOT_FOUND',
-    })
+    const error = await rejectionOf(jwtVerify(token, registry.keyResolver('acme', 'auth0')))
+    expect(error).toBeInstanceOf(errors.JWKSMultipleMatchingKeys)
+    expect(error).toMatchObject({ code: 'ERR_JWKS_MULTIPLE_MATCHING_KEYS' })
+    expect(await verifyWithEach(error, token)).toEqual(['ERR_JWS_SIGNATURE_VERIFICATION_FAILED', 'verified'])
+    // The error can be iterated again, as that of jose.
+    expect(await verifyWithEach(error, token)).toHaveLength(2)
   })
 
-  it('rejects an alg that is not allowed, and asks nobody', async () => {
+  it('lists no key that does not fit, and no more than four', async () => {
+    const issuer = await startIssuer()
+    const keys = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => issuer.addKey({ kid: key })))
+    const rsa = await issuer.addKey({ algorithm: 'RS256' })
+    issuer.setJwks({ keys: [rsa.publicJwk, ...keys.map(({ publicJwk }) => publicJwk)] })
+    const registry = await startRegistryWith(issuer)
+    const token = await issuer.sign({}, { kid: undefined, key: 'b' })
+    const error = await rejectionOf(jwtVerify(token, registry.keyResolver('acme', 'auth0')))
+    const failed = 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'
+    expect(await verifyWithEach(error, token)).toEqual([failed, 'verified', failed, failed])
+  })
+
+  it('verifies where several keys are published and one fits the alg', async () => {
+    const issuer = await startIssuer()
+    const { publicJwk } = issuer.signingKey
+    const rsa = await issuer.addKey({ algorithm: 'RS256' })
+    issuer.setJwks({ keys: [{ ...rsa.publicJwk, kid: publicJwk.kid }, publicJwk] })
+    const registry = await startRegistryWith(issuer)
+    const resolver = registry.keyResolver('acme', 'auth0')
+    await expect(jwtVerify(await issuer.sign(), resolver)).resolves.toHaveProperty('payload')
+  })
+
+  it('rejects an alg that is not allowed without a request', async () => {
     const issuer = await startIssuer()
     const registry = await startRegistryWith(issuer, {}, { algorithms: ['RS256'] })
     await expect(jwtVerify(await issuer.sign(), registry.keyResolver('acme', 'auth0'))).rejects.toMatchObject({

@@ -1,12 +1,14 @@
 import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
 import { createTestIssuer, signingAlgorithms } from '@jwks-auth/testing'
 import fc from 'fast-check'
+import { importJWK } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parseToken } from '../../packages/core/src/auth/parse-token.ts'
 import { verifySignature } from '../../packages/core/src/auth/verify-signature.ts'
-import { readAnswer, UnusableKeySet } from '../../packages/core/src/jwks-cache/key-set-response.ts'
 import { createKeyImporter } from '../../packages/core/src/jwks/import-key.ts'
-import { createKeySet, type KeySet, selectKeys } from '../../packages/core/src/jwks/key-set.ts'
+import { createKeySet, type KeySetReading, readKeySet, selectKeys } from '../../packages/core/src/jwks/key-set.ts'
+import { thumbprintOf } from '../../packages/core/src/jwks/verification-key.ts'
+import { reencodings } from '../conformance/key-encodings.ts'
 import { authenticate, startAuthenticatorFor } from '../integration/start.ts'
 import { expectRefusalUnless } from './answers.ts'
 import { fragments, jsonText, latin1 } from './arbitraries.ts'
@@ -22,7 +24,8 @@ const pairs = [
 const publicKeys: readonly JsonWebKey[] = pairs.map(({ publicKey }) => publicKey.export({ format: 'jwk' }))
 const privateKeys: readonly JsonWebKey[] = pairs.map(({ privateKey }) => privateKey.export({ format: 'jwk' }))
 
-const names = ['kty', 'crv', 'x', 'y', 'n', 'e', 'kid', 'alg', 'use', 'key_ops', 'd', 'k', 'x5c', 'ext', '__proto__']
+const keptNames = ['kty', 'kid', 'alg', 'use', 'key_ops', 'crv', 'x', 'y', 'n', 'e', 'issuer']
+const names = [...keptNames, 'd', 'k', 'x5c', 'ext', '__proto__']
 const base64url = fc
   .uint8Array({ maxLength: 400, size: 'max' })
   .map((bytes) => Buffer.from(bytes).toString('base64url'))
@@ -42,13 +45,16 @@ const member = fc.oneof(
     ...signingAlgorithms,
   ),
   base64url,
-  fc.constantFrom<unknown>(['verify'], ['sign'], [], null, 1, true, {}),
+  fc.constantFrom<unknown>(['verify'], ['sign'], [], null, '', 1, 2 ** 60, true, {}),
 )
 
-/** A key that is in order but for a few members, as text; some nest deeply. */
+/** A good key with a few members changed, as text, in any encoding; some nest deeply. */
 const keyText = fc
   .tuple(
-    fc.constantFrom(...publicKeys, ...publicKeys, ...privateKeys),
+    fc.oneof(
+      fc.constantFrom(...publicKeys, ...privateKeys),
+      fc.constantFrom(...publicKeys).chain((key) => reencodings({ ...key })),
+    ),
     fc.dictionary(
       fc.constantFrom(...names),
       fc.oneof({ weight: 5, arbitrary: member.map((value) => JSON.stringify(value)) }, jsonText),
@@ -89,30 +95,36 @@ function isJson(text: string): boolean {
   }
 }
 
-/** The keys of a body; none where it is refused. */
-function keysOf(body: string): KeySet['keys'] {
-  try {
-    return readAnswer({ status: 200, headers: {}, body, url: 'https://issuer.example/jwks' }, undefined, 0, 10).keySet
-      .keys
-  } catch (error) {
-    if (error instanceof UnusableKeySet) return []
-    throw error
-  }
+const noKeySet: KeySetReading = {
+  keySet: createKeySet([]),
+  refused: { count: 0, first: [] },
+  compromised: new Set(),
+}
+
+/** The key set of a body; an empty one where it is none. */
+function read(body: string): KeySetReading {
+  return (isJson(body) ? readKeySet(JSON.parse(body), 10) : undefined) ?? noKeySet
 }
 
 describe('a key set of any bytes', () => {
   it(
-    'is read or refused, and no key with a private half or a secret is kept',
+    'is read or refused, and only flat, canonical public keys are kept',
     () => {
       fc.assert(
         fc.property(bodies, (body) => {
-          const keys = keysOf(body)
+          const { keySet, refused, compromised } = read(body)
+          const { keys } = keySet
           expect(keys.length).toBeLessThanOrEqual(10)
           expect(new Set(keys.map(({ identity }) => identity)).size).toBe(keys.length)
-          for (const { jwk } of keys) {
+          expect(refused.first.length).toBeLessThanOrEqual(Math.min(10, refused.count))
+          for (const key of keys) {
+            const { jwk } = key
             expect(['RSA', 'EC', 'OKP']).toContain(jwk.kty)
-            expect(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'].filter((name) => Object.hasOwn(jwk, name))).toEqual([])
+            expect(Object.keys(jwk).filter((name) => !keptNames.includes(name))).toEqual([])
+            expect(compromised.has(key.material)).toBe(false)
             expect(Object.getPrototypeOf(jwk)).toBe(Object.prototype)
+            const again = readKeySet(JSON.parse(JSON.stringify({ keys: [jwk] })), 1)?.keySet.keys[0]
+            expect(again).toEqual(key)
           }
         }),
         inMemory,
@@ -122,7 +134,26 @@ describe('a key set of any bytes', () => {
   )
 
   it(
-    'has only keys that Web Crypto refuses, or that verify nothing which they did not sign',
+    'has only keys that jose and node:crypto import, too',
+    async () => {
+      const importer = createKeyImporter()
+      const property = fc.asyncProperty(bodies, fc.constantFrom(...signingAlgorithms), async (body, alg) => {
+        for (const key of selectKeys(read(body).keySet, undefined, alg)) {
+          const { kty, crv, x, y, n, e } = key.jwk
+          const material = { kty, crv, x, y, n, e }
+          const present = Object.fromEntries(Object.entries(material).filter(([, value]) => value !== undefined))
+          expect(importer.importKey(key, alg)?.keyObject.export({ format: 'jwk' })).toEqual(present)
+          await expect(importJWK(present, alg)).resolves.toBeDefined()
+          expect(thumbprintOf(key)).toMatch(/^[\w-]{43}$/)
+        }
+      })
+      await fc.assert(property, withSignatures)
+    },
+    timeout,
+  )
+
+  it(
+    'has only keys that verify nothing which they did not sign',
     async () => {
       const importer = createKeyImporter()
       const signatures = fc.oneof(
@@ -135,9 +166,8 @@ describe('a key set of any bytes', () => {
         signatures,
         async (body, alg, bytes) => {
           const parts = [JSON.stringify({ alg }), '{}', bytes].map((part) => Buffer.from(part).toString('base64url'))
-          const keySet = createKeySet(keysOf(body))
-          for (const key of selectKeys(keySet, undefined, alg)) {
-            const imported = await Promise.resolve(importer.importKey(key, alg)).catch(() => undefined)
+          for (const key of selectKeys(read(body).keySet, undefined, alg)) {
+            const imported = importer.importKey(key, alg)
             const isSigned = imported !== undefined && (await verifySignature(imported, parseToken(parts.join('.'))))
             expect(isSigned).toBe(false)
           }
@@ -150,6 +180,31 @@ describe('a key set of any bytes', () => {
 })
 
 describe('an issuer that publishes any bytes for its key set', () => {
+  it('is kept within its bounds, at the limits of a body', () => {
+    const good = JSON.stringify({ ...publicKeys[1], kid: 'good' })
+    const filler = fc.constantFrom(
+      '0',
+      '{}',
+      'null',
+      '[]',
+      '""',
+      '{"kty":"oct"}',
+      '1e999',
+      '{"kty":"RSA","n":"","e":""}',
+      good,
+    )
+    fc.assert(
+      fc.property(filler, fc.integer({ min: 0, max: 515_000 }), (entry, count) => {
+        const copies = Math.min(count, Math.floor(1_048_576 / (entry.length + 1)))
+        const body = `{"keys":[${[good, ...Array.from({ length: copies }, () => entry)].join(',')}]}`
+        const reading = readKeySet(JSON.parse(body), 1_000)
+        expect(reading?.keySet.keys.map(({ kid }) => kid)).toEqual(['good'])
+        expect(JSON.stringify(reading?.refused).length).toBeLessThan(1_000)
+      }),
+      { ...inMemory, numRuns: 30 },
+    )
+  })
+
   it('has its tokens refused as designed, unless its own key is among them', { timeout }, async () => {
     const issuer = await createTestIssuer({ algorithm: 'ES256', audience: 'https://api.example' })
     onTestFinished(() => issuer.close())
@@ -163,7 +218,7 @@ describe('an issuer that publishes any bytes for its key set', () => {
         issuer.setJwks(body)
         const authenticator = startAuthenticatorFor(issuer, { retryPolicy: { maxRetries: 0 } })
         const outcome = await authenticate(authenticator, await issuer.sign())
-        // Where the issuer's own key stands beside another one, that must not stand in its way.
+        // A key beside the issuer's own one must not prevent its use.
         const isPublished = body.endsWith(`,${own}]}`)
         expect(outcome.ok).toBe(isPublished)
         expectRefusalUnless(isPublished, outcome)

@@ -2,6 +2,7 @@ import { createHash, type JsonWebKey } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { readKey } from '../../../packages/core/src/jwks/verification-key.ts'
 import { startAuthenticatorFor, startIssuer, startRegistryWith, verdict } from '../../integration/start.ts'
+import { collectRefusals } from '../refused-keys.ts'
 
 /** The prime of edwards25519, and a y of the points of order 8; the other one is the prime less this. */
 const prime = (1n << 255n) - 19n
@@ -61,7 +62,7 @@ function forgeRsa(claims: object): string {
   return `${input}.${signature.toString('base64url')}`
 }
 
-/** An issuer that publishes a key, beside one that is in order. */
+/** Starts an issuer that publishes a key beside a good one. */
 async function publish(key: JsonWebKey) {
   const issuer = await startIssuer()
   issuer.setJwks({ keys: [{ ...key, kid: 'forgeable' }, issuer.signingKey.publicJwk] })
@@ -75,7 +76,7 @@ describe.each(smallOrderPoints.map((point) => [point.toString('hex'), ed25519Key
       expect(readKey(key)).toMatchObject({ kind: 'refused', reason: 'forgeable' })
     })
 
-    it('lets nobody in', async () => {
+    it('verifies no token', async () => {
       const { issuer, claims } = await publish(key)
       const authenticator = startAuthenticatorFor(issuer)
       // Where Web Crypto refuses such a key by itself, there is nothing to forge.
@@ -89,23 +90,40 @@ describe.each(smallOrderPoints.map((point) => [point.toString('hex'), ed25519Key
 describe('an RSA key with the exponent 1', () => {
   const n = Buffer.alloc(256, 0xff).toString('base64url')
 
-  it.each(['AQ', 'AAE', 'AAAAAQ', 'AR'])('written as %s lets nobody in', async (e) => {
+  it.each(['AQ', 'AAE', 'AAAAAQ', 'AR', 'AQ==', 'AA AB'])('verifies no token where it is written as %j', async (e) => {
     const { issuer, claims } = await publish({ kty: 'RSA', n, e })
     const authenticator = startAuthenticatorFor(issuer)
     expect(await verdict(authenticator, forgeRsa(claims))).toBe('ERR_KEY_NOT_FOUND')
     expect(await verdict(authenticator, await issuer.sign())).toBe('accepted')
   })
 
-  it('is told of in an event', async () => {
+  it('is reported in an event', async () => {
     const { issuer } = await publish({ kty: 'RSA', n, e: 'AQ' })
     const registry = await startRegistryWith(issuer)
-    const refused: unknown[] = []
-    registry.on('keys-refused', (event) => refused.push(event))
+    const refusals = collectRefusals(registry)
     await registry.resolve('acme', 'auth0')
-    expect(refused).toEqual([{ tenant: 'acme', provider: 'auth0', kid: 'forgeable', reason: 'forgeable' }])
+    expect(refusals).toEqual([{ kid: 'forgeable', reason: 'forgeable' }])
   })
 
   it.each(['Aw', 'AQAB', 'AQE'])('is not one with the exponent %s', (e) => {
     expect(readKey({ kty: 'RSA', n, e }).kind).toBe('key')
+  })
+})
+
+describe('an RSA key that makes verification expensive', () => {
+  const n = Buffer.alloc(1_024, 0xff).toString('base64url')
+
+  it.each([
+    ['an exponent of 8 191 bits', Buffer.alloc(1_023, 0xff).toString('base64url')],
+    ['an exponent of 33 bits', 'AQAAAAE'],
+    ['an even exponent', 'AQAA'],
+    ['the exponent 0', 'AAAA'],
+  ])('is refused with an event, and its neighbour verifies: %s', async (_, e) => {
+    const { issuer } = await publish({ kty: 'RSA', n, e })
+    const registry = await startRegistryWith(issuer)
+    const refusals = collectRefusals(registry)
+    expect((await registry.resolve('acme', 'auth0')).keys.map(({ kid }) => kid)).toEqual([issuer.signingKey.kid])
+    expect(refusals).toEqual([{ kid: 'forgeable', reason: 'rsa-exponent' }])
+    expect(await verdict(startAuthenticatorFor(issuer), await issuer.sign())).toBe('accepted')
   })
 })

@@ -1,6 +1,6 @@
 import { constants, type SigningOptions } from 'node:crypto'
 
-/** The signature algorithms that a token may have: asymmetric ones of RFC 7518 §3.1, RFC 8037 and RFC 9864. */
+/** The signature algorithms that a token may have: the asymmetric ones of RFC 7518 §3.1, RFC 8037 and RFC 9864. */
 export type SignatureAlgorithm =
   | 'RS256'
   | 'RS384'
@@ -20,9 +20,9 @@ export interface AlgorithmDefinition {
   readonly kty: 'RSA' | 'EC' | 'OKP'
   /** The curve, where the key type has curves. */
   readonly crv: string | undefined
-  /** The hash, as `crypto.verify` calls it; `null` where the algorithm brings its own. */
+  /** The hash by its name in `crypto.verify`; `null` for Ed25519, which includes one. */
   readonly hash: 'sha256' | 'sha384' | 'sha512' | null
-  /** What `crypto.verify` takes beside the key. */
+  /** The options of `crypto.verify` besides the key. */
   readonly signing: Readonly<SigningOptions>
 }
 
@@ -37,7 +37,7 @@ function pss(hash: AlgorithmDefinition['hash'], saltLength: number): AlgorithmDe
   return { kty: 'RSA', crv: undefined, hash, signing: { padding: RSA_PKCS1_PSS_PADDING, saltLength } }
 }
 
-/** RFC 7518 §3.4: each curve has its hash, and R and S stand one after the other. */
+/** RFC 7518 §3.4: each curve has its hash, and the signature is R followed by S. */
 function ecdsa(crv: string, hash: AlgorithmDefinition['hash']): AlgorithmDefinition {
   return { kty: 'EC', crv, hash, signing: { dsaEncoding: 'ieee-p1363' } }
 }
@@ -58,7 +58,7 @@ const definitions: ReadonlyMap<string, AlgorithmDefinition> = new Map<SignatureA
   ['Ed25519', ed25519],
 ])
 
-/** Every algorithm that may be allowed, which is also the default of the option `algorithms`. */
+/** Every supported algorithm, which is also the default of the option `algorithms`. */
 export const signatureAlgorithms: readonly SignatureAlgorithm[] = Object.freeze([
   ...(definitions.keys() as MapIterator<SignatureAlgorithm>),
 ])
@@ -68,7 +68,7 @@ export function algorithmDefinition(alg: string): AlgorithmDefinition | undefine
   return definitions.get(alg)
 }
 
-/** `EdDSA` and `Ed25519` say the same of an Ed25519 key (RFC 9864 §2.2); one name for both. */
+/** Returns one name for `EdDSA` and `Ed25519`, which are the same algorithm with an Ed25519 key (RFC 9864 §2.2). */
 export function canonicalAlgorithm(alg: string): string {
   return alg === 'EdDSA' ? 'Ed25519' : alg
 }

@@ -64,7 +64,10 @@ export interface Registry {
    * @throws StoreFailedError where the store still has it; it is tried again until it succeeds
    */
   forgetKey(tenant: string, provider: string, kid: string): Promise<boolean>
-  /** A key resolver for `jose.jwtVerify`, in the place of `createRemoteJWKSet`. */
+  /**
+   * A key resolver for `jose.jwtVerify`, in the place of `createRemoteJWKSet`. Where several keys fit a token, it rejects
+   * with jose's `JWKSMultipleMatchingKeys`, which can be iterated for these keys, four at most.
+   */
   keyResolver(tenant: string, provider: string): JWTVerifyGetKey
   /**
    * Writes all that is held to the store, and waits for it. Without a store it does nothing; with one it is rarely needed,

@@ -69,6 +69,16 @@ describe('the issuer member of a published key', () => {
     },
   )
 
+  it('verifies Entra tokens of both versions where both issuers are configured', async () => {
+    const issuer = await startIssuer()
+    issuer.setJwks({ keys: [{ ...issuer.signingKey.publicJwk, issuer: v2(acme) }] })
+    const options = { issuer: [v1(acme), v2(acme)], jwksUri: issuer.jwksUri, audience }
+    const authenticator = startAuthenticator(options)
+    for (const iss of options.issuer) {
+      expect(await authenticate(authenticator, await issuer.sign({ iss, tid: acme }))).toMatchObject({ ok: true })
+    }
+  })
+
   it.each([v1(globex), v1(acme)])('adds no issuer to those that are configured: %s', async (iss) => {
     const issuer = await startIssuer()
     issuer.setJwks({ keys: [{ ...issuer.signingKey.publicJwk, issuer: v2('{tenantid}') }] })
