@@ -525,7 +525,8 @@ export class ProviderCache {
     this.metrics.refreshes += 1
     this.#fetchEnded()
     this.#backend?.changed()
-    const modified = result.modified && !isSameSet(before?.published, state.cached?.published)
+    const hasNews = this.#options.keyLifetime === 'immutable' && changes.added.length + changes.changed.length > 0
+    const modified = result.modified && (hasNews || !isSameSet(before?.published, state.cached?.published))
     this.#emit([...events, ['refresh', { reason, modified, duration: this.#since(startedAt) }]])
     return { ok: true, modified, keySet: state.usable, ...changes }
   }

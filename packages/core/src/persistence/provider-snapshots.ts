@@ -228,8 +228,10 @@ export function createProviderSnapshots(
     pendingLoad: () => loading,
     saveInBackground,
     pendingSave: () => saving,
-    saved: ({ isRetry } = { isRetry: false }) =>
-      isDirty || saving !== undefined ? startSaving(isRetry) : Promise.resolve(true),
+    async saved({ isRetry } = { isRetry: false }) {
+      const isSaved = (await saving) ?? true
+      return isDirty && (isSaved || isRetry) ? await startSaving(isRetry) : !isDirty
+    },
     async delete() {
       isDirty = false
       // What is being saved must not come after.
