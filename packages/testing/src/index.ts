@@ -29,7 +29,16 @@ export {
   type TestKeyOptions,
 } from './keys.ts'
 export { createManualClock, type ManualClock, type ManualClockOptions } from './manual-clock.ts'
-export { type MemoryStore, memoryStore, type StoreCall, type StoredSnapshot } from './memory-store.ts'
+export {
+  type MemoryStore,
+  type MemoryStoreOptions,
+  type MemoryStorePart,
+  memoryStore,
+  type StoreCall,
+  type StoredSnapshot,
+  type StoreMethod,
+  storeMethods,
+} from './memory-store.ts'
 export type { MetadataMembers } from './metadata.ts'
 export type { IssuerClock, TestIssuerOptions } from './options.ts'
 export type { IssuerEndpoint, ReceivedRequest, RequestEndpoint } from './request-log.ts'

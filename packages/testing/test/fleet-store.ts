@@ -1,18 +1,20 @@
 import type { FleetNotice, ProviderKey, Snapshot, SnapshotStore } from '@jwks-auth/core'
 
-/** What a server would keep: one for all processes. */
+/** The state of a server, shared by all processes. */
 export interface FleetPlace {
   readonly snapshots: Map<string, string>
   readonly generations: Map<string, string>
   readonly revocations: Map<string, string>
   readonly leases: Map<string, Lease>
-  readonly looks: Map<string, Lease>
+  readonly refetches: Map<string, Lease>
+  readonly failures: Map<string, Lease>
   readonly listeners: Set<(notice: FleetNotice) => void>
   revision: number
 }
 
+/** Something that expires. */
 interface Lease {
-  readonly token: string
+  readonly holder: string
   readonly until: number
 }
 
@@ -22,34 +24,38 @@ export function fleetPlace(): FleetPlace {
     generations: new Map(),
     revocations: new Map(),
     leases: new Map(),
-    looks: new Map(),
+    refetches: new Map(),
+    failures: new Map(),
     listeners: new Set(),
     revision: 0,
   }
 }
 
-/** A store with every part, in memory: what the contract says, in the fewest words. */
+/** A store with every part, in memory, whose state the tests can spoil. */
 export function fleetStore(place: FleetPlace): Required<SnapshotStore> {
-  const { snapshots, generations, revocations, leases, looks, listeners } = place
+  const { snapshots, generations, revocations, leases, refetches, failures, listeners } = place
   const nameOf = ({ tenant, provider }: ProviderKey): string => JSON.stringify([tenant, provider])
-  const tell = (notice: FleetNotice): void => {
+  const notify = (notice: FleetNotice): void => {
     for (const listener of listeners) listener(notice)
   }
   const parse = (text: string | undefined): unknown => (text === undefined ? undefined : JSON.parse(text))
   const keep = (key: ProviderKey, snapshot: Snapshot, generation: string): void => {
     snapshots.set(nameOf(key), JSON.stringify(snapshot))
     generations.set(nameOf(key), generation)
+    failures.delete(nameOf(key))
   }
-  const current = (held: Map<string, Lease>, key: ProviderKey): Lease | undefined => {
-    const lease = held.get(nameOf(key))
+  const current = (entries: Map<string, Lease>, key: ProviderKey): Lease | undefined => {
+    const lease = entries.get(nameOf(key))
     return lease !== undefined && lease.until > performance.now() ? lease : undefined
   }
-  const hold = (held: Map<string, Lease>, key: ProviderKey, token: string, duration: number): void => {
-    held.set(nameOf(key), { token, until: performance.now() + duration })
+  const grant = (entries: Map<string, Lease>, key: ProviderKey, holder: string, duration: number): void => {
+    entries.set(nameOf(key), { holder, until: performance.now() + duration })
   }
-  const giveBack = (held: Map<string, Lease>, key: ProviderKey, token: string): void => {
-    if (current(held, key)?.token === token) held.delete(nameOf(key))
+  const returnIf = (entries: Map<string, Lease>, key: ProviderKey, holder: string): void => {
+    if (current(entries, key)?.holder === holder) entries.delete(nameOf(key))
   }
+
+  const failureOf = (key: ProviderKey): unknown => parse(current(failures, key)?.holder)
 
   return {
     isShared: true,
@@ -69,26 +75,28 @@ export function fleetStore(place: FleetPlace): Required<SnapshotStore> {
       async save(id, revocation) {
         revocations.set(id, JSON.stringify(revocation))
         place.revision += 1
-        tell({ kind: 'revocations' })
+        notify({ kind: 'revocations' })
       },
     },
     coordination: {
-      async acquire(key, token, ttl) {
+      async acquire(key, leaseId, ttl) {
         const generation = generations.get(nameOf(key))
         const lease = current(leases, key)
-        if (lease !== undefined && lease.token !== token) return { holder: 'other', generation }
-        hold(leases, key, token, ttl)
-        return { holder: 'own', generation }
+        if (lease !== undefined && lease.holder !== leaseId)
+          return { holder: 'other', generation, failure: failureOf(key) }
+        grant(leases, key, leaseId, ttl)
+        return { holder: 'own', generation, failure: failureOf(key) }
       },
-      async renew(key, token, ttl) {
-        if (current(leases, key)?.token !== token) return false
-        hold(leases, key, token, ttl)
+      async renew(key, leaseId, ttl) {
+        if (current(leases, key)?.holder !== leaseId) return false
+        grant(leases, key, leaseId, ttl)
         return true
       },
-      release: async (key, token) => giveBack(leases, key, token),
+      release: async (key, leaseId) => returnIf(leases, key, leaseId),
       inspect: async (key) => ({
         holder: current(leases, key) === undefined ? 'none' : 'other',
         generation: generations.get(nameOf(key)),
+        failure: failureOf(key),
       }),
       load: async (key) => ({
         snapshot: parse(snapshots.get(nameOf(key))),
@@ -97,15 +105,20 @@ export function fleetStore(place: FleetPlace): Required<SnapshotStore> {
       async saveIf(key, snapshot, expected, next) {
         if (generations.get(nameOf(key)) !== expected) return false
         keep(key, snapshot, next)
-        tell({ kind: 'snapshot', key })
+        notify({ kind: 'snapshot', key })
         return true
       },
-      async reserveRefetch(key, token, cooldown) {
-        if (current(looks, key) !== undefined) return false
-        hold(looks, key, token, cooldown)
+      async shareFailure(key, leaseId, failure, ttl) {
+        if (current(leases, key)?.holder !== leaseId) return
+        grant(failures, key, JSON.stringify(failure), ttl)
+        notify({ kind: 'snapshot', key })
+      },
+      async reserveRefetch(key, refetchId, cooldown) {
+        if (current(refetches, key) !== undefined) return false
+        grant(refetches, key, refetchId, cooldown)
         return true
       },
-      returnRefetch: async (key, token) => giveBack(looks, key, token),
+      returnRefetch: async (key, refetchId) => returnIf(refetches, key, refetchId),
       subscribe(listener) {
         listeners.add(listener)
         return () => listeners.delete(listener)

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ProviderKey, Snapshot } from '@jwks-auth/core'
 import { describe, expect, it } from 'vitest'
-import { createManualClock, memoryStore, snapshotStoreContract } from '../src/index.ts'
+import {
+  createManualClock,
+  type MemoryStorePart,
+  memoryStore,
+  type StoreMethod,
+  snapshotStoreContract,
+  storeMethods,
+} from '../src/index.ts'
 
 const key: ProviderKey = { tenant: 'acme', provider: 'auth0' }
 const snapshot: Snapshot = { version: 1, payload: '{}', keepUntil: null, integrity: 'sha256:x' }
@@ -18,6 +25,89 @@ describe('the store', () => {
   })
   it.each(contract)('$name', async ({ run }) => {
     await expect(run()).resolves.toBeUndefined()
+  })
+})
+
+describe('the store with all parts', () => {
+  const contract = snapshotStoreContract(
+    () => {
+      const store = memoryStore({ parts: ['setAside', 'revocations', 'coordination'] })
+      return { open: () => store }
+    },
+    { parts: ['setAside', 'revocations', 'coordination'] },
+  )
+  it.each(contract)('$name', async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined()
+  })
+})
+
+describe('a method that misbehaves', () => {
+  const parts: readonly MemoryStorePart[] = ['setAside', 'warnings', 'revocations', 'coordination']
+
+  /** Calls the method without arguments, as untyped code would. */
+  function call(store: object, method: StoreMethod): unknown {
+    const [part = '', name] = method.split('.')
+    const owner: unknown = name === undefined ? store : Reflect.get(store, part)
+    return Reflect.apply(Reflect.get(Object(owner), name ?? part), owner, [])
+  }
+
+  it.each(storeMethods)('returns, throws or rejects as scripted: %s', async (method) => {
+    const store = memoryStore({ parts })
+    for (const value of [undefined, null, 'text', 7, { holder: 'nonsense' }]) {
+      store.misbehave(method, () => value)
+      expect(call(store, method)).toBe(value)
+    }
+    const error = new Error('misbehaves')
+    store.misbehave(method, () => {
+      throw error
+    })
+    expect(() => call(store, method)).toThrow(error)
+    store.misbehave(method, () => Promise.reject(error))
+    await expect(call(store, method)).rejects.toBe(error)
+  })
+
+  it('receives the arguments, leaves other methods alone and recovers', async () => {
+    const store = memoryStore({ parts })
+    const received: unknown[] = []
+    store.misbehave('load', (...values) => received.push(...values))
+    expect(store.load(key)).toBe(1)
+    await store.save(key, snapshot)
+    expect(received).toEqual([key])
+    store.recover()
+    expect(await store.load(key)).toEqual(snapshot)
+  })
+
+  it.each(['coordination.acquire', 'revocations.load', 'setAside'] as const)(
+    'must be a method that the store has: %s',
+    (method) => {
+      expect(() => memoryStore().misbehave(method, () => undefined)).toThrow(
+        new TypeError(`misbehave: the store has no method '${method}'`),
+      )
+    },
+  )
+})
+
+describe('options of memoryStore', () => {
+  it('give no parts by default', () => {
+    expect(Object.keys(memoryStore())).not.toEqual(expect.arrayContaining(['coordination']))
+    expect(memoryStore().warnings).toBeUndefined()
+  })
+
+  it.each([{ parts: ['other'] }, { parts: 'coordination' }, { clock: 7 }, { part: [] }])(
+    'are refused when they are %j',
+    (options) => {
+      expect(() => Reflect.apply(memoryStore, undefined, [options])).toThrow(TypeError)
+    },
+  )
+
+  it('let leases expire by the clock', async () => {
+    const clock = createManualClock()
+    const { coordination } = memoryStore({ parts: ['coordination'], clock })
+    await coordination?.acquire(key, 'a', 1_000)
+    await clock.advance(999)
+    expect((await coordination?.inspect(key))?.holder).toBe('other')
+    await clock.advance(1)
+    expect((await coordination?.inspect(key))?.holder).toBe('none')
   })
 })
 

@@ -253,109 +253,141 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
         return { holder: 'own', generation: undefined }
       },
     })),
-    ['gives a lease to one, and tells everybody else', 'says with a lease which generation is kept'],
+    [
+      'gives a lease to one process and reports it to the others',
+      'returns the stored generation with the state of a lease',
+    ],
   ],
   [
     'gives no lease twice',
     fleet(({ acquire, inspect }) => ({
-      acquire: async (key, token, ttl) =>
-        (await inspect(key)).holder === 'none' ? acquire(key, token, ttl) : { holder: 'other', generation: undefined },
+      acquire: async (key, leaseId, ttl) =>
+        (await inspect(key)).holder === 'none'
+          ? acquire(key, leaseId, ttl)
+          : { holder: 'other', generation: undefined },
     })),
-    ['gives the lease again to whoever has it'],
+    ['extends the lease for the process that already holds it'],
   ],
   [
-    'looks first and takes the lease then',
+    'checks first and takes the lease afterwards',
     fleet(({ acquire, inspect }, { leases }) => ({
-      acquire: async (key, token, ttl) => {
+      acquire: async (key, leaseId, ttl) => {
         const { holder } = await inspect(key)
         await late()
-        if (holder !== 'none') return acquire(key, token, ttl)
+        if (holder !== 'none') return acquire(key, leaseId, ttl)
         leases.clear()
-        return acquire(key, token, ttl)
+        return acquire(key, leaseId, ttl)
       },
     })),
-    ['gives a lease to one of several who ask at once'],
+    ['gives a lease to one of several processes that acquire it at once'],
   ],
   [
     'has one lease for all keys',
-    fleet(({ acquire }) => ({ acquire: (_, token, ttl) => acquire({ tenant: 'a', provider: 'b' }, token, ttl) })),
-    ['has a lease for each key'],
+    fleet(({ acquire }) => ({ acquire: (_, leaseId, ttl) => acquire({ tenant: 'a', provider: 'b' }, leaseId, ttl) })),
+    ['keeps the leases of different providers apart'],
   ],
   [
-    'takes a lease back from anybody',
+    'releases any lease',
     fleet((_, { leases }) => ({ release: async () => leases.clear() })),
-    ['takes a lease back from its holder and from nobody else', 'has a lease for each key'],
+    ['releases a lease for its holder only', 'keeps the leases of different providers apart'],
   ],
   [
-    'does not take a lease back',
+    'does not release leases',
     fleet(() => ({ release: async () => undefined })),
-    ['takes a lease back from its holder and from nobody else'],
+    ['releases a lease for its holder only'],
   ],
   [
-    'has leases for ever',
+    'has leases that never expire',
     fleet(({ acquire, renew }) => ({
-      acquire: (key, token) => acquire(key, token, 1e9),
-      renew: (key, token) => renew(key, token, 1e9),
+      acquire: (key, leaseId) => acquire(key, leaseId, 1e9),
+      renew: (key, leaseId) => renew(key, leaseId, 1e9),
     })),
-    ['lets a lease expire by itself, and does not give it back to the late one'],
+    ['lets a lease expire, after which the former holder can neither renew nor release it'],
   ],
   [
-    'renews the lease of anybody',
+    'renews any lease',
     fleet(() => ({ renew: async () => true })),
     [
-      'lets a lease expire by itself, and does not give it back to the late one',
-      'renews a lease for its holder and for nobody else',
+      'lets a lease expire, after which the former holder can neither renew nor release it',
+      'renews a lease for its holder only',
     ],
   ],
   [
     'renews no lease',
     fleet(({ inspect }, { leases }) => ({
-      renew: async (key, token) => {
+      renew: async (key, leaseId) => {
         await inspect(key)
-        return [...leases.values()].some((lease) => lease.token === token)
+        return [...leases.values()].some((lease) => lease.holder === leaseId)
       },
     })),
-    ['renews a lease for its holder and for nobody else'],
+    ['renews a lease for its holder only'],
   ],
   [
     'has an endless budget',
     fleet(() => ({ reserveRefetch: async () => true })),
-    ['lets the budget for unknown kids be spent once, for each key'],
+    ['grants the refetch budget once per provider'],
   ],
   [
     'has one budget for all keys',
     fleet(({ reserveRefetch }) => ({
-      reserveRefetch: (_, token, ttl) => reserveRefetch({ tenant: 'a', provider: 'b' }, token, ttl),
+      reserveRefetch: (_, leaseId, ttl) => reserveRefetch({ tenant: 'a', provider: 'b' }, leaseId, ttl),
     })),
-    ['lets the budget for unknown kids be spent once, for each key'],
+    ['grants the refetch budget once per provider'],
   ],
   [
-    'looks first and spends the budget then',
-    fleet((_, { looks }) => ({
-      reserveRefetch: async ({ tenant }, token, cooldown) => {
-        if ((looks.get(tenant)?.until ?? 0) > performance.now()) return false
+    'checks first and reserves the budget afterwards',
+    fleet((_, { refetches }) => ({
+      reserveRefetch: async ({ tenant }, refetchId, cooldown) => {
+        if ((refetches.get(tenant)?.until ?? 0) > performance.now()) return false
         await late()
-        looks.set(tenant, { token, until: performance.now() + cooldown })
+        refetches.set(tenant, { holder: refetchId, until: performance.now() + cooldown })
         return true
       },
     })),
-    ['lets the budget for unknown kids be spent by one of several who ask at once'],
+    ['grants the refetch budget to one of several processes that reserve it at once'],
   ],
   [
-    'gives the budget back to anybody',
-    fleet((_, { looks }) => ({ returnRefetch: async () => looks.clear() })),
-    ['lets the budget for unknown kids be given back by whoever spent it last'],
+    'returns the budget for any refetch',
+    fleet((_, { refetches }) => ({ returnRefetch: async () => refetches.clear() })),
+    ['returns the refetch budget for the refetch that reserved it only'],
   ],
   [
-    'does not give the budget back',
+    'does not return the budget',
     fleet(({ reserveRefetch }) => ({
       returnRefetch: async () => undefined,
-      reserveRefetch: (key, token) => reserveRefetch(key, token, 1e9),
+      reserveRefetch: (key, leaseId) => reserveRefetch(key, leaseId, 1e9),
     })),
     [
-      'lets the budget for unknown kids be given back by whoever spent it last',
-      'has the budget for unknown kids again when the cooldown is over',
+      'returns the refetch budget for the refetch that reserved it only',
+      'grants the refetch budget again after the cooldown',
     ],
+  ],
+  [
+    'shares the failure of any process',
+    fleet((_, { failures }) => ({
+      shareFailure: async (key, _leaseId, failure, ttl) => {
+        const holder = JSON.stringify(failure)
+        failures.set(JSON.stringify([key.tenant, key.provider]), { holder, until: performance.now() + ttl })
+      },
+    })),
+    ['shares no failure of a process that does not hold the lease'],
+  ],
+  [
+    'keeps shared failures',
+    fleet(({ shareFailure }) => ({
+      shareFailure: async (key, leaseId, failure) => shareFailure?.(key, leaseId, failure, 1e9),
+    })),
+    ['shares a failure of the lease holder until its time is over'],
+  ],
+  [
+    'loses shared failures with the lease',
+    fleet(({ release }, { failures }) => ({
+      release: async (key, leaseId) => {
+        failures.clear()
+        await release(key, leaseId)
+      },
+    })),
+    ['keeps a shared failure when the lease is released, and removes it when a snapshot is saved'],
   ],
   [
     'makes up a generation',
