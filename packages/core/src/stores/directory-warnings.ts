@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs'
 import { lstat, readdir, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isRevocationName, isSnapshotName } from './file-names.ts'
+import { isSyncForbidden } from './replace-file.ts'
 import { hasCode } from './system-error.ts'
 
 const WRITABLE_BY_OTHERS = 0o022
@@ -10,12 +11,21 @@ const ROOT = 0
 
 const CONSEQUENCE = 'can make this process trust any key, unless integrityKey is set'
 
+const NOT_SYNCED =
+  "Node's permission model forbids fsync: the name of a new file may be lost if the machine fails right after a save."
+
 /**
- * Sentences about what makes the store's files unsafe to believe: others may write to a directory, replace it, or have
- * written what is in it. Judged by owners and modes, so that access control lists go unseen. Empty on Windows, which
- * has no such modes. Rejects with the system's error.
+ * Returns sentences about what makes the store's files unsafe: other users can write to a directory, replace it, or wrote
+ * a file in it; or files cannot be synced. Judges owners and modes; access control lists are not seen. Windows has no such
+ * modes. Skips directories that Node's permission model hides. Rejects with the system's error.
  */
 export async function directoryWarnings(directory: string, revocations: string): Promise<readonly string[]> {
+  const foreign = await ownerWarnings(directory, revocations)
+  const [nearest] = await existing(directory)
+  return nearest !== undefined && (await isSyncForbidden(nearest)) ? [...foreign, NOT_SYNCED] : foreign
+}
+
+async function ownerWarnings(directory: string, revocations: string): Promise<readonly string[]> {
   const user = process.geteuid?.()
   if (user === undefined) return []
   // Root can do as it likes anyway.
@@ -32,10 +42,12 @@ export async function directoryWarnings(directory: string, revocations: string):
   return [...new Set(sentences.flat())]
 }
 
-/** A directory, or the one in which it will be made: as it is called, and where its links lead. */
+/** A directory, or the nearest existing one above it: its path as given, and without symbolic links. */
 async function existing(path: string): Promise<readonly string[]> {
-  const real = await unlessAbsent(realpath(path))
-  return real === undefined ? await existing(dirname(path)) : [path, real]
+  const real = await unlessInvisible(realpath(path))
+  if (real !== undefined) return [path, real]
+  const parent = dirname(path)
+  return parent === path ? [] : await existing(parent)
 }
 
 function parentsOf(path: string): readonly string[] {
@@ -48,9 +60,9 @@ async function ofDirectory(
   role: 'holds files' | 'is above',
   isForeign: (stats: Stats) => boolean,
 ): Promise<readonly string[]> {
-  const stats = await unlessAbsent(lstat(path))
+  const stats = await unlessInvisible(lstat(path))
   if (stats === undefined) return []
-  // In a sticky directory, nobody renames what is another's; but new files are for everybody to make.
+  // In a sticky directory, users cannot rename the files of others, but can make new ones.
   const isProtected = stats.isSymbolicLink() || (role === 'is above' && (stats.mode & STICKY) !== 0)
   const sentences: string[] = []
   if (!isProtected && (stats.mode & WRITABLE_BY_OTHERS) !== 0) {
@@ -65,9 +77,9 @@ async function ofFiles(
   isOurs: (name: string) => boolean,
   isForeign: (stats: Stats) => boolean,
 ): Promise<readonly string[]> {
-  const names = ((await unlessAbsent(readdir(directory))) ?? []).filter(isOurs).toSorted()
+  const names = ((await unlessInvisible(readdir(directory))) ?? []).filter(isOurs).toSorted()
   const files = await Promise.all(
-    names.map(async (name) => ({ name, stats: await unlessAbsent(lstat(join(directory, name))) })),
+    names.map(async (name) => ({ name, stats: await unlessInvisible(lstat(join(directory, name))) })),
   )
   const suspicious = files.filter(
     ({ stats }) =>
@@ -79,11 +91,11 @@ async function ofFiles(
   return [`In ${directory}, ${which} can be written by other users: whoever can write there ${CONSEQUENCE}.`]
 }
 
-async function unlessAbsent<Value>(promise: Promise<Value>): Promise<Value | undefined> {
+async function unlessInvisible<Value>(promise: Promise<Value>): Promise<Value | undefined> {
   try {
     return await promise
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined
+    if (hasCode(error, 'ENOENT', 'ERR_ACCESS_DENIED')) return undefined
     throw error
   }
 }

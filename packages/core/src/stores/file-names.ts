@@ -2,14 +2,19 @@ import { createHash } from 'node:crypto'
 import { isIdentifier } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 
-/** What the registry puts before a provider's name for records of its own; one of those may be set aside in turn. */
+/** Prefixes of the registry's own records; one of those may be set aside in turn. */
 const OWN_RECORD = /^(?:\.(?:revoked|refused)\.){1,2}/
 
-const TOMBSTONE_ID = /^[0-9a-f]{32}$/
+const REVOCATION_ID = /^[0-9a-f]{32}$/
 
 /** True for the name of a file that holds a snapshot. */
 export function isSnapshotName(name: string): boolean {
   return /^jwks-[a-z0-9_.-]+-[0-9a-f]{32}\.json$/.test(name)
+}
+
+/** True for the name of a file that holds a copy of a refused snapshot. */
+export function isRefusedName(name: string): boolean {
+  return /^jwks-[a-z0-9_.-]+-[0-9a-f]{32}\.refused$/.test(name)
 }
 
 /** True for the name of a file that holds a revocation. */
@@ -18,16 +23,16 @@ export function isRevocationName(name: string): boolean {
 }
 
 /**
- * The name of a key's file: at most 193 characters of ASCII, no device's name on Windows. Tenant and provider are there
- * for the operator's eye; what keeps keys apart is the hash, on a disk that ignores case, too.
+ * The name of a key's file: at most 193 ASCII characters, and no device name of Windows. Tenant and provider are there
+ * for operators to read; the hash keeps keys apart, also on a file system that ignores case.
  *
- * @throws TypeError for what is no key that a registry uses, so that no name leads out of the directory
+ * @throws TypeError for a key that no registry uses, so that no name leads out of the directory
  */
 export function snapshotName({ tenant, provider }: ProviderKey): string {
   return `${baseName(tenant, provider)}.json`
 }
 
-/** The name of the copy of a key's file that was refused. Never read again by this package. */
+/** The name of the copy of a refused file. This package never reads it. */
 export function refusedName({ tenant, provider }: ProviderKey): string {
   return `${baseName(tenant, provider)}.refused`
 }
@@ -50,7 +55,7 @@ function baseName(tenant: unknown, provider: unknown): string {
  * @throws TypeError for an id that is not 32 hexadecimal digits in lower case
  */
 export function revocationName(id: string): string {
-  if (typeof id !== 'string' || !TOMBSTONE_ID.test(id)) {
+  if (typeof id !== 'string' || !REVOCATION_ID.test(id)) {
     throw new TypeError("a revocation's id must be 32 hexadecimal digits in lower case")
   }
   return `${id}.json`

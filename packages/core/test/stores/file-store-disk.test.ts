@@ -20,7 +20,9 @@ describe.skipIf(!canMount)('a disk that is full', () => {
     for (const text of ['x', 'y'.repeat(30_000)]) {
       await expect(store.save(acme, snapshotOf(text))).rejects.toMatchObject({ code: 'ENOSPC' })
       await expect(store.save(globex, snapshotOf(text))).rejects.toMatchObject({ code: 'ENOSPC' })
-      await expect(revocations.save('0'.repeat(32), snapshotOf(text))).rejects.toMatchObject({ code: 'ENOSPC' })
+      await expect(revocations.save('0'.repeat(32), snapshotOf(text.slice(0, 6_000)))).rejects.toMatchObject({
+        code: 'ENOSPC',
+      })
     }
     await expect(setAside(acme)).rejects.toMatchObject({ code: 'ENOSPC' })
     expect(await readdir(directory, { recursive: true })).toEqual(names)

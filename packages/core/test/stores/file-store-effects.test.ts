@@ -1,9 +1,9 @@
 import type { FileHandle } from 'node:fs/promises'
 import { readdir, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { fileStore } from '../../src/index.ts'
-import { acme, acmeFile, partsOf, snapshotOf, temporaryDirectory } from './store-scene.ts'
+import { acme, acmeFile, globex, partsOf, snapshotOf, temporaryDirectory } from './store-scene.ts'
 
 /** What was asked of the system, in order, and what it is to fail with. A disk cannot be made to lose power. */
 const system = vi.hoisted(() => ({
@@ -23,13 +23,15 @@ vi.mock('node:fs/promises', async (importOriginal) => {
     const code = system.failures.get(what)
     if (code !== undefined) throw Object.assign(new Error(code), { code })
   }
+  const modeName = (flags: string | number): string => {
+    if (typeof flags === 'string') return flags
+    return (flags & real.constants.O_SYNC) === real.constants.O_SYNC ? 'to write through' : 'to read'
+  }
   return {
     ...real,
     open: async (path: string, flags: string | number = 'r', mode?: number): Promise<FileHandle> => {
       const name = nameOf(path)
-      does(
-        `open ${name} ${typeof flags === 'number' ? 'to read' : flags}${mode === undefined ? '' : ` ${mode.toString(8)}`}`,
-      )
+      does(`open ${name} ${modeName(flags)}${mode === undefined ? '' : ` ${mode.toString(8)}`}`)
       const handle = await real.open(path, flags, mode)
       for (const method of ['sync', 'close', 'stat', 'read'] as const) {
         const original = handle[method].bind(handle) as (...values: unknown[]) => Promise<unknown>
@@ -48,8 +50,8 @@ vi.mock('node:fs/promises', async (importOriginal) => {
       const names = await real.readdir(path)
       return system.isReversed ? names.toReversed() : names
     },
-    lstat: async (path: string, options: { bigint: true }) => {
-      const stats = await real.lstat(path, options)
+    stat: async (path: string, options: { bigint: true }) => {
+      const stats = await real.stat(path, options)
       return system.hasStoppedClock ? Object.assign(stats, { mtimeNs: 0n, ctimeNs: 0n }) : stats
     },
     rename: async (from: string, to: string) => {
@@ -97,8 +99,8 @@ describe('a save', () => {
     const parent = temporaryDirectory()
     await fileStore({ directory: join(parent, 'a', 'b') }).save(acme, snapshotOf('kept'))
     expect(system.log.filter((what) => what.startsWith('sync'))).toEqual([
-      'sync a',
       `sync ${basename(parent)}`,
+      'sync a',
       'sync temporary',
       'sync b',
     ])
@@ -185,15 +187,24 @@ describe('what a disk cannot read', () => {
     },
   )
 
-  it('is not taken for a revocation less', async () => {
-    const { store } = await storeWithSnapshot()
-    const { revocations } = partsOf(store)
-    await revocations.save('0'.repeat(32), snapshotOf('revoked'))
-    for (const code of ['EIO', 'EMFILE', 'ESTALE']) {
+  it.each(['EIO', 'EMFILE', 'ESTALE'])(
+    'does not hide the other revocations, and is read again soon: %s',
+    async (code) => {
+      const { store } = await storeWithSnapshot()
+      const { revocations } = partsOf(store)
+      await revocations.save('0'.repeat(32), snapshotOf('revoked'))
+      await revocations.save('1'.repeat(32), snapshotOf('other'))
+      const revision = await revocations.revision()
       system.failures.set(`open ${'0'.repeat(32)}.json to read`, code)
-      await expect(revocations.load()).rejects.toMatchObject({ code })
-    }
-  })
+      expect(await revocations.load()).toEqual(expect.arrayContaining(['not readable', snapshotOf('other')]))
+      // The next poll has to load again, since nothing else will change once the file can be read.
+      const [one, other] = [await revocations.revision(), await revocations.revision()]
+      expect(new Set([revision, one, other]).size).toBe(3)
+      system.failures.clear()
+      expect(await revocations.load()).toEqual(expect.arrayContaining([snapshotOf('revoked'), snapshotOf('other')]))
+      expect(await revocations.revision()).toBe(revision)
+    },
+  )
 
   it('is no revocation when it is gone between being listed and being read', async () => {
     const { store } = await storeWithSnapshot()
@@ -220,6 +231,84 @@ describe('the revision of revocations', () => {
     const revision = await revocations.revision()
     system.isReversed = true
     expect(await revocations.revision()).toBe(revision)
+  })
+})
+
+describe('a rename or unlink that fails for a moment', () => {
+  const unlinkFile = `unlink ${acmeFile}`
+  const renameFile = `rename temporary to ${acmeFile}`
+
+  function onPlatform(platform: string): void {
+    const real = Object.getOwnPropertyDescriptor(process, 'platform')
+    Object.defineProperty(process, 'platform', { ...real, value: platform })
+    onTestFinished(() => void Object.defineProperty(process, 'platform', { ...real }))
+  }
+
+  it.each([
+    ['win32', 'EPERM'],
+    ['win32', 'EACCES'],
+    ['win32', 'EBUSY'],
+    ['linux', 'EBUSY'],
+  ])('is repeated on %s after %s', async (platform, code) => {
+    const { directory, store } = await storeWithSnapshot()
+    onPlatform(platform)
+    system.failures.set(renameFile, code)
+    const saved = store.save(acme, snapshotOf('next'))
+    await vi.waitFor(() => expect(system.log.filter((what) => what === renameFile).length).toBeGreaterThan(1))
+    system.failures.clear()
+    await saved
+    expect(await store.load(acme)).toEqual(snapshotOf('next'))
+
+    system.log.length = 0
+    system.failures.set(unlinkFile, code)
+    const deleted = store.delete(acme)
+    await vi.waitFor(() => expect(system.log.filter((what) => what === unlinkFile).length).toBeGreaterThan(1))
+    system.failures.clear()
+    await deleted
+    expect(await readdir(directory)).toEqual([])
+  })
+
+  it.each(['EPERM', 'EACCES'])('is not repeated on Linux after %s: that does not pass', async (code) => {
+    const { store } = await storeWithSnapshot()
+    onPlatform('linux')
+    system.failures.set(renameFile, code)
+    await expect(store.save(acme, snapshotOf('next'))).rejects.toMatchObject({ code })
+    expect(system.log.filter((what) => what === renameFile)).toHaveLength(1)
+  })
+
+  it('delays no other file, and rejects after a bounded number of attempts', async () => {
+    const { store } = await storeWithSnapshot()
+    const { revocations } = partsOf(store)
+    system.failures.set(renameFile, 'EBUSY')
+    const failed = store.save(acme, snapshotOf('next')).catch((error: unknown) => error)
+    await vi.waitFor(() => expect(system.log).toContain(renameFile))
+    await store.save(globex, snapshotOf('other'))
+    await revocations.save('0'.repeat(32), snapshotOf('revoked'))
+    expect(system.log.filter((what) => what === renameFile).length).toBeLessThan(9)
+    expect(await failed).toMatchObject({ code: 'EBUSY' })
+    expect(system.log.filter((what) => what === renameFile)).toHaveLength(9)
+    expect(await store.load(acme)).toEqual(snapshotOf('kept'))
+  })
+})
+
+describe("a save under Node's permission model", () => {
+  it('writes the file once more, synced by the system, where syncing is forbidden', async () => {
+    const { directory, store, folder } = await storeWithSnapshot()
+    system.failures.set('sync temporary', 'ERR_ACCESS_DENIED')
+    system.failures.set(`sync ${folder}`, 'ERR_ACCESS_DENIED')
+    await store.save(acme, snapshotOf('next'))
+    expect(system.log.slice(0, 5)).toEqual([
+      'open temporary wx 600',
+      'sync temporary',
+      'close temporary',
+      'open temporary to write through',
+      'close temporary',
+    ])
+    expect(await store.load(acme)).toEqual(snapshotOf('next'))
+    expect(await readdir(directory)).toEqual([acmeFile])
+    expect(await partsOf(store).warnings()).toEqual([
+      "Node's permission model forbids fsync: the name of a new file may be lost if the machine fails right after a save.",
+    ])
   })
 })
 

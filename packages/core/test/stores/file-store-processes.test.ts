@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { fileStore } from '../../src/index.ts'
-import { readJson } from '../../src/stores/read-file.ts'
+import { LONGEST_SNAPSHOT, readJson } from '../../src/stores/read-file.ts'
 import { acme, isWhole, partsOf, snapshotOf, temporaryDirectory } from './store-scene.ts'
 
 const program = fileURLToPath(new URL('file-writer.mjs', import.meta.url))
@@ -35,7 +35,7 @@ async function readAll(directory: string): Promise<Files> {
   const paths = (await readdir(directory, { recursive: true })).map((name) => join(directory, name))
   const files = paths.filter((path) => path.endsWith('.json'))
   const broken: string[] = []
-  for (const file of files) if (!isWhole(await readJson(file))) broken.push(file)
+  for (const file of files) if (!isWhole(await readJson(file, directory, LONGEST_SNAPSHOT))) broken.push(file)
   return { broken, whole: files.length - broken.length, temporary: paths.filter((path) => path.endsWith('.tmp')) }
 }
 

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import {
   chmod,
   lstat,
@@ -62,10 +63,36 @@ describe('options of fileStore', () => {
     [{}, 'directory must be a non-empty string'],
     [{ directory: '' }, 'directory must be a non-empty string'],
     [{ directory: 1 }, 'directory must be a non-empty string'],
+    [{ directory: '~' }, 'directory must not begin with "~", which Node does not expand: use os.homedir()'],
+    [{ directory: '~/keys' }, 'directory must not begin with "~", which Node does not expand: use os.homedir()'],
+    [{ directory: '~alice/keys' }, 'directory must not begin with "~", which Node does not expand: use os.homedir()'],
+    [{ directory: '/proc/keys' }, 'directory must not be in /proc, a special file system'],
+    [{ directory: '/proc' }, 'directory must not be in /proc, a special file system'],
+    [{ directory: '/tmp/../sys/keys' }, 'directory must not be in /sys, a special file system'],
+    [{ directory: '/dev/keys' }, 'directory must not be in /dev, a special file system'],
     [{ directory: 'a\0b' }, 'directory must not contain a null character'],
     [{ directory: 'a', mode: 0o644 }, 'fileStore has no option "mode"; it takes directory'],
   ])('are refused when they are %j', (options, message) => {
     expect(() => Reflect.apply(fileStore, undefined, [options])).toThrow(new TypeError(message))
+  })
+
+  it('are refused when a link leads to a special file system', async () => {
+    const directory = temporaryDirectory()
+    await symlink('/proc', join(directory, 'link'))
+    expect(() => fileStore({ directory: join(directory, 'link', 'keys') })).toThrow(
+      new TypeError('directory must not be in /proc, a special file system'),
+    )
+  })
+
+  it.each(['/dev/shm/keys', '/process', 'a~b', './~keys', '..keys'])('may be %s', (directory) => {
+    expect(() => fileStore({ directory })).not.toThrow()
+  })
+
+  it('reject where a directory cannot be made, and do not spin', async () => {
+    const directory = temporaryDirectory()
+    const store = fileStore({ directory: join(directory, 'link', 'a', 'b') })
+    await symlink('/proc', join(directory, 'link'))
+    await expect(store.save(acme, snapshotOf('x'))).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
   it('make nothing by themselves', async () => {
@@ -121,6 +148,19 @@ describe('what is saved', () => {
     await store.delete(acme)
     await store.save(acme, snapshotOf('again'))
     expect(await store.load(acme)).toEqual(snapshotOf('again'))
+  })
+
+  it('is there again after the directory was taken away and restored', async () => {
+    const { directory, store, revocations } = await storeWithSnapshot()
+    await revocations.save('0'.repeat(32), snapshotOf('revoked'))
+    const revision = await revocations.revision()
+    await rename(directory, `${directory}.away`)
+    expect(await store.load(acme)).toBeUndefined()
+    expect(await revocations.load()).toEqual([])
+    expect(await revocations.revision()).not.toBe(revision)
+    await rename(`${directory}.away`, directory)
+    expect(await store.load(acme)).toEqual(snapshotOf('kept'))
+    expect(await revocations.load()).toEqual([snapshotOf('revoked')])
   })
 
   it('replaces a link by a file, and leaves alone what it leads to', async () => {
@@ -252,7 +292,7 @@ describe('what is damaged', () => {
 describe('what is no file', () => {
   it.each<[string, (file: string) => unknown]>([
     ['a directory', (file) => mkdir(file)],
-    ['a link to a snapshot', async (file) => symlink(`${file}.old`, file)],
+    ['a link to itself', (file) => symlink(file, file)],
     ['a link to nowhere', (file) => symlink('nowhere', file)],
     ['a pipe', (file) => execFileSync('mkfifo', [file])],
     [
@@ -320,11 +360,14 @@ describe('what is set aside', () => {
     expect(await readFile(join(directory, refusedFile), 'utf8')).toBe('damaged')
   })
 
-  it('may be longer than what is loaded', async () => {
+  it.each([70_000, 400 * 1024 * 1024])('is the first 64 KiB of a file of %d bytes', async (length) => {
     const { directory, file, setAside } = await storeWithSnapshot()
-    await truncate(file, 17 * 1024 * 1024)
+    await truncate(file, length)
     await setAside(acme)
-    expect((await stat(join(directory, refusedFile))).size).toBe(17 * 1024 * 1024)
+    const { size, blocks } = await stat(join(directory, refusedFile))
+    expect(size).toBe(64 * 1024)
+    expect(blocks * 512).toBeLessThanOrEqual(128 * 1024)
+    expect(await readFile(join(directory, refusedFile), 'utf8')).toContain('kept')
   })
 
   it('replaces what was set aside before', async () => {
@@ -337,7 +380,7 @@ describe('what is set aside', () => {
   })
 })
 
-describe('what a process left behind that died while it wrote', () => {
+describe('a temporary file of a process that died', () => {
   it('is removed after ten minutes, at the first save', async () => {
     const directory = temporaryDirectory()
     await mkdir(join(directory, 'revoked'))
@@ -404,11 +447,12 @@ describe('revocations', () => {
 
   it.each<[string, (file: string) => unknown, string]>([
     ['is damaged', (file) => writeFile(file, 'damaged'), 'damaged'],
+    ['is too long', (file) => truncate(file, 8193), 'longer than 8192 bytes'],
     ['is half', (file) => truncate(file, 10), '{"version"'],
     ['is empty', (file) => truncate(file), ''],
     ['is a directory', (file) => unlink(file).then(() => mkdir(file)), 'not a regular file'],
     ['is a pipe', (file) => unlink(file).then(() => execFileSync('mkfifo', [file])), 'not a regular file'],
-    ['may not be read', (file) => chmod(file, 0), 'not readable by this user'],
+    ['may not be read', (file) => chmod(file, 0), 'not readable'],
   ])('do not hide each other when one %s', async (_, damage, seen) => {
     const { revocations, folder } = await storeWithRevocations()
     await chmod(folder, 0o755)
@@ -429,7 +473,39 @@ describe('revocations', () => {
     expect(await revocations.revision()).toBe(revision)
   })
 
-  it('are read in any number', async () => {
+  it('are read although twelve of them are of 128 MiB each, with little memory', async () => {
+    const { revocations, folder } = await storeWithRevocations()
+    for (let index = 0; index < 12; index += 1) {
+      const file = join(folder, `${index.toString(16).padStart(32, '0')}.json`)
+      await writeFile(file, '')
+      await truncate(file, 128 * 1024 * 1024)
+    }
+    const before = process.memoryUsage().arrayBuffers
+    const records = await revocations.load()
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1024 * 1024)
+    expect(records.filter((record) => record === 'longer than 8192 bytes')).toHaveLength(12)
+    expect(records).toEqual(expect.arrayContaining([snapshotOf('one'), snapshotOf('two')]))
+  })
+
+  it('are refused when they are too long to be read again, and the old one stays', async () => {
+    const { revocations } = await storeWithRevocations()
+    await expect(revocations.save(one, snapshotOf('x'.repeat(8192)))).rejects.toThrow(RangeError)
+    expect(await revocations.load()).toEqual(expect.arrayContaining([snapshotOf('one')]))
+  })
+
+  it('are read up to a number, and a record says so', async () => {
+    const { revocations, folder } = await storeWithRevocations()
+    const text = JSON.stringify(snapshotOf('x'))
+    for (let index = 0; index < 20_000; index += 1) {
+      writeFileSync(join(folder, `f${index.toString(16).padStart(31, '0')}.json`), text)
+    }
+    const records = await revocations.load()
+    expect(records).toHaveLength(20_001)
+    expect(records).toContain('more than 20000 records: the rest was not read')
+    expect(records).toEqual(expect.arrayContaining([snapshotOf('one'), snapshotOf('two')]))
+  })
+
+  it('are read in any number below that', async () => {
     const { revocations, folder } = await storeWithRevocations()
     for (let index = 0; index < 300; index += 1) {
       await writeFile(
