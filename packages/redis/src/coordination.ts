@@ -4,26 +4,45 @@ import { encodeNotice } from './notices.ts'
 import type { RedisClient } from './redis-client.ts'
 import { isDone, listIn, recordIn, textIn } from './replies.ts'
 import { runScript } from './run-script.ts'
-import { acquireLease, giveBack, inspectLease, loadSnapshot, renewLease, saveSnapshotIf, reserveRefetch } from './scripts.ts'
+import {
+  acquireLease,
+  inspectLease,
+  loadSnapshot,
+  removeIfOwn,
+  renewLease,
+  reserveRefetch,
+  saveSnapshotIf,
+  shareFailure,
+} from './scripts.ts'
 import { snapshotArguments } from './snapshots.ts'
 import { subscriptions } from './subscriptions.ts'
 
-/** What a fleet does through the server: a lease with fencing, a shared budget, messages. */
+/** Milliseconds after which a lease counts as expired for a process that has never asked for one. */
+const LONGEST_LEASE = 60_000
+
+/** Creates the coordination of a fleet in Redis: leases with fencing, a shared refetch budget, failures and notices. */
 export function coordination(client: RedisClient, keys: RedisKeys): FleetCoordination {
-  const { subscribe } = subscriptions(client, keys.channel)
+  const { subscribe } = subscriptions(client, keys)
+  /** The longest lease that this process asked for. One that lasts longer was not taken by this package. */
+  let longest = 0
+  const longestLease = (): string => period(longest === 0 ? LONGEST_LEASE : longest)
+
   return Object.freeze({
-    async acquire(key, token, ttl) {
-      const reply = await runScript(client, acquireLease, [keys.lease(key), keys.snapshot(key)], [token, period(ttl)])
-      return leaseState(reply, 'own', 'other')
+    async acquire(key, leaseId, ttl) {
+      longest = Math.max(longest, ttl)
+      const names = [keys.lease(key), keys.snapshot(key), keys.failure(key)]
+      return leaseState(await runScript(client, acquireLease, names, [leaseId, period(ttl)]), 'own', 'other')
     },
-    async renew(key, token, ttl) {
-      return isDone(await runScript(client, renewLease, [keys.lease(key)], [token, period(ttl)]))
+    async renew(key, leaseId, ttl) {
+      longest = Math.max(longest, ttl)
+      return isDone(await runScript(client, renewLease, [keys.lease(key)], [leaseId, period(ttl), longestLease()]))
     },
-    async release(key, token) {
-      await runScript(client, giveBack, [keys.lease(key)], [token])
+    async release(key, leaseId) {
+      await runScript(client, removeIfOwn, [keys.lease(key)], [leaseId])
     },
     async inspect(key) {
-      return leaseState(await runScript(client, inspectLease, [keys.lease(key), keys.snapshot(key)]), 'other', 'none')
+      const names = [keys.lease(key), keys.snapshot(key), keys.failure(key)]
+      return leaseState(await runScript(client, inspectLease, names, [longestLease()]), 'other', 'none')
     },
     async load(key) {
       const [snapshot, generation] = listIn(await runScript(client, loadSnapshot, [keys.snapshot(key)]))
@@ -32,25 +51,35 @@ export function coordination(client: RedisClient, keys: RedisKeys): FleetCoordin
     async saveIf(key, snapshot, expected, next) {
       const notice = encodeNotice({ kind: 'snapshot', key })
       const values = [...snapshotArguments(snapshot, next), expected ?? '', keys.channel, notice]
-      return isDone(await runScript(client, saveSnapshotIf, [keys.snapshot(key)], values))
+      return isDone(await runScript(client, saveSnapshotIf, [keys.snapshot(key), keys.failure(key)], values))
     },
-    async reserveRefetch(key, token, cooldown) {
-      return isDone(await runScript(client, reserveRefetch, [keys.look(key)], [token, period(cooldown)]))
+    async shareFailure(key, leaseId, failure, ttl) {
+      const notice = encodeNotice({ kind: 'snapshot', key })
+      const values = [leaseId, longestLease(), JSON.stringify(failure), period(ttl), keys.channel, notice]
+      await runScript(client, shareFailure, [keys.lease(key), keys.failure(key)], values)
     },
-    async returnRefetch(key, token) {
-      await runScript(client, giveBack, [keys.look(key)], [token])
+    async reserveRefetch(key, refetchId, cooldown) {
+      return isDone(await runScript(client, reserveRefetch, [keys.refetch(key)], [refetchId, period(cooldown)]))
+    },
+    async returnRefetch(key, refetchId) {
+      await runScript(client, removeIfOwn, [keys.refetch(key)], [refetchId])
     },
     subscribe,
   } satisfies FleetCoordination)
 }
 
-/** The answer to a question about the lease: done or not, and the generation. */
+/** Reads a reply about the lease: 1 or 0, generation, failure. */
 function leaseState(reply: unknown, ifDone: LeaseState['holder'], otherwise: LeaseState['holder']): LeaseState {
-  const [done, generation] = listIn(reply)
-  return { holder: isDone(done) ? ifDone : otherwise, generation: textIn(generation) }
+  const [done, generation, failure] = listIn(reply)
+  const record = recordIn(failure)
+  return {
+    holder: isDone(done) ? ifDone : otherwise,
+    generation: textIn(generation),
+    ...(record !== undefined && { failure: record }),
+  }
 }
 
-/** Milliseconds as the server takes them: whole, and at least one. */
+/** Milliseconds as Redis takes them: whole, and at least one. */
 function period(milliseconds: number): string {
   return String(Math.max(1, Math.ceil(milliseconds)))
 }

@@ -4,7 +4,7 @@ import { textIn } from './replies.ts'
 import { runScript } from './run-script.ts'
 import { evictionPolicy } from './scripts.ts'
 
-/** Says so where the server may evict what never expires: revocations. A server that does not tell is not judged. */
+/** Warns where the server may evict revocations, which never expire. A server that hides its policy is not judged. */
 export async function evictionWarnings(client: RedisClient, keys: RedisKeys): Promise<readonly string[]> {
   const policy = await runScript(client, evictionPolicy, [keys.revocations]).then(textIn, () => undefined)
   if (policy === undefined || !policy.startsWith('allkeys-')) return []

@@ -1,2 +1,2 @@
-export type { RedisClient } from './redis-client.ts'
+export type { ChannelListener, RedisClient } from './redis-client.ts'
 export { type RedisStoreOptions, redisStore } from './redis-store.ts'

@@ -1,6 +1,6 @@
-/** What scripts answer, read without trust in the client: some are set to give numbers as strings. */
+/* Replies of scripts are not trusted: some clients return numbers as strings. */
 
-/** True for the 1 that a script answers where something was done. */
+/** True for the 1 that a script returns where something was done. */
 export function isDone(reply: unknown): boolean {
   return reply === 1 || reply === '1'
 }
@@ -15,7 +15,7 @@ export function textIn(reply: unknown): string | undefined {
   return typeof reply === 'string' && reply !== '' ? reply : undefined
 }
 
-/** What was saved as JSON; text that is none is handed on as it is, for the registry to refuse it with an event. */
+/** Parses what was saved as JSON; other text is returned as it is, and the registry refuses it with an event. */
 export function recordIn(reply: unknown): unknown {
   if (typeof reply !== 'string') return undefined
   try {

@@ -6,10 +6,10 @@ import { listIn, recordIn } from './replies.ts'
 import { runScript } from './run-script.ts'
 import { deleteSnapshot, loadSnapshot, saveSnapshot, setAsideSnapshot } from './scripts.ts'
 
-/** How long the copy of a refused snapshot is there for an operator to look at. */
+/** Milliseconds for which the copy of a refused snapshot is kept. */
 const REFUSED_KEPT_FOR = 30 * 24 * 60 * 60 * 1_000
 
-/** What any store does: snapshots by key. */
+/** Creates the methods for snapshots. */
 export function snapshots(
   client: RedisClient,
   keys: RedisKeys,
@@ -20,7 +20,8 @@ export function snapshots(
       return recordIn(snapshot)
     },
     async save(key, snapshot) {
-      await runScript(client, saveSnapshot, [keys.snapshot(key)], snapshotArguments(snapshot, freshIdentifier()))
+      const names = [keys.snapshot(key), keys.failure(key)]
+      await runScript(client, saveSnapshot, names, snapshotArguments(snapshot, freshIdentifier()))
     },
     async delete(key) {
       await runScript(client, deleteSnapshot, [keys.snapshot(key)])
@@ -31,17 +32,17 @@ export function snapshots(
   }
 }
 
-/** The first three arguments of the scripts that save a snapshot. */
+/** Returns the first three arguments of the scripts that save a snapshot. */
 export function snapshotArguments(snapshot: Snapshot, generation: string): string[] {
   return [JSON.stringify(snapshot), generation, keepUntilArgument(snapshot)]
 }
 
-/** What nobody else has: compared for equality only. */
+/** A random identifier: compared for equality only. */
 export function freshIdentifier(): string {
   return randomBytes(16).toString('hex')
 }
 
-/** Milliseconds since the epoch; what is no time means for good. */
+/** Milliseconds since the epoch; empty, for no expiry, where it is no time. */
 function keepUntilArgument({ keepUntil }: Snapshot): string {
   const time = keepUntil === null ? Number.NaN : Date.parse(keepUntil)
   return Number.isNaN(time) ? '' : String(time)

@@ -34,6 +34,7 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
       ['saveIf', () => coordination.saveIf(key, snapshotOf('new'), 'g', 'next')],
       ['acquire', () => coordination.acquire(key, 'a', LONG)],
       ['reserveRefetch', () => coordination.reserveRefetch(key, 'a', LONG)],
+      ['shareFailure', () => coordination.shareFailure(key, 'a', snapshotOf('failed'), LONG)],
       ['revocations.save', () => revocations.save(idOf(2), snapshotOf('new'))],
     ]
   }
@@ -73,15 +74,6 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
     expect(await store.coordination.saveIf(key, snapshotOf('b'), generation, 'next')).toBe(true)
   })
 
-  it('may hold any generation: it is compared, and replaced by the next', async () => {
-    await store.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')
-    const absurd = '9'.repeat(10_000)
-    await server.command('HSET', `jwks-auth:{acme/${key.provider}}:snapshot`, 'generation', absurd)
-    expect(await store.coordination.inspect(key)).toEqual({ holder: 'none', generation: absurd })
-    expect(await store.coordination.saveIf(key, snapshotOf('b'), absurd, 'next')).toBe(true)
-    expect(await store.coordination.load(key)).toEqual({ snapshot: snapshotOf('b'), generation: 'next' })
-  })
-
   it('refuses to write when its memory is full, and changes nothing; it can be read, and leases given back', async () => {
     await store.coordination.saveIf(key, snapshotOf('a', isoTimeIn(LONG)), undefined, 'g')
     await store.revocations.save(idOf(1), snapshotOf('a'))
@@ -106,12 +98,13 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
   it('can be read where it takes no writes', async () => {
     await store.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')
     await store.revocations.save(idOf(1), snapshotOf('a'))
+    await store.coordination.acquire(key, 'a', LONG)
     const revision = await store.revocations.revision()
     await server.setReadOnly(true)
     for (const [name, write] of writes()) await expect(write(), name).rejects.toThrow('READONLY')
     await expect(store.delete(key)).rejects.toThrow('READONLY')
     expect(await store.load(key)).toEqual(snapshotOf('a'))
-    expect(await store.coordination.inspect(key)).toEqual({ holder: 'none', generation: 'g' })
+    expect(await store.coordination.inspect(key)).toEqual({ holder: 'other', generation: 'g' })
     expect(await store.revocations.revision()).toBe(revision)
     expect(await store.revocations.load()).toEqual([snapshotOf('a')])
     expect(await store.warnings()).toEqual([])

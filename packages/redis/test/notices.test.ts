@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { FleetNotice } from '@jwks-auth/core'
 import { type RedisClient, redisStore } from '@jwks-auth/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -50,6 +51,14 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
   }
 
   const subscribed = (channel = CHANNEL) => eventually('subscribed', async () => (await listeners(channel)) > 0)
+
+  /** How many logins of a user the server refused. */
+  async function failedLogins(user: string): Promise<number> {
+    const log = await server.command('ACL', 'LOG')
+    const entries = Array.isArray(log) ? log.map((entry: unknown) => (Array.isArray(entry) ? entry : [])) : []
+    const ofUser = entries.filter((entry) => entry.includes(user) && entry.includes('auth'))
+    return ofUser.reduce((sum: number, entry) => sum + Number(entry[entry.indexOf('count') + 1]), 0)
+  }
 
   /** Has a notice go round, so that all before it have arrived, and takes it off again. */
   async function afterAllBefore(from: WholeStore = storeWith()): Promise<void> {
@@ -164,12 +173,13 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(client.status).toBe('ready')
   })
 
-  it('come again after the connection was cut, with a word of that', async () => {
+  it('come again after the connection was cut, and both changes are reported once', async () => {
     await listen()
     await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
     await subscribed()
     await afterAllBefore()
-    expect(notices).toEqual([{ kind: 'resumed' }])
+    await eventually('resumed', () => notices.length > 1)
+    expect(notices).toEqual([{ kind: 'interrupted', cause: expect.any(Error) }, { kind: 'resumed' }])
   })
 
   it('come again after the server was gone, also where the client of the user gives up at once', async () => {
@@ -185,7 +195,8 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     await server.restart()
     await subscribed()
     await afterAllBefore()
-    expect(notices).toEqual([{ kind: 'resumed' }])
+    await eventually('resumed', () => notices.length > 1)
+    expect(notices).toEqual([{ kind: 'interrupted', cause: expect.any(Error) }, { kind: 'resumed' }])
   })
 
   it('come from a server that was not there when the subscription began', async () => {
@@ -193,21 +204,87 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     const heard: FleetNotice[] = []
     notices = heard
     subscriptions.push(storeWith().coordination.subscribe((notice) => heard.push(notice)))
+    await eventually('interrupted', () => notices.length > 0)
     await server.restart()
     await subscribed()
     await afterAllBefore()
-    expect(notices).toEqual([])
+    await eventually('resumed', () => notices.length > 1)
+    expect(notices).toEqual([{ kind: 'interrupted', cause: expect.any(Error) }, { kind: 'resumed' }])
   })
 
-  it('are asked for again where the server refused at first', async () => {
+  it('are reported as interrupted while the server refuses the subscription, and come once it does not', async () => {
     await server.command('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels')
     const muted = storeWith({ username: 'mute', password: 'secret' })
     const heard: FleetNotice[] = []
     notices = heard
     subscriptions.push(muted.coordination.subscribe((notice) => heard.push(notice)))
-    await eventually('refused', async () => String(await server.command('ACL', 'LOG')).includes(CHANNEL))
+    await eventually('interrupted', () => heard.length > 0)
+    expect(heard).toEqual([
+      { kind: 'interrupted', cause: expect.objectContaining({ message: expect.stringContaining('NOPERM') }) },
+    ])
     await server.command('ACL', 'SETUSER', 'mute', 'allchannels')
-    await subscribed()
+    await eventually('resumed', () => heard.length > 1)
+    expect(heard.slice(1)).toEqual([{ kind: 'resumed' }])
+    heard.length = 0
+    await afterAllBefore()
+    expect(notices).toEqual([])
+  })
+
+  it('come where the user may subscribe and not publish', async () => {
+    await server.command('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '+@all', '-publish', 'allchannels')
+    await listen(storeWith({ username: 'reader', password: 'secret' }))
+    await afterAllBefore()
+    expect(notices).toEqual([])
+  })
+
+  it("come again with the client's current password after it was rotated", async () => {
+    const user = ['ACL', 'SETUSER', 'rotated', 'on', '~*', '+@all', 'allchannels', 'resetpass'] as const
+    const [command, ...words] = user
+    await server.command(command, ...words, '>old')
+    const client = version.single(server.port, { username: 'rotated', password: 'old' })
+    clients.push(client)
+    await listen(storeOf({ client }))
+    await server.command(command, ...words, '>new')
+    await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await eventually('interrupted', () => notices.length > 0)
+    // More than one attempt with the old password is reported once, and shows no password.
+    await eventually('several attempts', async () => (await failedLogins('rotated')) > 2)
+    expect(notices).toEqual([{ kind: 'interrupted', cause: expect.any(Error) }])
+    Object.assign(client.options ?? {}, { password: 'new' })
+    await eventually('resumed', () => notices.length > 1)
+    notices.length = 0
+    await afterAllBefore()
+    expect(notices).toEqual([])
+  })
+
+  it('show no password in the cause of an interruption', async () => {
+    const heard: FleetNotice[] = []
+    const wrong = storeWith({ username: 'nobody', password: 'hunter2' })
+    subscriptions.push(wrong.coordination.subscribe((notice) => heard.push(notice)))
+    await eventually('interrupted', () => heard.length > 0)
+    expect(inspect(heard, { depth: null, showHidden: true })).toContain('WRONGPASS')
+    expect(inspect(heard, { depth: null, showHidden: true })).not.toContain('hunter2')
+  })
+
+  it('are reported as interrupted to a listener that comes later', async () => {
+    const wrong = storeWith({ username: 'nobody', password: 'wrong' })
+    const [first, second]: [FleetNotice[], FleetNotice[]] = [[], []]
+    subscriptions.push(wrong.coordination.subscribe((notice) => first.push(notice)))
+    await eventually('interrupted', () => first.length > 0)
+    subscriptions.push(wrong.coordination.subscribe((notice) => second.push(notice)))
+    await eventually('the other is notified', () => second.length > 0)
+    expect([first, second]).toEqual([first, first])
+    expect(first).toHaveLength(1)
+  })
+
+  it('are reported as interrupted where the server stops answering, and come again', async () => {
+    await listen()
+    server.pause()
+    await eventually('interrupted', () => notices.length > 0)
+    server.resume()
+    await eventually('resumed', () => notices.length > 1)
+    expect(notices).toEqual([{ kind: 'interrupted', cause: expect.any(Error) }, { kind: 'resumed' }])
+    notices.length = 0
     await afterAllBefore()
     expect(notices).toEqual([])
   })
@@ -225,20 +302,22 @@ describe.skipIf(!redisAvailable)('a client that makes no other connection', () =
     await server.stop()
   })
 
-  it.each([
+  it.each<[string, (() => unknown) | undefined]>([
     ['has no duplicate', undefined],
     ['has one that gives nothing', () => undefined],
     ['has one that gives something else', () => ({ on() {} })],
-  ])('does everything but receive notices, where it %s', async (_, duplicate) => {
+  ])('does everything but receive notices, and reports that, where it %s', async (_, duplicate) => {
     const bare: RedisClient = {
       evalsha: (sha1, count, ...values) => client.evalsha(sha1, count, ...values),
       eval: (script, count, ...values) => client.eval(script, count, ...values),
       ...(duplicate && { duplicate }),
     }
     const store = storeOf({ client: bare })
-    const unsubscribe = store.coordination.subscribe(() => {})
+    const heard: FleetNotice[] = []
+    const unsubscribe = store.coordination.subscribe((notice) => heard.push(notice))
     const key = newKey()
     expect(await store.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')).toBe(true)
+    expect(heard).toEqual([{ kind: 'interrupted', cause: expect.any(Error) }])
     expect(await store.load(key)).toEqual(snapshotOf('a'))
     unsubscribe()
   })

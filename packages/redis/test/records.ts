@@ -1,19 +1,20 @@
 import type { FleetCoordination, ProviderKey, RevocationStore, Snapshot, SnapshotStore } from '@jwks-auth/core'
 import { type RedisStoreOptions, redisStore } from '@jwks-auth/redis'
 
-/** A store as this package makes it: everything that is optional in general is there. */
+/** A store with all optional parts. */
 export interface WholeStore extends SnapshotStore {
   setAside(key: ProviderKey): Promise<void>
   warnings(): Promise<readonly string[]>
   readonly revocations: RevocationStore
-  readonly coordination: FleetCoordination
+  readonly coordination: Required<FleetCoordination>
 }
 
 /** The store that a registry would be given. */
 export function storeOf(options: RedisStoreOptions): WholeStore {
   const { setAside, warnings, revocations, coordination, ...store } = redisStore(options)
-  if (!setAside || !warnings || !revocations || !coordination) throw new Error('the store is not whole')
-  return { ...store, setAside, warnings, revocations, coordination }
+  const { shareFailure } = coordination ?? {}
+  if (!setAside || !warnings || !revocations || !coordination || !shareFailure) throw new Error('a part is missing')
+  return { ...store, setAside, warnings, revocations, coordination: { ...coordination, shareFailure } }
 }
 
 /** A snapshot with nothing of interest but what is told apart. */

@@ -20,7 +20,14 @@ describe('the options of redisStore', () => {
     [{}, 'client must be'],
     [{ client: 'redis://localhost' }, 'client must be'],
     [{ client: {} }, 'client must be'],
-    [{ client: { evalsha() {} } }, 'client must be'],
+    [{ client: {} }, 'evalsha and eval is missing'],
+    [{ client: { evalsha() {} } }, ': eval is missing'],
+    [{ client: { eval() {} } }, ': evalsha is missing'],
+    [{ client: { evalsha: 'x', eval() {} } }, ': evalsha is missing'],
+    [{ client: { evalsha() {}, eval() {}, internal_send_command() {} } }, 'node-redis needs a wrapper'],
+    [{ client: { evalSha() {}, eval() {}, sendCommand() {} } }, 'node-redis needs a wrapper'],
+    [{ client: { ...client(), duplicate: {} } }, 'client.duplicate must be a function'],
+    [{ client: { ...client(), listen: true } }, 'client.listen must be a function'],
     [{ client: client(), namespace: '' }, 'namespace must be'],
     [{ client: client(), namespace: 7 }, 'namespace must be'],
     [{ client: client(), namespace: null }, 'namespace must be'],
@@ -58,6 +65,13 @@ describe('the options of redisStore', () => {
       expect(() => redisStore({ client: client({ keyPrefix }) })).not.toThrow()
     },
   )
+
+  it.each([undefined, true, null, {}])('reject each call of a client that returns no promise but %j', async (reply) => {
+    const store = redisStore({ client: Object.assign(client(), { evalsha: () => reply }) })
+    const load = store.load({ tenant: 'a', provider: 'b' })
+    await expect(load).rejects.toThrow(TypeError)
+    await expect(load).rejects.toThrow('client.evalsha must return a promise')
+  })
 
   it('make a store that says it is shared', () => {
     expect(redisStore({ client: client() }).isShared).toBe(true)
