@@ -25,10 +25,10 @@ describe.skipIf(!redisAvailable)('a Redis Cluster', () => {
     Array.from({ length: 12 }, () => ({ tenant: 'acme', provider: `in-cluster-${providers++}` }))
 
   describe.each(versions)('through $name', (version) => {
-    function storeWith(options: ClientOptions = {}): WholeStore {
+    function storeWith(options: ClientOptions = {}, namespace = 'jwks-auth'): WholeStore {
       const client = version.cluster(cluster, options)
       clients.push(client)
-      return storeOf({ client })
+      return storeOf({ client, namespace })
     }
 
     it.each<[string, ClientOptions]>([
@@ -61,9 +61,11 @@ describe.skipIf(!redisAvailable)('a Redis Cluster', () => {
 
     it('tells of changes on any of its nodes', async () => {
       const keys = newKeys()
-      const { heard, unsubscribe } = hear(storeWith({ lazyConnect: true }))
+      // Notices of earlier tests may still be on their way from node to node.
+      const namespace = `jwks-auth:${version.name.replace(' ', '-')}`
+      const { heard, unsubscribe } = hear(storeWith({ lazyConnect: true }, namespace))
       await eventually('subscribed', async () => (await listenersOf(cluster.nodes)).length > 0)
-      const { coordination } = storeWith()
+      const { coordination } = storeWith({}, namespace)
       await Promise.all(keys.map((key) => coordination.saveIf(key, snapshotOf('a'), undefined, 'g')))
       const notices = keys.map((key) => ({ kind: 'snapshot', key }))
       await vi.waitFor(() => expect(heard).toEqual(expect.arrayContaining(notices)), { timeout: 15_000 })

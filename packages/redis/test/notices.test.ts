@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import type { FleetNotice } from '@jwks-auth/core'
 import { type RedisClient, redisStore } from '@jwks-auth/redis'
+import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type ClientOptions, ioredis6, type TestClient, versions } from './clients.ts'
 import { eventually } from './eventually.ts'
@@ -255,6 +256,36 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     notices.length = 0
     await afterAllBefore()
     expect(notices).toEqual([])
+  })
+
+  it('come again after a password was set with CONFIG SET requirepass, once the client has it', async () => {
+    const guarded = await startRedisServer()
+    const client = version.single(guarded.port)
+    const heard: FleetNotice[] = []
+    const unsubscribe = storeOf({ client }).coordination.subscribe((notice) => heard.push(notice))
+    try {
+      await eventually('subscribed', async () => {
+        return String(await guarded.command('PUBSUB', 'CHANNELS')).includes(CHANNEL)
+      })
+      await guarded.command('CONFIG', 'SET', 'requirepass', 'new')
+      const admin = new Redis({ port: guarded.port, host: '127.0.0.1', password: 'new' })
+      await admin.client('KILL', 'TYPE', 'pubsub')
+      await eventually('interrupted', () => heard.length > 0)
+      Object.assign(client.options ?? {}, { password: 'new' })
+      await eventually('resumed', () => heard.length > 1)
+      await admin.publish(CHANNEL, '{"kind":"revocations"}')
+      await eventually('a notice', () => heard.length > 2)
+      expect(heard).toEqual([
+        { kind: 'interrupted', cause: expect.any(Error) },
+        { kind: 'resumed' },
+        { kind: 'revocations' },
+      ])
+      admin.disconnect()
+    } finally {
+      unsubscribe()
+      client.disconnect()
+      await guarded.stop()
+    }
   })
 
   it('show no password in the cause of an interruption', async () => {
