@@ -269,7 +269,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
       })
       await guarded.command('CONFIG', 'SET', 'requirepass', 'new')
       const admin = new Redis({ port: guarded.port, host: '127.0.0.1', password: 'new' })
-      await admin.client('KILL', 'TYPE', 'pubsub')
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
       await eventually('interrupted', () => heard.length > 0)
       Object.assign(client.options ?? {}, { password: 'new' })
       await eventually('resumed', () => heard.length > 1)
