@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** What the README has an operator type to make a user for us, word by word, with a password. */
+/** The command of the README that creates a user, as words, with a password. */
 export function aclFromReadme(password: string): readonly string[] {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
   const line = /^ACL SETUSER .*$/m.exec(readme)?.[0]

@@ -10,7 +10,7 @@ const LONG = 60_000
 const username = 'jwks-auth'
 const password = 'long-and-random'
 
-describe.skipIf(!redisAvailable)('the user that the README makes', () => {
+describe.skipIf(!redisAvailable)('the user of the README', () => {
   let server: RedisServer
   let cluster: RedisCluster
   const clients: TestClient[] = []
@@ -59,11 +59,11 @@ describe.skipIf(!redisAvailable)('the user that the README makes', () => {
     unsubscribe()
   })
 
-  it('is refused nothing that it asks for', async () => {
+  it('is refused no command', async () => {
     for (const node of [server, ...cluster.nodes]) expect(await node.command('ACL', 'LOG')).toEqual([])
   })
 
-  it('may not touch what is not ours', async () => {
+  it('may not access keys of other applications', async () => {
     const [version] = versions
     const client = version?.single(server.port, { username, password })
     if (client === undefined) throw new Error('there is no version')

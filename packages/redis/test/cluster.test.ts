@@ -59,7 +59,7 @@ describe.skipIf(!redisAvailable)('a Redis Cluster', () => {
       expect(await store.warnings()).toEqual([])
     })
 
-    it('tells of changes on any of its nodes', async () => {
+    it('sends notices of changes on any of its nodes', async () => {
       const keys = newKeys()
       // Notices of earlier tests may still be on their way from node to node.
       const namespace = `jwks-auth:${version.name.replace(' ', '-')}`
@@ -75,7 +75,7 @@ describe.skipIf(!redisAvailable)('a Redis Cluster', () => {
       await eventually('nobody listens', async () => (await listenersOf(cluster.nodes)).length === 0)
     })
 
-    it('goes on while a slot moves to another node, and after', async () => {
+    it('is read while a slot moves to another node, and after', async () => {
       const store = storeWith()
       const [key = { tenant: 'acme', provider: 'moving' }] = newKeys()
       await store.save(key, snapshotOf('a'))
@@ -158,7 +158,7 @@ describe.skipIf(!redisAvailable)('a Redis Cluster', () => {
   )
 
   it.each(versions)(
-    'that is gone for a while has subscribers again, where their client has given up, through $name',
+    'that was down has subscribers again, even if their client has given up, through $name',
     async (version) => {
       await Promise.all(cluster.nodes.map((node) => node.kill()))
       const client = version.cluster(cluster, { retryStrategy: () => null })

@@ -1,4 +1,4 @@
-/** Waits for a condition, a question asked every few milliseconds; what it throws counts as no. */
+/** Waits for a condition that is checked every ten milliseconds; an error counts as false. */
 export async function eventually(
   what: string,
   condition: () => boolean | Promise<boolean>,

@@ -14,7 +14,7 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
   let key: ProviderKey
   beforeEach(async () => {
     server = await startRedisServer()
-    // Made as an application would that wants to know at once.
+    // Fails fast, as many applications set it.
     client = version.single(server.port, { maxRetriesPerRequest: 0, commandTimeout: 200 })
     store = storeOf({ client })
     key = newKey()
@@ -39,7 +39,7 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
     ]
   }
 
-  it('is asked again in full where it has forgotten the scripts', async () => {
+  it('receives the whole script where it has forgotten it', async () => {
     await store.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')
     for (const [, write] of writes()) {
       await server.command('SCRIPT', 'FLUSH')
@@ -53,7 +53,7 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
     expect(await store.revocations.load()).toEqual([snapshotOf('new')])
   })
 
-  it('has each script run in one round trip once it knows them', async () => {
+  it('runs each script in one round trip once it knows it', async () => {
     for (const [, write] of writes()) await write()
     await server.command('CONFIG', 'RESETSTAT')
     for (const [, write] of writes()) await write()
@@ -62,7 +62,7 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
     expect(stats).not.toContain('cmdstat_eval:')
   })
 
-  it('may be emptied: nobody is fenced off for ever, and what was seen before cannot be written over what came since', async () => {
+  it('may be emptied: no process is fenced off permanently, and an older save cannot replace a newer one', async () => {
     await store.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')
     await store.coordination.acquire(key, 'a', LONG)
     await server.command('FLUSHALL')
@@ -74,7 +74,7 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
     expect(await store.coordination.saveIf(key, snapshotOf('b'), generation, 'next')).toBe(true)
   })
 
-  it('refuses to write when its memory is full, and changes nothing; it can be read, and leases given back', async () => {
+  it('refuses to write when its memory is full, changes nothing, can be read, and releases leases', async () => {
     await store.coordination.saveIf(key, snapshotOf('a', isoTimeIn(LONG)), undefined, 'g')
     await store.revocations.save(idOf(1), snapshotOf('a'))
     await store.coordination.acquire(key, 'a', LONG)
@@ -95,7 +95,7 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
     for (const [, write] of writes()) await write()
   })
 
-  it('can be read where it takes no writes', async () => {
+  it('can be read while it is read-only', async () => {
     await store.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')
     await store.revocations.save(idOf(1), snapshotOf('a'))
     await store.coordination.acquire(key, 'a', LONG)
@@ -110,7 +110,7 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
     expect(await store.warnings()).toEqual([])
   })
 
-  it('fails what is asked while it does not answer, and goes on after', async () => {
+  it('rejects commands while it does not answer, and works again after', async () => {
     await store.save(key, snapshotOf('a'))
     server.pause()
     await expect(store.load(key)).rejects.toThrow('timed out')
@@ -118,7 +118,7 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
     expect(await store.load(key)).toEqual(snapshotOf('a'))
   })
 
-  it('fails what is asked while it is gone, and is empty after', async () => {
+  it('rejects commands while it is down, and is empty after', async () => {
     await store.save(key, snapshotOf('a'))
     await store.revocations.save(idOf(1), snapshotOf('a'))
     const revision = await store.revocations.revision()
@@ -131,7 +131,7 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
     expect(await store.revocations.revision()).not.toBe(revision)
   })
 
-  it('saves nothing where it may not tell of it', async () => {
+  it('saves nothing where the user may not publish', async () => {
     await server.command('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels')
     const muted = version.single(server.port, { username: 'mute', password: 'secret' })
     const { coordination, revocations, load } = storeOf({ client: muted })
@@ -143,19 +143,19 @@ describe.skipIf(!redisAvailable).each(versions)('a Redis that fails, through $na
   })
 
   it.each(['allkeys-lru', 'allkeys-lfu', 'allkeys-random'])(
-    'is warned about where %s may evict revocations',
+    'causes a warning where %s may evict revocations',
     async (policy) => {
       await server.command('CONFIG', 'SET', 'maxmemory-policy', policy)
       expect(await store.warnings()).toEqual([expect.stringContaining(`maxmemory-policy ${policy}`)])
     },
   )
 
-  it.each(['noeviction', 'volatile-lru', 'volatile-ttl'])('is not warned about with %s', async (policy) => {
+  it.each(['noeviction', 'volatile-lru', 'volatile-ttl'])('causes no warning with %s', async (policy) => {
     await server.command('CONFIG', 'SET', 'maxmemory-policy', policy)
     expect(await store.warnings()).toEqual([])
   })
 
-  it('is not warned about where it may not be asked', async () => {
+  it('causes no warning where the policy may not be read', async () => {
     await server.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
     await server.command('ACL', 'SETUSER', 'blind', 'on', '>secret', '~*', '+@all', '-info')
     const blind = version.single(server.port, { username: 'blind', password: 'secret', enableReadyCheck: false })

@@ -18,7 +18,7 @@ const wrongTypes: readonly (readonly [string, (name: string) => Command])[] = [
   ['a stream', (name) => ['XADD', name, '*', 'a', 'b']],
 ]
 
-describe.skipIf(!redisAvailable)('values that somebody else wrote to Redis', () => {
+describe.skipIf(!redisAvailable)('values that another program wrote to Redis', () => {
   let server: RedisServer
   let client: TestClient
   let store: WholeStore
@@ -187,7 +187,7 @@ describe.skipIf(!redisAvailable)('values that somebody else wrote to Redis', () 
     }
   })
 
-  it('are as long as what is read again at most', async () => {
+  it('are not written where they are longer than can be read again', async () => {
     await expect(store.revocations.save(idOf(1), snapshotOf('x'.repeat(8_192)))).rejects.toThrow(RangeError)
     expect(await store.revocations.load()).toEqual([])
   })

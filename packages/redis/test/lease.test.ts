@@ -37,7 +37,7 @@ describe.skipIf(!redisAvailable)('a lease in Redis', () => {
 
   const leaseOf = ({ provider }: { readonly provider: string }) => `jwks-auth:{acme/${provider}}:lease`
 
-  it('goes to one process of many that want it at the same moment', async () => {
+  it('goes to one of many processes that acquire it at the same moment', async () => {
     const key = newKey()
     const states = await Promise.all(
       Array.from({ length: 200 }, (_, index) => storeAt(index).coordination.acquire(key, `${index}`, LONG)),
@@ -46,7 +46,7 @@ describe.skipIf(!redisAvailable)('a lease in Redis', () => {
     expect(states.filter((state) => state.holder === 'other')).toHaveLength(199)
   })
 
-  it('comes with the generation at that moment, for holder and others alike', async () => {
+  it('comes with the current generation, for holder and others alike', async () => {
     const key = newKey()
     expect(await store.coordination.acquire(key, 'a', LONG)).toEqual({ holder: 'own', generation: undefined })
     await store.coordination.saveIf(key, snapshotOf('x'), undefined, 'next')
@@ -54,7 +54,7 @@ describe.skipIf(!redisAvailable)('a lease in Redis', () => {
     expect(await store.coordination.inspect(key)).toEqual({ holder: 'other', generation: 'next' })
   })
 
-  it('lasts as long as it was taken for', async () => {
+  it('lasts as long as was asked for', async () => {
     const key = newKey()
     await store.coordination.acquire(key, 'a', LONG)
     const left = Number(await server.command('PTTL', leaseOf(key)))
@@ -62,14 +62,14 @@ describe.skipIf(!redisAvailable)('a lease in Redis', () => {
     expect(left).toBeLessThanOrEqual(LONG)
   })
 
-  it('is free when it has run out', async () => {
+  it('is free when it has expired', async () => {
     const key = newKey()
     await store.coordination.acquire(key, 'a', 20)
     await eventually('free', async () => (await store.coordination.inspect(key)).holder === 'none')
     expect((await store.coordination.acquire(key, 'b', LONG)).holder).toBe('own')
   })
 
-  it('is prolonged by whoever has it who takes it again', async () => {
+  it('is extended when its holder acquires it again', async () => {
     const key = newKey()
     await store.coordination.acquire(key, 'a', 5_000)
     expect((await store.coordination.acquire(key, 'a', LONG)).holder).toBe('own')
@@ -85,7 +85,7 @@ describe.skipIf(!redisAvailable)('a lease in Redis', () => {
     expect(Number(await server.command('PTTL', leaseOf(key)))).toBeGreaterThan(5_000)
   })
 
-  it('is not renewed once it has run out', async () => {
+  it('is not renewed once it has expired', async () => {
     const key = newKey()
     await store.coordination.acquire(key, 'a', 1)
     await eventually('free', async () => (await store.coordination.inspect(key)).holder === 'none')
@@ -103,11 +103,11 @@ describe.skipIf(!redisAvailable)('a lease in Redis', () => {
     await store.coordination.release(key, 'a')
   })
 
-  it.each([0, -5, 0.3])('is taken for a millisecond where it is for %d', async (ttl) => {
+  it.each([0, -5, 0.3])('lasts a millisecond where %d was asked for', async (ttl) => {
     expect((await store.coordination.acquire(newKey(), 'a', ttl)).holder).toBe('own')
   })
 
-  it('that was lost keeps a late holder from saving', async () => {
+  it('that was lost prevents a late holder from saving', async () => {
     const key = newKey()
     const late = await store.coordination.acquire(key, 'late', 1)
     await eventually('free', async () => (await store.coordination.inspect(key)).holder === 'none')
@@ -117,7 +117,7 @@ describe.skipIf(!redisAvailable)('a lease in Redis', () => {
     expect(await store.coordination.load(key)).toEqual({ snapshot: snapshotOf('next'), generation: 'g-next' })
   })
 
-  it('has what is saved under it kept as long as any other', async () => {
+  it('does not change how long a snapshot is kept', async () => {
     const key = newKey()
     const keepUntil = Date.now() + LONG * 60
     expect(
@@ -126,7 +126,7 @@ describe.skipIf(!redisAvailable)('a lease in Redis', () => {
     expect(await server.command('PEXPIRETIME', leaseOf(key).replace('lease', 'snapshot'))).toBe(keepUntil)
   })
 
-  it('lets one process save of many that saw the same generation', async () => {
+  it('lets one of many processes save that saw the same generation', async () => {
     const key = newKey()
     await store.save(key, snapshotOf('a'))
     const { generation } = await store.coordination.load(key)
@@ -139,7 +139,7 @@ describe.skipIf(!redisAvailable)('a lease in Redis', () => {
     expect(await store.load(key)).toEqual(snapshotOf(`${saved.indexOf(true)}`))
   })
 
-  it('does not let anybody save as if there were nothing where there is something', async () => {
+  it('lets no process save as the first one where a snapshot exists', async () => {
     const key = newKey()
     await store.save(key, snapshotOf('a'))
     expect(await store.coordination.saveIf(key, snapshotOf('b'), undefined, 'g')).toBe(false)
@@ -147,14 +147,14 @@ describe.skipIf(!redisAvailable)('a lease in Redis', () => {
     expect(await store.load(key)).toEqual(snapshotOf('a'))
   })
 
-  it('says yes again to a save that is sent again because its answer got lost', async () => {
+  it('confirms a save that is sent again because its reply was lost', async () => {
     const key = newKey()
     expect(await store.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')).toBe(true)
     expect(await store.coordination.saveIf(key, snapshotOf('a'), undefined, 'g')).toBe(true)
   })
 
   describe.each([0, 1, 2, 3])('through client %d', (index) => {
-    it('lets the budget for unknown kids be spent once until it is over or given back', async () => {
+    it('grants the refetch budget once until it expires or is returned', async () => {
       const key = newKey()
       const { coordination } = storeAt(index)
       expect(await coordination.reserveRefetch(key, 'a', LONG)).toBe(true)
@@ -168,7 +168,7 @@ describe.skipIf(!redisAvailable)('a lease in Redis', () => {
     })
   })
 
-  it('and the budget for unknown kids are apart', async () => {
+  it('is independent of the refetch budget', async () => {
     const key = newKey()
     await store.coordination.reserveRefetch(key, 'a', LONG)
     expect((await store.coordination.inspect(key)).holder).toBe('none')

@@ -61,7 +61,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     return ofUser.reduce((sum: number, entry) => sum + Number(entry[entry.indexOf('count') + 1]), 0)
   }
 
-  /** Has a notice go round, so that all before it have arrived, and takes it off again. */
+  /** Sends a notice and waits for it, so that all earlier ones have arrived, and removes it again. */
   async function afterAllBefore(from: WholeStore = storeWith()): Promise<void> {
     const last = newKey()
     const isLast = (notice: FleetNotice) => notice.kind === 'snapshot' && notice.key.provider === last.provider
@@ -70,7 +70,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     notices.splice(notices.findIndex(isLast))
   }
 
-  it('tell of snapshots and revocations that another process saved', async () => {
+  it('announce snapshots and revocations that another process saved', async () => {
     const key = newKey()
     await listen()
     const other = storeWith()
@@ -80,7 +80,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(notices).toEqual([{ kind: 'snapshot', key }, { kind: 'revocations' }])
   })
 
-  it('tell of what there is to load by then', async () => {
+  it('arrive when the change can be loaded', async () => {
     const key = newKey()
     const loads: Promise<unknown>[] = []
     subscriptions.push(store.coordination.subscribe(() => loads.push(store.load(key))))
@@ -90,7 +90,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(await loads[0]).toEqual(snapshotOf('a'))
   })
 
-  it('do not tell of a save that was fenced off, nor what a store without coordination does', async () => {
+  it('do not announce a save that was fenced off, nor changes of a store without coordination', async () => {
     const key = newKey()
     await store.save(key, snapshotOf('a'))
     await listen()
@@ -102,7 +102,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(notices).toEqual([])
   })
 
-  it('stay among those who have the same keyPrefix', async () => {
+  it('reach only stores with the same keyPrefix', async () => {
     const prefixed = storeWith({ keyPrefix: 'app:' })
     const key = newKey()
     await listen(prefixed, `app:${CHANNEL}`)
@@ -131,7 +131,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(notices).toEqual([])
   })
 
-  it('come to every listener over one connection, to the last', async () => {
+  it('reach every listener over one connection', async () => {
     const first = await listen()
     const heardByFirst = notices
     await listen()
@@ -142,7 +142,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(heardByFirst).toEqual([])
   })
 
-  it('come to the others where one listener throws', async () => {
+  it('reach the other listeners where one throws', async () => {
     subscriptions.push(
       store.coordination.subscribe(() => {
         throw new Error('a listener that throws')
@@ -153,7 +153,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(notices).toEqual([])
   })
 
-  it('come again to somebody who comes back', async () => {
+  it('reach a listener that subscribes again', async () => {
     const unsubscribe = await listen()
     unsubscribe()
     await eventually('nobody listens', async () => (await listeners()) === 0)
@@ -162,7 +162,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(notices).toEqual([])
   })
 
-  it('leave the client of the user as it was', async () => {
+  it('do not change the client', async () => {
     const client = version.single(server.port)
     clients.push(client)
     const { coordination, load } = storeOf({ client })
@@ -174,7 +174,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(client.status).toBe('ready')
   })
 
-  it('come again after the connection was cut, and both changes are reported once', async () => {
+  it('arrive again after the connection was cut, and both changes are reported once', async () => {
     await listen()
     await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
     await subscribed()
@@ -183,7 +183,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(notices).toEqual([{ kind: 'interrupted', cause: expect.any(Error) }, { kind: 'resumed' }])
   })
 
-  it('come again after the server was gone, also where the client of the user gives up at once', async () => {
+  it('arrive again after the server was down, even if the client has given up', async () => {
     const client = version.single(server.port, {
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
@@ -200,7 +200,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(notices).toEqual([{ kind: 'interrupted', cause: expect.any(Error) }, { kind: 'resumed' }])
   })
 
-  it('come from a server that was not there when the subscription began', async () => {
+  it('arrive from a server that was down when the subscription began', async () => {
     await server.kill()
     const heard: FleetNotice[] = []
     notices = heard
@@ -213,7 +213,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(notices).toEqual([{ kind: 'interrupted', cause: expect.any(Error) }, { kind: 'resumed' }])
   })
 
-  it('are reported as interrupted while the server refuses the subscription, and come once it does not', async () => {
+  it('are reported as interrupted while the server refuses the subscription, and then arrive', async () => {
     await server.command('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels')
     const muted = storeWith({ username: 'mute', password: 'secret' })
     const heard: FleetNotice[] = []
@@ -231,14 +231,14 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(notices).toEqual([])
   })
 
-  it('come where the user may subscribe and not publish', async () => {
+  it('arrive where the user may subscribe but not publish', async () => {
     await server.command('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '+@all', '-publish', 'allchannels')
     await listen(storeWith({ username: 'reader', password: 'secret' }))
     await afterAllBefore()
     expect(notices).toEqual([])
   })
 
-  it("come again with the client's current password after it was rotated", async () => {
+  it("arrive again with the client's current password after it was rotated", async () => {
     const user = ['ACL', 'SETUSER', 'rotated', 'on', '~*', '+@all', 'allchannels', 'resetpass'] as const
     const [command, ...words] = user
     await server.command(command, ...words, '>old')
@@ -258,7 +258,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(notices).toEqual([])
   })
 
-  it('come again after a password was set with CONFIG SET requirepass, once the client has it', async () => {
+  it('arrive again after CONFIG SET requirepass, once the client has the password', async () => {
     const guarded = await startRedisServer()
     const client = version.single(guarded.port)
     const heard: FleetNotice[] = []
@@ -308,7 +308,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     expect(first).toHaveLength(1)
   })
 
-  it('are reported as interrupted where the server stops answering, and come again', async () => {
+  it('are reported as interrupted where the server stops answering, and arrive again', async () => {
     await listen()
     server.pause()
     await eventually('interrupted', () => notices.length > 0)
@@ -321,7 +321,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
   })
 })
 
-describe.skipIf(!redisAvailable)('a client that makes no other connection', () => {
+describe.skipIf(!redisAvailable)('a client that cannot open another connection', () => {
   let server: RedisServer
   let client: TestClient
   beforeAll(async () => {

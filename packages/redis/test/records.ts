@@ -17,7 +17,7 @@ export function storeOf(options: RedisStoreOptions): WholeStore {
   return { ...store, setAside, warnings, revocations, coordination: { ...coordination, shareFailure } }
 }
 
-/** A snapshot with nothing of interest but what is told apart. */
+/** A snapshot that differs by its payload only. */
 export function snapshotOf(payload: string, keepUntil: string | null = null): Snapshot {
   return { version: 1, payload, keepUntil, integrity: `sha256:${payload}` }
 }

@@ -60,7 +60,7 @@ interface Running {
   signal(name: NodeJS.Signals): void
 }
 
-/** Tries ports until one works: another test may take it between our look and the server's. */
+/** Tries ports until one works: another test may take it between the check and the start. */
 async function onFreePort(
   start: (port: number) => Promise<Running>,
   attempts = 5,

@@ -27,11 +27,11 @@ describe.skipIf(!redisAvailable)('revocations in Redis', () => {
     return client
   }
 
-  it('are none at first', async () => {
+  it('are empty at first', async () => {
     expect(await store.revocations.load()).toEqual([])
   })
 
-  it('are all there after many processes saved at the same moment', async () => {
+  it('are all saved by many processes at the same moment', async () => {
     const ids = Array.from({ length: 100 }, (_, index) => index)
     await Promise.all(ids.map((id) => stores[id % stores.length]?.revocations.save(idOf(id), snapshotOf(`${id}`))))
     const loaded = await store.revocations.load()
@@ -51,13 +51,13 @@ describe.skipIf(!redisAvailable)('revocations in Redis', () => {
     expect(await server.command('PTTL', 'jwks-auth:{revocations}')).toBe(-1)
   })
 
-  it('keep their revision while nobody saves', async () => {
+  it('keep their revision until the next save', async () => {
     expect(await store.revocations.revision()).toBe(await store.revocations.revision())
     await store.revocations.save(idOf(1), snapshotOf('a'))
     expect(await stores[1]?.revocations.revision()).toBe(await store.revocations.revision())
   })
 
-  it('have another revision after each save of any process, also of the same', async () => {
+  it('have another revision after each save of any process, even of the same record', async () => {
     const seen = new Set([await store.revocations.revision()])
     for (const { revocations } of [...stores, ...stores]) {
       await revocations.save(idOf(1), snapshotOf('a'))
@@ -84,7 +84,7 @@ describe.skipIf(!redisAvailable)('revocations in Redis', () => {
     },
   )
 
-  it('have the revision of an older content that comes back', async () => {
+  it('have the old revision when an old content is restored', async () => {
     await store.revocations.save(idOf(1), snapshotOf('a'))
     const revision = await store.revocations.revision()
     await server.command('COPY', 'jwks-auth:{revocations}', 'backup')
@@ -93,7 +93,7 @@ describe.skipIf(!redisAvailable)('revocations in Redis', () => {
     expect(await store.revocations.revision()).toBe(revision)
   })
 
-  it('are handed on as text where they are no JSON, and the others with them', async () => {
+  it('are returned as text where they are not JSON, beside the others', async () => {
     await store.revocations.save(idOf(1), snapshotOf('a'))
     await server.command('HSET', 'jwks-auth:{revocations}', idOf(2), '{')
     expect(new Set(await store.revocations.load())).toEqual(new Set([snapshotOf('a'), '{']))

@@ -60,7 +60,7 @@ export function subscribeAndLeave(client: string, until: string): Promise<Exit> 
   `)
 }
 
-/** Until a notice has come round. */
+/** Waits for a notice. */
 export const UNTIL_NOTICE = `while (heard === 0) {
   await store.revocations.save('${'0'.repeat(32)}', revocation)
   await setTimeout(20)

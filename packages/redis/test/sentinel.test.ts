@@ -26,7 +26,7 @@ describe.skipIf(!redisAvailable)('Redis with Sentinels', () => {
     }
   })
 
-  it('goes on after the master is killed, with snapshots, generations, revocations and notices', async () => {
+  it('keeps snapshots, generations, revocations and notices after the master is killed', async () => {
     const key = newKey()
     const stores = clients.map((client) => storeOf({ client }))
     const heard: FleetNotice[][] = stores.map(() => [])

@@ -24,7 +24,7 @@ describe.skipIf(!redisAvailable)('a snapshot in Redis', () => {
     return Number(await server.command('PTTL', name))
   }
 
-  it('is read as it was saved, whatever is in it', async () => {
+  it('is read as it was saved', async () => {
     const key = newKey()
     const snapshot = snapshotOf('{"a":1.0,"ü":"\\u0000 \r\n \' \\" 🔑"}', '2030-03-17T17:46:40.000Z')
     await store.save(key, snapshot)
@@ -40,7 +40,7 @@ describe.skipIf(!redisAvailable)('a snapshot in Redis', () => {
     expect(await server.command('HLEN', name)).toBe(2)
   })
 
-  it('goes when it is no longer worth keeping', async () => {
+  it('expires with keepUntil', async () => {
     const key = newKey()
     const keepUntil = Date.now() + DAY
     await store.save(key, snapshotOf('a', new Date(keepUntil).toISOString()))
@@ -52,7 +52,7 @@ describe.skipIf(!redisAvailable)('a snapshot in Redis', () => {
     ['is long over', new Date(0).toISOString()],
     ['never was', new Date(-DAY).toISOString()],
     ['is almost over', new Date(Date.now() + 1_000).toISOString()],
-  ])('is kept for a minute where the time to keep it %s by the clock of the server', async (_, keepUntil) => {
+  ])('is kept for a minute where keepUntil %s by the clock of the server', async (_, keepUntil) => {
     const key = newKey()
     await store.save(key, snapshotOf('a', keepUntil))
     const left = await timeLeft(nameOf(key))
@@ -64,14 +64,14 @@ describe.skipIf(!redisAvailable)('a snapshot in Redis', () => {
     ['null', null],
     ['beyond what a date can tell', '+999999-01-01T00:00:00.000Z'],
     ['no time', 'for ever'],
-  ])('is kept for good where the time to keep it is %s, also if an earlier one had an end', async (_, keepUntil) => {
+  ])('does not expire where keepUntil is %s, even if an earlier one did', async (_, keepUntil) => {
     const key = newKey()
     await store.save(key, snapshotOf('a', new Date(Date.now() + DAY).toISOString()))
     await store.save(key, snapshotOf('b', keepUntil))
     expect(await timeLeft(nameOf(key))).toBe(-1)
   })
 
-  it('is another generation with every save', async () => {
+  it('has another generation after every save', async () => {
     const key = newKey()
     await store.save(key, snapshotOf('a'))
     const { generation } = await store.coordination.load(key)
@@ -79,7 +79,7 @@ describe.skipIf(!redisAvailable)('a snapshot in Redis', () => {
     expect((await store.coordination.load(key)).generation).not.toBe(generation)
   })
 
-  it('is handed on as text where it is no JSON', async () => {
+  it('is returned as text where it is not JSON', async () => {
     const key = newKey()
     await server.command('HSET', nameOf(key), 'snapshot', '{"version":', 'generation', '')
     expect(await store.load(key)).toBe('{"version":')
@@ -98,7 +98,7 @@ describe.skipIf(!redisAvailable)('a snapshot in Redis', () => {
     expect(await store.load(key)).toEqual(snapshotOf('a'))
   })
 
-  it('takes the place of one that was set aside before', async () => {
+  it('replaces one that was set aside before', async () => {
     const key = newKey()
     for (const payload of ['a', 'b']) {
       await store.save(key, snapshotOf(payload))
@@ -114,7 +114,7 @@ describe.skipIf(!redisAvailable)('a snapshot in Redis', () => {
     expect(await timeLeft(nameOf(key).replace('snapshot', 'refused'))).toBe(-2)
   })
 
-  it('is deleted with its generation, and may be again', async () => {
+  it('is deleted with its generation, and can be deleted again', async () => {
     const key = newKey()
     await store.save(key, snapshotOf('a'))
     await store.delete(key)

@@ -1,7 +1,7 @@
 import { type RedisClient, redisStore } from '@jwks-auth/redis'
 import { describe, expect, it } from 'vitest'
 
-/** A client that has what it must, and does nothing. */
+/** A client with the required methods that does nothing. */
 function client(options?: RedisClient['options']): RedisClient {
   return { evalsha: () => Promise.resolve(null), eval: () => Promise.resolve(null), ...(options && { options }) }
 }
@@ -73,7 +73,7 @@ describe('the options of redisStore', () => {
     await expect(load).rejects.toThrow('client.evalsha must return a promise')
   })
 
-  it('make a store that says it is shared', () => {
+  it('make a store that is shared', () => {
     expect(redisStore({ client: client() }).isShared).toBe(true)
   })
 

@@ -64,7 +64,7 @@ export function snapshotStoreContract(
   }))
 }
 
-/** A part that is there but not said to be would go unchecked, and be used all the same. */
+/** An undeclared part would be used by registries without having been checked. */
 function hasParts(parts: readonly StorePart[]): Case {
   return [
     parts.length === 0 ? 'has no optional parts' : `has ${parts.join(', ')} and no other optional part`,

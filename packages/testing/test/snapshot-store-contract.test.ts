@@ -48,12 +48,12 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
   [
     'is never empty',
     snapshots(({ load }) => ({ load: async (key) => (await load(key)) ?? null })),
-    ['has nothing under a key at first', 'takes it for no error when there is nothing to delete'],
+    ['has nothing under a key at first', 'does not reject when there is nothing to delete'],
   ],
   [
     'forgets members',
     snapshots(({ save }) => ({ save: (key, { keepUntil: _, ...rest }) => save(key, { ...rest, keepUntil: '' }) })),
-    ['gives back what was saved', 'gives back a snapshot that is kept for good'],
+    ['gives back what was saved', 'gives back a snapshot that does not expire'],
   ],
   [
     'takes text for ASCII',
@@ -75,13 +75,13 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
     snapshots(({ save }) => ({
       save: async (key, snapshot) => (snapshot.keepUntil === null ? undefined : save(key, snapshot)),
     })),
-    ['gives back a snapshot that is kept for good'],
+    ['gives back a snapshot that does not expire'],
   ],
   [
     'keeps what it has to itself',
     () => fleetStore(fleetPlace()),
     [
-      'shows one instance what another has saved, replaced and deleted',
+      'shows other instances what one has saved, replaced and deleted',
       'gives back all revocations, in another instance, too',
     ],
   ],
@@ -114,7 +114,7 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
         await store.delete(key)
       },
     })),
-    ['takes it for no error when there is nothing to delete'],
+    ['does not reject when there is nothing to delete'],
   ],
   ['ignores case', renaming((name) => name.toLowerCase()), ['keeps apart keys that differ in case']],
   [
@@ -172,15 +172,12 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
         save: async ({ tenant }, snapshot) => void kept.set(tenant, snapshot),
       }
     }),
-    [
-      'does not notice when an object is changed that was handed to it',
-      'does not notice when an object is changed that it has handed out',
-    ],
+    ['is not affected by later changes of a saved object', 'is not affected by changes of a loaded object'],
   ],
   [
     'looks at the snapshot later',
     snapshots(({ save }) => ({ save: (key, snapshot) => late().then(() => save(key, snapshot)) })),
-    ['does not notice when an object is changed that was handed to it'],
+    ['is not affected by later changes of a saved object'],
   ],
   [
     'moves a snapshot aside',
@@ -194,7 +191,7 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
         if ((await store.load(key)) === undefined) throw new Error('ENOENT')
       },
     })),
-    ['takes it for no error when there is nothing to set aside'],
+    ['does not reject when there is nothing to set aside'],
   ],
   [
     'has lost a part',
@@ -228,7 +225,7 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
         place.revision += 1
       },
     })),
-    ['loses none of the revocations that several save at once'],
+    ['loses no revocation when several instances save at once'],
   ],
   [
     'deletes revocations with the snapshot',
@@ -238,12 +235,12 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
   [
     'counts revocations for a revision',
     revocations((_, place) => ({ revision: async () => `${place.revocations.size}` })),
-    ['has another revision after each revocation, whoever saved it, and the same one until then'],
+    ['has another revision after each save of any instance, and the same one until then'],
   ],
   [
     'has another revision each time',
     revocations(() => ({ revision: async () => crypto.randomUUID() })),
-    ['has another revision after each revocation, whoever saved it, and the same one until then'],
+    ['has another revision after each save of any instance, and the same one until then'],
   ],
   [
     'gives a lease to everybody',
@@ -441,26 +438,26 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
       save: async ({ tenant, provider }, snapshot) =>
         void place.snapshots.set(JSON.stringify([tenant, provider]), JSON.stringify(snapshot)),
     })),
-    ['has another generation when a snapshot was saved without condition, and none when it was deleted'],
+    ['has another generation after an unconditional save, and none after a deletion'],
   ],
   [
     'keeps the generation of what was deleted',
     snapshots((_, place) => ({
       delete: async ({ tenant, provider }) => void place.snapshots.delete(JSON.stringify([tenant, provider])),
     })),
-    ['has another generation when a snapshot was saved without condition, and none when it was deleted'],
+    ['has another generation after an unconditional save, and none after a deletion'],
   ],
   [
     'tells nobody',
     fleet(() => ({ subscribe: () => () => undefined })),
-    ['tells the others of a snapshot that was saved'],
+    ['notifies other instances of a saved snapshot'],
   ],
   [
     'tells of nothing but another key',
     fleet(({ subscribe }) => ({
       subscribe: (listener) => subscribe(() => listener({ kind: 'snapshot', key: { tenant: 'x', provider: 'y' } })),
     })),
-    ['tells the others of a revocation'],
+    ['notifies other instances of a revocation'],
   ],
   [
     'never stops telling',
@@ -470,7 +467,7 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
         return () => undefined
       },
     })),
-    ['tells nobody any more who has stopped listening'],
+    ['does not notify a listener that has unsubscribed'],
   ],
 ]
 

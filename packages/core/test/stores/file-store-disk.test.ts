@@ -8,7 +8,7 @@ import { acme, acmeFile, asOrdinaryUser, globex, partsOf, snapshotOf, temporaryD
 const big = snapshotOf('x'.repeat(20_000))
 
 describe.skipIf(!canMount)('a disk that is full', () => {
-  it('rejects what is saved, keeps what was, and is left without scraps', async () => {
+  it('rejects saves, keeps the old files and leaves no temporary files', async () => {
     const { directory } = mountSmallDisk()
     const store = fileStore({ directory })
     const { revocations, setAside } = partsOf(store)
@@ -35,7 +35,7 @@ describe.skipIf(!canMount)('a disk that is full', () => {
     expect(await store.load(acme)).toEqual(snapshotOf('there is room again'))
   })
 
-  it('is written to up to its last page: what fits in part is not kept', async () => {
+  it('keeps no file that fits only in part', async () => {
     const { directory } = mountSmallDisk()
     const store = fileStore({ directory })
     await store.save(acme, big)
@@ -57,7 +57,7 @@ describe.skipIf(!canMount)('a disk that is full', () => {
 })
 
 describe.skipIf(!canMount)('a disk that is read-only', () => {
-  it('rejects every change, is read all the same, and is written to again when it can be', async () => {
+  it('rejects every change, is still read, and is written again once it can be', async () => {
     const { directory, remount } = mountSmallDisk()
     const store = fileStore({ directory })
     const { revocations, setAside } = partsOf(store)
@@ -79,7 +79,7 @@ describe.skipIf(!canMount)('a disk that is read-only', () => {
 })
 
 describe('a directory that this user may not write to', () => {
-  it('rejects every change, is read all the same, and is left without scraps', async () => {
+  it('rejects every change, is still read, and is left without temporary files', async () => {
     const directory = temporaryDirectory()
     const store = fileStore({ directory })
     await store.save(acme, snapshotOf('kept'))
@@ -97,7 +97,7 @@ describe('a directory that this user may not write to', () => {
     expect(await store.load(acme)).toEqual(snapshotOf('next'))
   })
 
-  it('rejects a save where it cannot be made', async () => {
+  it('rejects a save where the directory cannot be made', async () => {
     const parent = temporaryDirectory()
     await chmod(parent, 0o555)
     const store = fileStore({ directory: join(parent, 'store') })

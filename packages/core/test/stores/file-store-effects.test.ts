@@ -81,7 +81,7 @@ beforeEach(() => {
 })
 
 describe('a save', () => {
-  it('syncs the new file before it takes the name of the old one, and the directory after', async () => {
+  it('syncs the new file before the rename, and the directory after it', async () => {
     const { store, folder } = await storeWithSnapshot()
     await store.save(acme, snapshotOf('next'))
     expect(system.log).toEqual([
@@ -95,7 +95,7 @@ describe('a save', () => {
     ])
   })
 
-  it('syncs the directories above one that it has to make', async () => {
+  it('syncs the parents of directories that it makes', async () => {
     const parent = temporaryDirectory()
     await fileStore({ directory: join(parent, 'a', 'b') }).save(acme, snapshotOf('kept'))
     expect(system.log.filter((what) => what.startsWith('sync'))).toEqual([
@@ -118,7 +118,7 @@ describe('a save', () => {
     expect(await readdir(directory)).toEqual([acmeFile])
   })
 
-  it('that fails does not keep one from being made that waits for it', async () => {
+  it('that fails does not prevent the next one', async () => {
     const { store } = await storeWithSnapshot()
     system.failures.set('sync temporary', 'EIO')
     const failed = store.save(acme, snapshotOf('failed')).catch(() => system.failures.clear())
@@ -127,21 +127,21 @@ describe('a save', () => {
     expect(await store.load(acme)).toEqual(snapshotOf('next'))
   })
 
-  it('rejects with what went wrong first, when the rest cannot be removed either', async () => {
+  it('rejects with the first error when the temporary file cannot be removed either', async () => {
     const { store } = await storeWithSnapshot()
     system.failures.set('sync temporary', 'EIO')
     system.failures.set('unlink temporary', 'EROFS')
     await expect(store.save(acme, snapshotOf('next'))).rejects.toMatchObject({ code: 'EIO' })
   })
 
-  it('rejects when the directory cannot be synced: what is saved may not outlast a loss of power', async () => {
+  it('rejects when the directory cannot be synced, because the file may not survive a power failure', async () => {
     const { store, folder } = await storeWithSnapshot()
     system.failures.set(`sync ${folder}`, 'EIO')
     await expect(store.save(acme, snapshotOf('next'))).rejects.toMatchObject({ code: 'EIO' })
   })
 
   it.each(['EPERM', 'EACCES', 'EINVAL', 'EISDIR', 'ENOTSUP', 'ENOSYS'])(
-    'does without syncing the directory on a system that answers %s',
+    'ignores that a system cannot sync directories (%s)',
     async (code) => {
       const { store, folder } = await storeWithSnapshot()
       system.failures.set(`open ${folder} r`, code)
@@ -153,7 +153,7 @@ describe('a save', () => {
     },
   )
 
-  it('does not touch a temporary file of the same name that is not its own', async () => {
+  it('does not touch a temporary file of the same name that another process made', async () => {
     const { store } = await storeWithSnapshot()
     system.failures.set('open temporary wx 600', 'EEXIST')
     await expect(store.save(acme, snapshotOf('next'))).rejects.toMatchObject({ code: 'EEXIST' })
@@ -175,7 +175,7 @@ describe('a delete', () => {
   })
 })
 
-describe('what a disk cannot read', () => {
+describe('a file that the disk cannot read', () => {
   it.each([`open ${acmeFile} to read`, `stat ${acmeFile}`, `read ${acmeFile}`])(
     'rejects with the system’s error, and leaves nothing open: %s',
     async (what) => {
@@ -188,7 +188,7 @@ describe('what a disk cannot read', () => {
   )
 
   it.each(['EIO', 'EMFILE', 'ESTALE'])(
-    'does not hide the other revocations, and is read again soon: %s',
+    'does not hide the other revocations, and is read again by the next poll: %s',
     async (code) => {
       const { store } = await storeWithSnapshot()
       const { revocations } = partsOf(store)
@@ -206,7 +206,7 @@ describe('what a disk cannot read', () => {
     },
   )
 
-  it('is no revocation when it is gone between being listed and being read', async () => {
+  it('is skipped when it is removed between listing and reading', async () => {
     const { store } = await storeWithSnapshot()
     const { revocations } = partsOf(store)
     await revocations.save('0'.repeat(32), snapshotOf('revoked'))
@@ -216,7 +216,7 @@ describe('what a disk cannot read', () => {
 })
 
 describe('the revision of revocations', () => {
-  it('is another one after each, though the clock of the disk stands still', async () => {
+  it('differs after each save, even if the clock of the disk stands still', async () => {
     const { revocations } = partsOf((await storeWithSnapshot()).store)
     system.hasStoppedClock = true
     await revocations.save('0'.repeat(32), snapshotOf('one'))
@@ -225,7 +225,7 @@ describe('the revision of revocations', () => {
     expect(await revocations.revision()).not.toBe(revision)
   })
 
-  it('is the same in whatever order the disk lists them', async () => {
+  it('does not depend on the order in which the disk lists files', async () => {
     const { revocations } = partsOf((await storeWithSnapshot()).store)
     for (const digit of ['0', '1', '2']) await revocations.save(digit.repeat(32), snapshotOf(digit))
     const revision = await revocations.revision()
@@ -268,7 +268,7 @@ describe('a rename or unlink that fails for a moment', () => {
     expect(await readdir(directory)).toEqual([])
   })
 
-  it.each(['EPERM', 'EACCES'])('is not repeated on Linux after %s: that does not pass', async (code) => {
+  it.each(['EPERM', 'EACCES'])('is not repeated on Linux after %s, which is permanent there', async (code) => {
     const { store } = await storeWithSnapshot()
     onPlatform('linux')
     system.failures.set(renameFile, code)
@@ -312,8 +312,8 @@ describe("a save under Node's permission model", () => {
   })
 })
 
-describe('a directory that is cleaned up', () => {
-  it('is looked through once in ten minutes', async () => {
+describe('the search for files to remove', () => {
+  it('runs once every ten minutes', async () => {
     const { directory, store } = await storeWithSnapshot()
     const now = vi.spyOn(Date, 'now')
     try {

@@ -57,7 +57,7 @@ describe('a snapshot file', () => {
     expect(await readdir(join(directory, 'revoked'))).toHaveLength(2)
   })
 
-  it('is looked for among a hundred files at once, so that a save does not wait for thousands', async () => {
+  it('is searched for among a hundred files at once, so that a save does not wait for thousands', async () => {
     const directory = temporaryDirectory()
     const names = Array.from({ length: 150 }, (_, index) => snapshotName({ tenant: `t${index}`, provider: 'p' }))
     for (const name of names) {

@@ -24,7 +24,7 @@ async function mountVolume(directory: string): Promise<{ publish(version: string
 }
 
 describe('a ConfigMap or Secret volume', () => {
-  it('is read through its links, also by way of a link to the directory', async () => {
+  it('is read through its links, also through a link to the directory itself', async () => {
     const directory = temporaryDirectory()
     await mountVolume(directory)
     const link = join(temporaryDirectory(), 'keys')

@@ -31,7 +31,7 @@ const twins = key.chain(({ tenant, provider }) =>
 )
 
 describe('the name of a file', () => {
-  it('is of harmless characters, short, and no name of a device', () => {
+  it('has safe characters, is short, and is no device name', () => {
     fc.assert(
       fc.property(key, (key) => {
         for (const name of [snapshotName(key), refusedName(key)]) {
@@ -42,7 +42,7 @@ describe('the name of a file', () => {
     )
   })
 
-  it('is another one for each key, on a disk that ignores case, too', () => {
+  it('differs for each key, also on a disk that ignores case', () => {
     fc.assert(
       fc.property(fc.oneof(fc.tuple(key, key), twins), ([one, other]) => {
         const isSame = one.tenant === other.tenant && one.provider === other.provider

@@ -40,7 +40,7 @@ async function readAll(directory: string): Promise<Files> {
 }
 
 describe('processes that share a directory', () => {
-  it('leave what one of them saved, as a whole, under every key, and lose no revocation', async () => {
+  it('leave a whole snapshot under every key and lose no revocation', async () => {
     const directory = temporaryDirectory()
     const writers = ['w1', 'w2', 'w3', 'w4'].map((name) => startWriter(directory, name, 40))
     const codes = await Promise.all(writers.map(async (writer) => (await once(writer, 'close'))[0]))
@@ -49,7 +49,7 @@ describe('processes that share a directory', () => {
     expect(await readAll(directory)).toEqual({ broken: [], whole: 3 + 4 + 20, temporary: [] })
   })
 
-  it('never show each other half of a snapshot', async () => {
+  it('never read half of a snapshot of another process', async () => {
     const directory = temporaryDirectory()
     const writers = ['w1', 'w2'].map((name) => startWriter(directory, name, 60))
     const store = fileStore({ directory })
@@ -74,7 +74,7 @@ describe('processes that are killed while they write', () => {
   const rounds = 20
   const timeout = 30_000 + kills * 500
 
-  it('leave every file whole, a thousand times, and nothing that is not removed in time', { timeout }, async () => {
+  it('leave every file whole, and only temporary files, which are removed later', { timeout }, async () => {
     const directory = temporaryDirectory()
     const store = fileStore({ directory })
     let killed = 0

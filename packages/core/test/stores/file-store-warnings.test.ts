@@ -27,7 +27,7 @@ const files = (directory: string, which: string): string =>
   `In ${directory}, ${which} can be written by other users: whoever can write there ${consequence}`
 
 describe('a store warns of', () => {
-  it('nothing, where only its user can write', async () => {
+  it('nothing where only its user can write', async () => {
     const { warnings } = await storeWithFiles()
     expect(await warnings()).toEqual([])
   })
@@ -51,26 +51,26 @@ describe('a store warns of', () => {
     expect(await warnings()).toEqual([writable(revoked)])
   })
 
-  it('a directory above it, in which others could put another one in its place', async () => {
+  it('a directory above it that other users could use to replace it', async () => {
     const { parent, warnings } = await storeWithFiles()
     await chmod(parent, 0o775)
     expect(await warnings()).toEqual([writable(parent)])
   })
 
-  it('no directory above it whose sticky bit protects what is in it', async () => {
+  it('no directory above it that has the sticky bit', async () => {
     const { parent, warnings } = await storeWithFiles()
     await chmod(parent, 0o1777)
     expect(await warnings()).toEqual([])
   })
 
-  it('the directory in which it will be made, sticky or not: others could be first', async () => {
+  it('the directory in which it will be made, even with the sticky bit, because others could make it first', async () => {
     const parent = temporaryDirectory()
     await chmod(parent, 0o1777)
     const { warnings } = partsOf(fileStore({ directory: join(parent, 'a', 'b') }))
     expect(await warnings()).toEqual([writable(parent)])
   })
 
-  it('what is above a link to it, and above where that leads', async () => {
+  it('the directories above a link to it and above the target of the link', async () => {
     const { directory } = await storeWithFiles()
     const [links, target] = [temporaryDirectory(), join(directory, '..')]
     await symlink(target, join(links, 'link'))
@@ -103,7 +103,7 @@ describe('a store warns of', () => {
     expect(await warnings()).toEqual([])
   })
 
-  it.runIf(isRoot)('directories and files that belong to somebody else', async () => {
+  it.runIf(isRoot)('directories and files of another user', async () => {
     const { parent, directory, revoked, warnings } = await storeWithFiles()
     for (const path of [parent, directory, revoked, join(directory, acmeFile), join(revoked, revocation)]) {
       await chown(path, stranger, stranger)
@@ -119,7 +119,7 @@ describe('a store warns of', () => {
     )
   })
 
-  it.runIf(isRoot)('a link that belongs to somebody else', async () => {
+  it.runIf(isRoot)('a link of another user', async () => {
     const { directory } = await storeWithFiles()
     const link = join(temporaryDirectory(), 'link')
     await symlink(directory, link)
@@ -127,19 +127,19 @@ describe('a store warns of', () => {
     expect(await partsOf(fileStore({ directory: link })).warnings()).toEqual([foreign(link)])
   })
 
-  it.runIf(isRoot)('nothing that belongs to root, who can write everywhere anyway', async () => {
+  it.runIf(isRoot)('nothing of root, who can write everywhere', async () => {
     const { directory, revoked, warnings } = await storeWithFiles()
     for (const path of [directory, revoked]) await chmod(path, 0o755)
     expect(await asOrdinaryUser(warnings)).toEqual([])
   })
 
-  it.runIf(isRoot)('nothing that belongs to its own user', async () => {
+  it.runIf(isRoot)('nothing of its own user', async () => {
     const { directory, revoked, warnings } = await storeWithFiles()
     for (const path of [directory, revoked, join(directory, acmeFile)]) await chown(path, stranger, stranger)
     expect(await asOrdinaryUser(warnings)).toEqual([])
   })
 
-  it('nothing, and rejects, where it cannot find out', async () => {
+  it('nothing where it cannot find out, and rejects', async () => {
     const { directory, warnings } = await storeWithFiles()
     await chmod(directory, 0)
     await expect(asOrdinaryUser(warnings)).rejects.toMatchObject({ code: 'EACCES' })

@@ -95,13 +95,13 @@ describe('options of fileStore', () => {
     await expect(store.save(acme, snapshotOf('x'))).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  it('make nothing by themselves', async () => {
+  it('do not make the directory at creation', async () => {
     const directory = join(temporaryDirectory(), 'later')
     fileStore({ directory })
     await expect(lstat(directory)).rejects.toThrow('ENOENT')
   })
 
-  it('mean the working directory at creation', async () => {
+  it('are relative to the working directory at creation', async () => {
     const start = process.cwd()
     const directory = temporaryDirectory()
     onTestFinished(() => process.chdir(start))
@@ -113,14 +113,14 @@ describe('options of fileStore', () => {
   })
 })
 
-describe('what is saved', () => {
-  it('is one file of plain JSON and nothing beside it', async () => {
+describe('a saved snapshot', () => {
+  it('is one file of plain JSON', async () => {
     const { directory, file } = await storeWithSnapshot('é')
     expect(await readdir(directory)).toEqual([acmeFile])
     expect(await readFile(file, 'utf8')).toBe(JSON.stringify(snapshotOf('é')))
   })
 
-  it('is for its owner only, in directories that are made for its owner only', async () => {
+  it('is readable by its owner only, and so are the directories that are made for it', async () => {
     const directory = join(temporaryDirectory(), 'a', 'b')
     const umask = process.umask(0)
     onTestFinished(() => void process.umask(umask))
@@ -134,14 +134,14 @@ describe('what is saved', () => {
     }
   })
 
-  it('is for its owner only, also where a file that others could read was there before', async () => {
+  it('is readable by its owner only, even if it replaces a file that others could read', async () => {
     const { store, file } = await storeWithSnapshot()
     await chmod(file, 0o666)
     await store.save(acme, snapshotOf('next'))
     expect(await modeOf(file)).toBe('600')
   })
 
-  it('comes back after the directory was removed under the store', async () => {
+  it('can be saved again after the directory was removed', async () => {
     const { directory, store } = await storeWithSnapshot()
     await rm(directory, { recursive: true })
     expect(await store.load(acme)).toBeUndefined()
@@ -150,7 +150,7 @@ describe('what is saved', () => {
     expect(await store.load(acme)).toEqual(snapshotOf('again'))
   })
 
-  it('is there again after the directory was taken away and restored', async () => {
+  it('is loaded again after the directory was moved away and restored', async () => {
     const { directory, store, revocations } = await storeWithSnapshot()
     await revocations.save('0'.repeat(32), snapshotOf('revoked'))
     const revision = await revocations.revision()
@@ -163,7 +163,7 @@ describe('what is saved', () => {
     expect(await revocations.load()).toEqual([snapshotOf('revoked')])
   })
 
-  it('replaces a link by a file, and leaves alone what it leads to', async () => {
+  it('replaces a link and leaves its target alone', async () => {
     const { directory, store, file } = await storeWithSnapshot()
     const target = join(directory, 'target')
     await writeFile(target, 'untouched')
@@ -174,7 +174,7 @@ describe('what is saved', () => {
     expect((await lstat(file)).isFile()).toBe(true)
   })
 
-  it('is in the order of the calls where they do not wait for each other', async () => {
+  it('is that of the last call, also where calls do not wait for each other', async () => {
     const { store } = await storeWithSnapshot()
     for (let round = 0; round < 10; round += 1) {
       await Promise.all([
@@ -187,7 +187,7 @@ describe('what is saved', () => {
     }
   })
 
-  it('goes on after a save that failed', async () => {
+  it('can be replaced after a save that failed', async () => {
     const { store, file } = await storeWithSnapshot()
     await unlink(file)
     await mkdir(file)
@@ -198,14 +198,14 @@ describe('what is saved', () => {
     expect(await store.load(acme)).toEqual(snapshotOf('next'))
   })
 
-  it('is refused when it is longer than what is read again, and the old one stays', async () => {
+  it('is refused when it is longer than can be read again, and the old one stays', async () => {
     const { directory, store } = await storeWithSnapshot()
     await expect(store.save(acme, snapshotOf('x'.repeat(16 * 1024 * 1024)))).rejects.toThrow(RangeError)
     expect(await store.load(acme)).toEqual(snapshotOf('kept'))
     expect(await readdir(directory)).toEqual([acmeFile])
   })
 
-  it('may be as long as what is read again', async () => {
+  it('may be as long as can be read again', async () => {
     const { store } = await storeWithSnapshot()
     const snapshot = snapshotOf('x'.repeat(16 * 1024 * 1024 - JSON.stringify(snapshotOf('')).length))
     expect(JSON.stringify(snapshot)).toHaveLength(16 * 1024 * 1024)
@@ -214,8 +214,8 @@ describe('what is saved', () => {
   })
 })
 
-describe('what is damaged', () => {
-  it('is loaded as text whichever byte has its highest bit flipped', async () => {
+describe('a damaged file', () => {
+  it('is loaded as text, whichever byte has its highest bit flipped', async () => {
     const { store, file } = await storeWithSnapshot('é')
     const bytes = await readFile(file)
     for (let at = 0; at < bytes.length; at += 1) {
@@ -226,7 +226,7 @@ describe('what is damaged', () => {
     }
   })
 
-  it('is loaded as text wherever it ends too early', async () => {
+  it('is loaded as text, wherever it is cut off', async () => {
     const { store, file } = await storeWithSnapshot('é')
     for (let length = (await readFile(file)).length - 1; length >= 0; length -= 1) {
       await truncate(file, length)
@@ -253,7 +253,7 @@ describe('what is damaged', () => {
     expect(await store.load(acme)).toBe(content)
   })
 
-  it('is loaded without harm when it has lists too deep for some versions of Node', async () => {
+  it('is loaded safely when lists nest too deeply for some versions of Node', async () => {
     const { store, file } = await storeWithSnapshot()
     const content = '['.repeat(100_000) + ']'.repeat(100_000)
     await writeFile(file, content)
@@ -262,7 +262,7 @@ describe('what is damaged', () => {
     expect(typeof loaded === 'string' ? loaded : JSON.stringify(loaded)).toBe(content)
   })
 
-  it('is loaded as text when it is no UTF-8 in a place where any character may stand', async () => {
+  it('is loaded as text when it is not UTF-8', async () => {
     const { store, file } = await storeWithSnapshot()
     await writeFile(file, Buffer.from(text.replace('kept', '\u00ff'), 'latin1'))
     expect(await store.load(acme)).toBe(text.replace('kept', '\ufffd'))
@@ -281,7 +281,7 @@ describe('what is damaged', () => {
     expect(await store.load(acme)).toEqual(snapshotOf('next'))
   })
 
-  it('harms no other file', async () => {
+  it('does not affect other files', async () => {
     const { store, file } = await storeWithSnapshot()
     await store.save(globex, snapshotOf('other'))
     await writeFile(file, 'damaged')
@@ -289,7 +289,7 @@ describe('what is damaged', () => {
   })
 })
 
-describe('what is no file', () => {
+describe('a directory entry that is not a regular file', () => {
   it.each<[string, (file: string) => unknown]>([
     ['a directory', (file) => mkdir(file)],
     ['a link to itself', (file) => symlink(file, file)],
@@ -322,8 +322,8 @@ describe('what is no file', () => {
   })
 })
 
-describe('what cannot be read', () => {
-  it('is rejected with the system’s error, which says nothing of the content', async () => {
+describe('a file that may not be read', () => {
+  it('rejects with the system’s error, which does not show the content', async () => {
     const { store, file } = await storeWithSnapshot('secret')
     await chmod(file, 0)
     const loaded = asOrdinaryUser(() => store.load(acme))
@@ -331,7 +331,7 @@ describe('what cannot be read', () => {
     await expect(loaded).rejects.not.toThrow('secret')
   })
 
-  it('is rejected when the directory is a file', async () => {
+  it('rejects when the directory is a file', async () => {
     const directory = join(temporaryDirectory(), 'file')
     await writeFile(directory, '')
     const store = fileStore({ directory })
@@ -340,8 +340,8 @@ describe('what cannot be read', () => {
   })
 })
 
-describe('what is set aside', () => {
-  it('is a copy to the byte, in a file that is never loaded', async () => {
+describe('a copy that is set aside', () => {
+  it('has the same bytes, in a file that is never loaded', async () => {
     const { directory, store, file, setAside } = await storeWithSnapshot()
     const garbage = Buffer.from([0, 255, 13, 10, 34, 192])
     await writeFile(file, garbage)
@@ -353,7 +353,7 @@ describe('what is set aside', () => {
     expect((await readdir(directory)).toSorted()).toEqual([acmeFile, refusedFile])
   })
 
-  it('is what was there at the time of the call, not what is saved right after', async () => {
+  it('is of the file at the time of the call, not of the next save', async () => {
     const { directory, store, file, setAside } = await storeWithSnapshot()
     await writeFile(file, 'damaged')
     await Promise.all([setAside(acme), store.save(acme, snapshotOf('next'))])
@@ -370,7 +370,7 @@ describe('what is set aside', () => {
     expect(await readFile(join(directory, refusedFile), 'utf8')).toContain('kept')
   })
 
-  it('replaces what was set aside before', async () => {
+  it('replaces the previous copy', async () => {
     const { directory, file, setAside } = await storeWithSnapshot()
     await writeFile(file, 'first and longer')
     await setAside(acme)
@@ -405,7 +405,7 @@ describe('a temporary file of a process that died', () => {
     expect((await readdir(directory)).toSorted()).toEqual([temporaryFile, acmeFile])
   })
 
-  it('is told from files of others by its whole name', async () => {
+  it('is recognised by its whole name', async () => {
     const directory = temporaryDirectory()
     const others = ['.tmp', `${temporaryFile}~`, `x${temporaryFile}`, temporaryFile.replaceAll('0', 'g'), refusedFile]
     for (const name of others) {
@@ -416,7 +416,7 @@ describe('a temporary file of a process that died', () => {
     expect((await readdir(directory)).toSorted()).toEqual([...others, acmeFile].toSorted())
   })
 
-  it('does not stop a save when it cannot be removed', async () => {
+  it('does not prevent a save when it cannot be removed', async () => {
     const directory = temporaryDirectory()
     await mkdir(join(directory, temporaryFile))
     await makeOld(join(directory, temporaryFile), 11 * MINUTE)
@@ -463,7 +463,7 @@ describe('revocations', () => {
     expect(records).toEqual(expect.arrayContaining([seen, snapshotOf('two')]))
   })
 
-  it('are not made up from other files', async () => {
+  it('are read from files of their own only', async () => {
     const { revocations, folder } = await storeWithRevocations()
     const revision = await revocations.revision()
     for (const name of [temporaryFile, `${one}.json~`, `${'A'.repeat(32)}.json`, 'notes.txt']) {
@@ -473,7 +473,7 @@ describe('revocations', () => {
     expect(await revocations.revision()).toBe(revision)
   })
 
-  it('are read although twelve of them are of 128 MiB each, with little memory', async () => {
+  it('are read with little memory although twelve files have 128 MiB each', async () => {
     const { revocations, folder } = await storeWithRevocations()
     for (let index = 0; index < 12; index += 1) {
       const file = join(folder, `${index.toString(16).padStart(32, '0')}.json`)
@@ -487,13 +487,13 @@ describe('revocations', () => {
     expect(records).toEqual(expect.arrayContaining([snapshotOf('one'), snapshotOf('two')]))
   })
 
-  it('are refused when they are too long to be read again, and the old one stays', async () => {
+  it('are refused when they are longer than can be read again, and the old one stays', async () => {
     const { revocations } = await storeWithRevocations()
     await expect(revocations.save(one, snapshotOf('x'.repeat(8192)))).rejects.toThrow(RangeError)
     expect(await revocations.load()).toEqual(expect.arrayContaining([snapshotOf('one')]))
   })
 
-  it('are read up to a number, and a record says so', async () => {
+  it('are read up to 20 000, and a record says that there are more', async () => {
     const { revocations, folder } = await storeWithRevocations()
     const text = JSON.stringify(snapshotOf('x'))
     for (let index = 0; index < 20_000; index += 1) {
@@ -505,7 +505,7 @@ describe('revocations', () => {
     expect(records).toEqual(expect.arrayContaining([snapshotOf('one'), snapshotOf('two')]))
   })
 
-  it('are read in any number below that', async () => {
+  it('are all read below that', async () => {
     const { revocations, folder } = await storeWithRevocations()
     for (let index = 0; index < 300; index += 1) {
       await writeFile(
@@ -516,7 +516,7 @@ describe('revocations', () => {
     expect(await revocations.load()).toHaveLength(302)
   })
 
-  it('have another revision when one is replaced, though it takes as long and comes in the same instant', async () => {
+  it('have another revision when one is replaced by one of the same length in the same instant', async () => {
     const { revocations } = await storeWithRevocations()
     const revisions = new Set([await revocations.revision()])
     for (let round = 0; round < 50; round += 1) {
@@ -539,7 +539,7 @@ describe('revocations', () => {
     expect(await revocations.load()).toEqual([])
   })
 
-  it('are rejected as a whole when the directory may not be read: what was known must not be taken for all', async () => {
+  it('reject when the directory may not be listed, because the known ones may not be all', async () => {
     const { revocations, folder } = await storeWithRevocations()
     await chmod(folder, 0)
     await expect(asOrdinaryUser(() => revocations.load())).rejects.toMatchObject({ code: 'EACCES' })

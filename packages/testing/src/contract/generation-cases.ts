@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import type { FleetCoordination, FleetNotice, SnapshotStore } from '@jwks-auth/core'
-import { acme, ann, askAtOnce, assertSoon, globex, LONG, sampleId, sampleSnapshot } from './samples.ts'
+import { acme, ann, assertSoon, callAtOnce, globex, LONG, sampleId, sampleSnapshot } from './samples.ts'
 import { type Case, partOf } from './store-place.ts'
 
 const [first, second, third] = [sampleId('first'), sampleId('second'), sampleId('third')] as const
 
-/** What a store does that coordinates a fleet: generations of snapshots. */
+/** Cases for coordination: generations of snapshots. */
 export const generationCases: readonly Case[] = [
   [
     'has neither snapshot nor generation at first',
@@ -34,7 +34,7 @@ export const generationCases: readonly Case[] = [
       const fleets = [fleetOf(store), fleetOf(await open())]
       let expected: string | undefined
       for (const round of ['a', 'b', 'c']) {
-        const saved = await askAtOnce(fleets, 5, async (fleet, number) => {
+        const saved = await callAtOnce(fleets, 5, async (fleet, number) => {
           const text = `${round}${number}`
           return (await fleet.saveIf(acme, sampleSnapshot(text), expected, sampleId(text))) ? [text] : []
         })
@@ -64,7 +64,7 @@ export const generationCases: readonly Case[] = [
     },
   ],
   [
-    'has another generation when a snapshot was saved without condition, and none when it was deleted',
+    'has another generation after an unconditional save, and none after a deletion',
     async ({ store }) => {
       await fleetOf(store).saveIf(acme, sampleSnapshot('1'), undefined, first)
       await store.save(acme, sampleSnapshot('2'))
@@ -79,10 +79,10 @@ export const generationCases: readonly Case[] = [
   ],
 ]
 
-/** What a store does that coordinates a fleet: telling of changes. */
+/** Cases for coordination: notices. */
 export const noticeCases: readonly Case[] = [
   [
-    'tells the others of a snapshot that was saved',
+    'notifies other instances of a saved snapshot',
     async ({ store, open }) => {
       const listener = listenTo(await open())
       try {
@@ -93,7 +93,7 @@ export const noticeCases: readonly Case[] = [
     },
   ],
   [
-    'tells nobody any more who has stopped listening',
+    'does not notify a listener that has unsubscribed',
     async ({ store, open }) => {
       const other = await open()
       const [leaver, stayer] = [listenTo(other), listenTo(other)]
@@ -112,10 +112,10 @@ export const noticeCases: readonly Case[] = [
   ],
 ]
 
-/** What a store does that coordinates a fleet and keeps revocations. */
+/** Cases for stores with coordination and revocations. */
 export const revocationNoticeCases: readonly Case[] = [
   [
-    'tells the others of a revocation',
+    'notifies other instances of a revocation',
     async ({ store, open }) => {
       const listener = listenTo(await open())
       let count = 0
@@ -154,7 +154,7 @@ function saver(store: SnapshotStore, key: typeof acme = acme): () => Promise<voi
 
 interface Listener {
   readonly notices: FleetNotice[]
-  /** Makes the change again and again until the notice comes: messages may get lost, those most that come at once. */
+  /** Repeats the change until the notice arrives: messages may get lost. */
   hearsOf(isIt: (notice: FleetNotice) => boolean, change: () => Promise<void>): Promise<void>
   stop(): void
 }

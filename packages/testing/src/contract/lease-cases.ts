@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FleetCoordination, LeaseState, ProviderKey, SnapshotStore } from '@jwks-auth/core'
-import { acme, ann, askAtOnce, assertSoon, ben, globex, LONG, SHORT, sampleId, sampleSnapshot } from './samples.ts'
+import { acme, ann, assertSoon, ben, callAtOnce, globex, LONG, SHORT, sampleId, sampleSnapshot } from './samples.ts'
 import { type Case, partOf } from './store-place.ts'
 
 /** Cases for coordination: leases, the refetch budget and shared failures. */
@@ -27,7 +27,7 @@ export const leaseCases: readonly Case[] = [
     'gives a lease to one of several processes that acquire it at once',
     async ({ store, open }) => {
       const fleets = [fleetOf(store), fleetOf(await open())]
-      const states = await askAtOnce(fleets, 5, (fleet, number) => fleet.acquire(acme, sampleId(`${number}`), LONG))
+      const states = await callAtOnce(fleets, 5, (fleet, number) => fleet.acquire(acme, sampleId(`${number}`), LONG))
       assert.equal(states.filter(({ holder }) => holder === 'own').length, 1)
       assert.equal(states.filter(({ holder }) => holder === 'other').length, 9)
     },
@@ -103,7 +103,7 @@ export const leaseCases: readonly Case[] = [
     'grants the refetch budget to one of several processes that reserve it at once',
     async ({ store, open }) => {
       const fleets = [fleetOf(store), fleetOf(await open())]
-      const spent = await askAtOnce(fleets, 5, (fleet, number) =>
+      const spent = await callAtOnce(fleets, 5, (fleet, number) =>
         fleet.reserveRefetch(acme, sampleId(`${number}`), LONG),
       )
       assert.equal(spent.filter((isSpent) => isSpent).length, 1)

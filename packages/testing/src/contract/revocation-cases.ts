@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import type { RevocationStore, SnapshotStore } from '@jwks-auth/core'
-import { acme, askAtOnce, sampleId, sampleSnapshot } from './samples.ts'
+import { acme, callAtOnce, sampleId, sampleSnapshot } from './samples.ts'
 import { type Case, partOf } from './store-place.ts'
 
-/** What a store does that keeps revocations. */
+/** Cases for revocations. */
 export const revocationCases: readonly Case[] = [
   [
     'has no revocations at first',
@@ -32,10 +32,10 @@ export const revocationCases: readonly Case[] = [
     },
   ],
   [
-    'loses none of the revocations that several save at once',
+    'loses no revocation when several instances save at once',
     async ({ store, open }) => {
       const stores = [store, await open(), await open()]
-      const texts = await askAtOnce(stores, 8, async (instance, number) => {
+      const texts = await callAtOnce(stores, 8, async (instance, number) => {
         const text = `revocation ${number}`
         await revocationsOf(instance).save(sampleId(text), sampleSnapshot(text, null))
         return text
@@ -54,7 +54,7 @@ export const revocationCases: readonly Case[] = [
     },
   ],
   [
-    'has another revision after each revocation, whoever saved it, and the same one until then',
+    'has another revision after each save of any instance, and the same one until then',
     async ({ store, open }) => {
       const other = await open()
       const seen = [await steadyRevision(store)]

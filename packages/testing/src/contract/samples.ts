@@ -6,19 +6,19 @@ import type { ProviderKey, Snapshot } from '@jwks-auth/core'
 /** A key like those of most applications. */
 export const acme: ProviderKey = Object.freeze({ tenant: 'acme', provider: 'auth0' })
 
-/** Another tenant's. */
+/** A key of another tenant. */
 export const globex: ProviderKey = Object.freeze({ tenant: 'globex', provider: 'auth0' })
 
-/** A process's token. */
+/** A lease or refetch id of a process. */
 export const ann: string = 'a'.repeat(32)
 
-/** Another process's. */
+/** Another process's id. */
 export const ben: string = 'b'.repeat(32)
 
 /** Longer than any case takes, in milliseconds. */
 export const LONG = 60_000
 
-/** Soon over, in milliseconds. */
+/** Expires within a case, in milliseconds. */
 export const SHORT = 200
 
 /** A snapshot that can be told from others by its text. Every payload is JSON. */
@@ -32,8 +32,8 @@ export function sampleId(text: string): string {
   return digest(text, 'hex').slice(0, 32)
 }
 
-/** Asks all instances, each that many times, without waiting for an answer in between; no two with the same number. */
-export function askAtOnce<Instance, Answer>(
+/** Calls all instances, each that many times, without waiting in between; each call has a number of its own. */
+export function callAtOnce<Instance, Answer>(
   instances: readonly Instance[],
   times: number,
   ask: (instance: Instance, number: number) => Promise<Answer>,
@@ -42,7 +42,7 @@ export function askAtOnce<Instance, Answer>(
   return Promise.all(rounds.flatMap((first) => instances.map((instance, index) => ask(instance, first + index))))
 }
 
-/** Asks again until the answer is yes, for five seconds. */
+/** Checks again until the condition holds, for five seconds. */
 export async function assertSoon(message: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 5_000
   while (!(await holds())) {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import type { ProviderKey, Snapshot } from '@jwks-auth/core'
-import { acme, askAtOnce, globex, sampleSnapshot } from './samples.ts'
+import { acme, callAtOnce, globex, sampleSnapshot } from './samples.ts'
 import { type Case, partOf, type Scene } from './store-place.ts'
 
-/** What every store does. */
+/** Cases for every store. */
 export const snapshotCases: readonly Case[] = [
   [
     'has nothing under a key at first',
@@ -14,9 +14,9 @@ export const snapshotCases: readonly Case[] = [
   givesBack('what was saved', sampleSnapshot('keys')),
   givesBack('text of any script', sampleSnapshot('"\\/ \u0000\u001f\u007f\u2028 é ẞ 漢字 😀 \ud800 {tag}:* %s')),
   givesBack('a snapshot of a megabyte', sampleSnapshot('k'.repeat(1_048_576))),
-  givesBack('a snapshot that is kept for good', sampleSnapshot('immutable', null)),
+  givesBack('a snapshot that does not expire', sampleSnapshot('immutable', null)),
   [
-    'shows one instance what another has saved, replaced and deleted',
+    'shows other instances what one has saved, replaced and deleted',
     async ({ store, open }) => {
       const other = await open()
       await store.save(acme, sampleSnapshot('first'))
@@ -46,7 +46,7 @@ export const snapshotCases: readonly Case[] = [
     },
   ],
   [
-    'takes it for no error when there is nothing to delete',
+    'does not reject when there is nothing to delete',
     async ({ store }) => {
       await store.delete(acme)
       await store.delete(acme)
@@ -95,7 +95,7 @@ export const snapshotCases: readonly Case[] = [
     async ({ store, open }) => {
       const stores = [store, await open(), await open()]
       // Of very different lengths, so that parts of one in another would show.
-      const saved = await askAtOnce(stores, 4, async (instance, number) => {
+      const saved = await callAtOnce(stores, 4, async (instance, number) => {
         const snapshot = sampleSnapshot(`${number}`.repeat(number * 2_000))
         await instance.save(acme, snapshot)
         return JSON.stringify(snapshot)
@@ -105,7 +105,7 @@ export const snapshotCases: readonly Case[] = [
     },
   ],
   [
-    'does not notice when an object is changed that was handed to it',
+    'is not affected by later changes of a saved object',
     async ({ store }) => {
       const mutable = { ...sampleSnapshot('saved') }
       const saved = store.save(acme, mutable)
@@ -116,7 +116,7 @@ export const snapshotCases: readonly Case[] = [
     },
   ],
   [
-    'does not notice when an object is changed that it has handed out',
+    'is not affected by changes of a loaded object',
     async ({ store }) => {
       await store.save(acme, sampleSnapshot('saved'))
       Object.assign(Object(await store.load(acme)), { payload: 'changed' })
@@ -125,7 +125,7 @@ export const snapshotCases: readonly Case[] = [
   ],
 ]
 
-/** What a store does that can set aside. */
+/** Cases for `setAside`. */
 export const setAsideCases: readonly Case[] = [
   [
     'sets a snapshot aside without taking it away or putting it under another key',
@@ -140,7 +140,7 @@ export const setAsideCases: readonly Case[] = [
     },
   ],
   [
-    'takes it for no error when there is nothing to set aside',
+    'does not reject when there is nothing to set aside',
     async ({ store }) => {
       await partOf(store, 'setAside').call(store, acme)
       assert.equal(await store.load(acme), undefined)

@@ -1,6 +1,6 @@
 import type { SnapshotStore } from '@jwks-auth/core'
 
-/** Somewhere to keep snapshots: a directory, a table, a server. */
+/** A place for snapshots: a directory, a table, a server. */
 export interface StorePlace {
   /** Makes a store over this place. Called several times: each is another process, and sees what the others save. */
   open(): SnapshotStore | Promise<SnapshotStore>
@@ -8,7 +8,7 @@ export interface StorePlace {
   dispose?(): void | Promise<void>
 }
 
-/** What a store may have besides loading, saving and deleting. */
+/** An optional part of a store. */
 export type StorePart = 'setAside' | 'revocations' | 'coordination'
 
 /** What one case of the contract works with. */
@@ -19,10 +19,10 @@ export interface Scene {
   readonly open: () => Promise<SnapshotStore>
 }
 
-/** A sentence about every store, and how to find out whether it holds. */
+/** A sentence about stores, and a check that rejects where it does not hold. */
 export type Case = readonly [name: string, check: (scene: Scene) => Promise<void>]
 
-/** A part of a store that it has to have. */
+/** Returns a part of a store; throws where it is missing. */
 export function partOf<Part extends StorePart>(store: SnapshotStore, part: Part): NonNullable<SnapshotStore[Part]> {
   const found = store[part]
   if (found === undefined) throw new Error(`the store has no ${part}`)
