@@ -49,7 +49,8 @@ export function createFetchLease(
   let seenFailure: string | undefined
 
   async function coordinate<Value>(work: () => Promise<Value>): Promise<Attempt<Value>> {
-    return await circuit.attempt({ operation: 'coordinate', key, work })
+    const probe = async (): Promise<unknown> => await coordination?.acquire(key, randomBytes(16).toString('hex'), 1)
+    return await circuit.attempt({ operation: 'coordinate', key, work, probe })
   }
 
   /** Does something whose failure the circuit reports; cannot reject. */
