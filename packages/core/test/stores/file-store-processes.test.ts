@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, utimes } from 'node:fs/promises'
+import { readdir, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -30,12 +30,26 @@ interface Files {
   readonly temporary: readonly string[]
 }
 
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
 /** Reads everything in the directory, as a store would. */
 async function readAll(directory: string): Promise<Files> {
   const paths = (await readdir(directory, { recursive: true })).map((name) => join(directory, name))
   const files = paths.filter((path) => path.endsWith('.json'))
   const broken: string[] = []
   for (const file of files) if (!isWhole(await readJson(file, directory, LONGEST_SNAPSHOT))) broken.push(file)
+  for (const path of paths.filter((name) => name.endsWith('.refused'))) {
+    const copy = await readFile(path, 'utf8')
+    // The first 64 KiB of a snapshot.
+    const isCopy = copy.length === 65_536 ? copy.startsWith('{"version":1,"payload":') : isWhole(parse(copy))
+    if (!isCopy) broken.push(path)
+  }
   return { broken, whole: files.length - broken.length, temporary: paths.filter((path) => path.endsWith('.tmp')) }
 }
 

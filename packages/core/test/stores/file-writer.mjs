@@ -27,5 +27,12 @@ for (let round = 0; round < Number(rounds); round += 1) {
       revocation,
     ),
   ])
+  // Copies and removals may be interrupted, too.
+  await Promise.all([
+    store.setAside?.({ tenant: writer, provider: 'own' }),
+    store
+      .save({ tenant: writer, provider: 'removed' }, snapshot)
+      .then(() => store.delete({ tenant: writer, provider: 'removed' })),
+  ])
   if (round === 0) process.stdout.write('writing\n')
 }
