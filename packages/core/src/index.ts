@@ -69,14 +69,19 @@ export {
 } from './base/errors/request-errors.ts'
 export { StoreFailedError } from './base/errors/store-errors.ts'
 export {
+  ContentCodingNotSupportedError,
   KeyPinMismatchError,
   KeySetMalformedError,
   MetadataIssuerMismatchError,
   MetadataMalformedError,
   ResponseTooLargeError,
   UpstreamAddressNotAllowedError,
+  type UpstreamDocument,
+  type UpstreamRequestErrorOptions,
+  UpstreamRequestFailedError,
   UpstreamStatusError,
   type UpstreamStatusErrorOptions,
+  type UpstreamStep,
   UpstreamTimedOutError,
   UpstreamUnreachableError,
   UpstreamUrlNotAllowedError,
@@ -100,13 +105,17 @@ export type {
 export type { RetryPolicy } from './cache/cache-options.ts'
 export type { Counters } from './cache/counters.ts'
 export type { Network } from './http/address-rules.ts'
+export type { CertificateAuthorities } from './http/connection.ts'
+export type { HttpDispatcher } from './http/exchange.ts'
+export type { RequestHeaders } from './http/request-headers.ts'
 export type { SignatureAlgorithm } from './jwks/algorithms.ts'
 export type { KeySetChanges } from './jwks/key-set.ts'
 export type { KeyRefusal } from './jwks/verification-key.ts'
 export { createRegistry } from './registry/create-registry.ts'
 export type { RestoreReport } from './registry/persistence.ts'
+export type { ProviderLocation } from './registry/provider-location.ts'
 export type { ProviderOptions } from './registry/provider-options.ts'
-export type { ProviderLocation, ProviderRegistration } from './registry/registration.ts'
+export type { ProviderRegistration } from './registry/registration.ts'
 export type { RefreshOutcome, Registry } from './registry/registry.ts'
 export type { RegistryOptions } from './registry/registry-options.ts'
 export type { ProviderStatus } from './registry/status.ts'

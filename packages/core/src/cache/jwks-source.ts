@@ -10,6 +10,8 @@ export interface JwksRequest {
   readonly timeout: number
   /** True when the last refresh failed: perhaps the key set has moved. */
   readonly relocate: boolean
+  /** Called when a request, for metadata or for the key set, is written to a connection. */
+  readonly onSent?: (() => void) | undefined
 }
 
 /** What came back, and from where. */
