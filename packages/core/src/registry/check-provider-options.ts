@@ -106,6 +106,9 @@ export function checkProviderOptions(where: string, given: Unchecked, rules: Reg
   return Object.freeze(checked)
 }
 
+/** Options about connections, which a dispatcher makes by itself. */
+export const connectionOptionNames: readonly string[] = Object.freeze(['network', 'allowAddresses', 'pinnedSpki', 'ca'])
+
 /** Options about when keys expire. */
 const EXPIRY_OPTIONS = [
   'refreshEarly',
@@ -138,7 +141,6 @@ export function checkEffects(where: string, given: Unchecked): void {
     refuse([...EXPIRY_OPTIONS, ...FETCH_OPTIONS], 'jwks: inline keys are never fetched and do not expire')
   }
   if (given['keyLifetime'] === 'immutable') refuse(EXPIRY_OPTIONS, "keyLifetime: 'immutable': such keys do not expire")
-  if (given['prefetch'] === 'never') refuse(['refreshEarly', 'prefetchJitter'], "prefetch: 'never'")
 }
 
 /** Fills a provider's gaps from defaults; `retryPolicy` merges member by member. */
@@ -180,7 +182,7 @@ function checkRetryPolicy(where: string, value: unknown): RetryPolicy {
 }
 
 function checkTransportOptions(where: string, given: Unchecked, rules: RegistryRules) {
-  for (const name of ['network', 'allowAddresses', 'pinnedSpki', 'ca']) {
+  for (const name of connectionOptionNames) {
     if (rules.hasDispatcher && given[name] !== undefined) {
       throw new TypeError(`${where}${name} has no effect beside dispatcher, which makes the connections itself`)
     }

@@ -12,6 +12,7 @@ import { freshnessOf, storedPolicy } from '../http/freshness.ts'
 import { readRetryAfter } from '../http/retry-after.ts'
 import type { Transport, TransportResponse } from '../http/transport.ts'
 import { parseUrl } from '../http/url-rules.ts'
+import type { KeySet } from '../jwks/key-set.ts'
 import type { CheckedRegistration } from './registration.ts'
 
 /** The key set's URL, as the issuer's metadata has it. */
@@ -22,9 +23,10 @@ interface Location {
   readonly ttl: number
 }
 
-/** Creates the source of a registered provider's key set: its `jwksUri`, or the one in its issuer's metadata. */
+/** Creates the source of a registered provider's key set: inline keys, its `jwksUri`, or the one in its issuer's metadata. */
 export function createJwksSource(registration: CheckedRegistration, transport: Transport, clock: Clock): JwksSource {
-  const { jwksUri, transport: policy } = registration
+  const { jwks, jwksUri, transport: policy } = registration
+  if (jwks !== undefined) return inlineSource(jwks)
   const locate = jwksUri === undefined ? createLocator(registration, transport, clock) : async () => jwksUri
   return async (request) => {
     const url = await locate(request)
@@ -32,6 +34,12 @@ export function createJwksSource(registration: CheckedRegistration, transport: T
     const headers = request.headersFor(url)
     return { ...(await transport.get({ url, document: 'key set', headers, signal, timeout, onSent }, policy)), url }
   }
+}
+
+/** Inline keys as a response that never expires. */
+function inlineSource({ keys }: KeySet): JwksSource {
+  const body = JSON.stringify({ keys: keys.map(({ jwk }) => jwk) })
+  return async () => ({ status: 200, headers: { 'cache-control': 'max-age=31536000' }, body, url: '' })
 }
 
 /**

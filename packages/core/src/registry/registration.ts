@@ -11,6 +11,7 @@ import {
   type CheckedProviderOptions,
   checkEffects,
   checkProviderOptions,
+  connectionOptionNames,
   mergeProviderOptions,
   type RegistryRules,
 } from './check-provider-options.ts'
@@ -79,8 +80,9 @@ export function checkRegistration(value: unknown, context: RegistrationContext):
     tenant: identifierOption(`${where}tenant`, given['tenant']),
     provider: identifierOption(`${where}provider`, given['provider']),
   })
-  const options = checkProviderOptions(where, mergeProviderOptions(defaults, given), rules)
   const existing = context.existing(key)
+  const base = existing === undefined ? defaults : givenBefore(existing, rules)
+  const options = checkProviderOptions(where, mergeProviderOptions(base, given), rules)
   if (existing !== undefined) {
     const location = checkLocationBeside(existing, where, given, options)
     if (isSameLocation(existing, location) && hasSameOptions(existing, options, given)) return existing
@@ -90,6 +92,12 @@ export function checkRegistration(value: unknown, context: RegistrationContext):
   const registration = new Registration(key, location, context.share(options), network)
   checkEnforceable(where, registration, rules)
   return registration
+}
+
+/** The options of an existing registration, as if they were given. */
+function givenBefore({ options }: CheckedRegistration, { hasDispatcher }: RegistryRules): Unchecked {
+  const isGiven = (name: string): boolean => !hasDispatcher || !connectionOptionNames.includes(name)
+  return Object.fromEntries(Object.entries(options).filter(([name]) => isGiven(name)))
 }
 
 /** True where every option that is given has the value that the existing registration has. */

@@ -8,8 +8,16 @@ function bindingOf(registration: Partial<ProviderRegistration>, network: 'any' |
   const rules = { requireHttps: false, allowedDomains: [], hasDispatcher: false, canGuardConnections: true }
   const given = { tenant: 'acme', provider: 'main', issuer: 'https://issuer.example', ...registration }
   return JSON.stringify(
-    snapshotRules(checkRegistration(given, { rules, defaults: {}, network, where: '', share: (value) => value, existing: () => undefined }))
-      .binding,
+    snapshotRules(
+      checkRegistration(given, {
+        rules,
+        defaults: {},
+        network,
+        where: '',
+        share: (value) => value,
+        existing: () => undefined,
+      }),
+    ).binding,
   )
 }
 
