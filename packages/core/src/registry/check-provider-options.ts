@@ -134,7 +134,8 @@ const FETCH_OPTIONS = [
  */
 export function checkEffects(where: string, given: Unchecked): void {
   const refuse = (names: readonly string[], reason: string): void => {
-    const found = names.find((name) => given[name] !== undefined)
+    // 0 stands for none, which is what the other option implies.
+    const found = names.find((name) => given[name] !== undefined && given[name] !== 0)
     if (found !== undefined) throw new TypeError(`${where}${found} has no effect beside ${reason}`)
   }
   if (given['jwks'] !== undefined) {

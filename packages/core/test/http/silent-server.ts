@@ -1,35 +1,40 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { onTestFinished } from 'vitest'
 
-/** Listens with the shortest backlog, and then never accepts: its event loop stands still. */
+/**
+ * Listens with the shortest backlog and fills it, which the kernel does without any help; then its event loop stands
+ * still, so that nothing is ever accepted.
+ */
 const UNACCEPTING = `
-  const { parentPort } = require('node:worker_threads')
-  const server = require('node:net').createServer()
-  server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
-    parentPort.postMessage(server.address().port)
-    // The message is sent by another thread.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  const { parentPort, workerData } = require('node:worker_threads')
+  const { connect, createServer } = require('node:net')
+  const server = createServer()
+  server.listen({ port: workerData, host: '127.0.0.1', backlog: 1 }, () => {
+    const { port } = server.address()
+    for (let index = 0; index < 8; index += 1) connect(port, '127.0.0.1').on('error', () => undefined)
+    parentPort.postMessage(port)
+    // After the ticks that connect, and before the event loop could accept.
+    process.nextTick(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
   })
 `
 
-/** Starts a server whose backlog is full, so that the kernel drops each further SYN. */
-export async function startUnacceptingServer(): Promise<number> {
-  const worker = new Worker(UNACCEPTING, { eval: true })
+/** A server that no connection ever reaches. */
+export interface UnacceptingServer {
+  readonly port: number
+  readonly stop: () => Promise<unknown>
+}
+
+/** Starts a server whose backlog is full, so that the kernel drops each further SYN. It ends with the test at the latest. */
+export async function startUnacceptingServer(wantedPort = 0): Promise<UnacceptingServer> {
+  const worker = new Worker(UNACCEPTING, { eval: true, workerData: wantedPort })
   const [port] = (await once(worker, 'message')) as [number]
-  const fillers: Socket[] = []
+  const stop = (): Promise<unknown> => worker.terminate()
   onTestFinished(async () => {
-    for (const socket of fillers) socket.destroy()
-    await worker.terminate()
+    await stop()
   })
-  for (let isFull = false; !isFull; ) {
-    const socket = connect(port, '127.0.0.1').on('error', () => undefined)
-    fillers.push(socket)
-    isFull = (await Promise.race([once(socket, 'connect'), setTimeout(300, 'no room')])) === 'no room'
-  }
-  return port
+  return { port, stop }
 }
 
 /** A server that accepts connections and never sends anything. */

@@ -32,7 +32,7 @@ describe('an attempt that has ended rejects immediately, and says what it was do
   })
 
   it('while TCP connects', async () => {
-    const port = await startUnacceptingServer()
+    const { port } = await startUnacceptingServer()
     const isConnecting = () => new Promise((resolve) => setTimeout(resolve, 50))
     expect(await errorOf(`http://127.0.0.1:${port}/`, isConnecting)).toMatchObject({ step: 'connecting' })
   })
@@ -91,7 +91,7 @@ describe('{ attemptTimeout: 300, deadline: 1000 }', () => {
   }
 
   it.each([
-    ['a full backlog that swallows SYNs', async () => `http://127.0.0.1:${await startUnacceptingServer()}/jwks`],
+    ['a full backlog that swallows SYNs', async () => `http://127.0.0.1:${(await startUnacceptingServer()).port}/jwks`],
     [
       'a TLS handshake that is never answered',
       async () => `https://127.0.0.1:${(await startSilentServer()).port}/jwks`,

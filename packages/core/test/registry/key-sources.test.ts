@@ -102,6 +102,12 @@ describe('an option that has no effect', () => {
     await expect(register(registration)).rejects.toThrow(`${option} has no effect beside ${beside}`)
   })
 
+  it('may be 0 for none', async () => {
+    await expect(
+      register({ jwksUri, keyLifetime: 'immutable', prefetchJitter: 0, staleWhileError: 0 }),
+    ).resolves.toBeUndefined()
+  })
+
   it('is none of a registration where it is a default for many', async () => {
     const registry = startRegistry({ defaults: { minTtl: 5_000, refreshEarly: 1_000, headers: { a: 'b' } } })
     await registry.register({ ...name, jwks })
