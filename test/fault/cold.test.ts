@@ -6,9 +6,9 @@ describe.each(faults)('a cold cache whose provider $name', (fault) => {
   it('refuses, asks as often as is worth it, and works once the provider is well', async () => {
     const setting = await startFaultyProvider()
     const { clock, issuer, resolve, attempts, status } = setting
-    await befall(issuer, fault)
+    const end = await befall(issuer, fault)
     const callers = Promise.all(Array.from({ length: 5 }, async () => await resolve().catch((error: unknown) => error)))
-    const answers = await outcomeOf(setting, callers, fault.hangs)
+    const answers = await outcomeOf(setting, callers, fault)
     expect(answers).toHaveLength(5)
     for (const answer of answers as unknown[]) {
       expect(answer).toMatchObject({ code: 'ERR_KEYS_UNAVAILABLE', cause: { code: fault.code } })
@@ -23,6 +23,7 @@ describe.each(faults)('a cold cache whose provider $name', (fault) => {
     })
     expect(clock.pendingTimers).toBe(0)
 
+    await end()
     await recover(issuer)
     await clock.advance(1_000)
     expect(await resolve()).toEqual(['key-1'])
@@ -32,10 +33,11 @@ describe.each(faults)('a cold cache whose provider $name', (fault) => {
   it('leaves no timer and no socket behind when it is closed in the middle of it', async () => {
     const before = openSockets()
     const { clock, issuer, registry, resolve, attempts } = await startFaultyProvider()
-    await befall(issuer, fault)
+    const end = await befall(issuer, fault)
     const refused = resolve().catch((error: unknown) => error)
     await until(() => attempts() === 1)
     await registry.close()
+    await end()
     expect(await refused).toMatchObject({ code: 'ERR_KEYS_UNAVAILABLE' })
     expect(clock.pendingTimers).toBe(0)
     await issuer.close()

@@ -1,14 +1,17 @@
 import type { Answer, TestIssuer } from '@jwks-auth/testing'
+import { startUnacceptingServer } from '../../packages/core/test/http/silent-server.ts'
 
 /** A way in which a provider fails, and what is to come of it. */
 export interface Fault {
   readonly name: string
-  /** What it answers; with `'stopped'` it does not listen. */
-  readonly answer: ((issuer: TestIssuer) => Answer) | 'stopped'
+  /** What it responds; with `'stopped'` it does not listen, with `'unaccepting'` its backlog is full. */
+  readonly answer: ((issuer: TestIssuer) => Answer) | 'stopped' | 'unaccepting'
   /** The code of the failure. */
   readonly code: string
   /** Upstream requests in one refresh. */
   readonly requests: number
+  /** Requests more in one refresh where a connection is reused: one that dies is replaced within its attempt. */
+  readonly repeated?: number
   /** Attempts in one refresh: a redirect is a request, but no attempt. */
   readonly attempts: number
   /** True where only the end of the attempt's time ends it. */
@@ -25,8 +28,9 @@ const tooMany = 2 * 1_048_576
 
 export const faults: readonly Fault[] = [
   { name: 'refuses connections', answer: 'stopped', ...unreachable, requests: 0 },
-  { name: 'resets the connection', answer: () => ({ kind: 'reset' }), ...unreachable },
-  { name: 'closes the connection', answer: () => ({ kind: 'close' }), ...unreachable },
+  { name: 'swallows SYNs', answer: 'unaccepting', ...timedOut, requests: 0 },
+  { name: 'resets the connection', answer: () => ({ kind: 'reset' }), ...unreachable, repeated: 1 },
+  { name: 'closes the connection', answer: () => ({ kind: 'close' }), ...unreachable, repeated: 1 },
   { name: 'truncates the body', answer: () => ({ kind: 'truncated-body' }), ...unreachable },
   { name: 'truncates a gzip stream', answer: () => ({ kind: 'truncated-gzip' }), ...unreachable },
   {
@@ -37,7 +41,9 @@ export const faults: readonly Fault[] = [
   {
     name: 'uses a coding that was not accepted',
     answer: () => ({ kind: 'reply', body: 'plain', headers: { 'content-encoding': 'zstd' } }),
-    ...unreachable,
+    code: 'ERR_CONTENT_CODING_NOT_SUPPORTED',
+    requests: 1,
+    attempts: 1,
   },
   { name: 'hangs before the headers', answer: () => ({ kind: 'hang' }), ...timedOut },
   { name: 'hangs after the headers', answer: () => ({ kind: 'hang-after-headers' }), ...timedOut },
@@ -100,13 +106,16 @@ export const faults: readonly Fault[] = [
   },
 ]
 
-/** Makes the issuer fail. */
-export async function befall(issuer: TestIssuer, { answer }: Fault): Promise<void> {
-  if (answer === 'stopped') await issuer.stop()
-  else issuer.answerAlways('jwks', answer(issuer))
+/** Makes the issuer fail. The returned function makes way for it again. */
+export async function befall(issuer: TestIssuer, { answer }: Fault): Promise<() => Promise<unknown>> {
+  const { port } = new URL(issuer.issuer)
+  if (answer === 'stopped' || answer === 'unaccepting') await issuer.stop()
+  if (answer === 'unaccepting') return (await startUnacceptingServer(Number(port))).stop
+  if (typeof answer === 'function') issuer.answerAlways('jwks', answer(issuer))
+  return async () => undefined
 }
 
-/** Has the issuer well again. */
+/** Makes the issuer respond normally again. */
 export async function recover(issuer: TestIssuer): Promise<void> {
   issuer.answerNormally()
   await issuer.start()

@@ -9,16 +9,17 @@ describe.each(faults)('a warm cache that is due and whose provider $name', (faul
     expect(await resolve()).toEqual(['key-1'])
     await clock.advance(600_000)
     forget()
-    await befall(issuer, fault)
+    const end = await befall(issuer, fault)
     const callers = Promise.all(Array.from({ length: 5 }, () => resolve()))
-    expect(await outcomeOf(setting, callers, fault.hangs)).toEqual(Array.from({ length: 5 }, () => ['key-1']))
+    expect(await outcomeOf(setting, callers, fault)).toEqual(Array.from({ length: 5 }, () => ['key-1']))
     expect(attempts()).toBe(fault.attempts)
-    expect(issuer.requestCount('jwks')).toBe(fault.requests)
+    expect(issuer.requestCount('jwks')).toBe(fault.requests + (fault.repeated ?? 0))
     expect(status()).toMatchObject({ health: 'failing', errorCount: 1, lastError: { code: fault.code } })
     // From now on nobody waits, and nobody asks before the backoff is over.
     expect(await resolve()).toEqual(['key-1'])
     expect(attempts()).toBe(fault.attempts)
 
+    await end()
     await recover(issuer)
     await clock.advance(1_000)
     let isFresh = false

@@ -32,11 +32,12 @@ async function discover(issuer: string, document: string) {
   const registration = checkRegistration(
     { tenant: 'acme', provider: 'auth0', issuer },
     {
-      rules: { requireHttps: true, allowedDomains: [], hasDispatcher: false },
+      rules: { requireHttps: true, allowedDomains: [], hasDispatcher: false, canGuardConnections: true },
       defaults: {},
       network: 'any',
       where: '',
       share: (options) => options,
+      existing: () => undefined,
     },
   )
   const asked: string[] = []

@@ -69,14 +69,19 @@ export {
 } from './base/errors/request-errors.ts'
 export { FleetFetchFailedError, StoreFailedError } from './base/errors/store-errors.ts'
 export {
+  ContentCodingNotSupportedError,
   KeyPinMismatchError,
   KeySetMalformedError,
   MetadataIssuerMismatchError,
   MetadataMalformedError,
   ResponseTooLargeError,
   UpstreamAddressNotAllowedError,
+  type UpstreamDocument,
+  type UpstreamRequestErrorOptions,
+  UpstreamRequestFailedError,
   UpstreamStatusError,
   type UpstreamStatusErrorOptions,
+  type UpstreamStep,
   UpstreamTimedOutError,
   UpstreamUnreachableError,
   UpstreamUrlNotAllowedError,
@@ -85,6 +90,9 @@ export { type FrameworkRequest, frameworkRequest } from './base/framework-reques
 export { type NodeHeaders, nodeHeaders } from './base/node-headers.ts'
 export type { ProviderKey } from './base/provider-key.ts'
 export type { Network } from './http/address-rules.ts'
+export type { CertificateAuthorities } from './http/connection.ts'
+export type { HttpDispatcher } from './http/exchange.ts'
+export type { RequestHeaders } from './http/request-headers.ts'
 export type { SignatureAlgorithm } from './jwks/algorithms.ts'
 export type { KeySetChanges } from './jwks/key-set.ts'
 export type { KeyRefusal } from './jwks/verification-key.ts'
@@ -105,8 +113,9 @@ export type { RetryPolicy } from './jwks-cache/cache-options.ts'
 export type { Metrics } from './jwks-cache/metrics.ts'
 export type { RestoreReport } from './persistence/persistence.ts'
 export { createRegistry } from './registry/create-registry.ts'
+export type { ProviderLocation } from './registry/provider-location.ts'
 export type { ProviderOptions } from './registry/provider-options.ts'
-export type { ProviderLocation, ProviderRegistration } from './registry/registration.ts'
+export type { ProviderRegistration } from './registry/registration.ts'
 export type { RefreshOutcome, Registry } from './registry/registry.ts'
 export type { RegistryOptions } from './registry/registry-options.ts'
 export type { ProviderStatus } from './registry/status.ts'

@@ -32,6 +32,13 @@ export function strongEtag(body: Uint8Array): string {
   return `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
 }
 
+/** Whether an `Accept` header allows a media type (RFC 9110 §12.5.1); parameters, weights included, are ignored. */
+export function isAcceptable(accept: string | undefined, mediaType: string): boolean {
+  const ranges = (accept ?? '*/*').split(',').map((range) => range.split(';', 1)[0]?.trim().toLowerCase())
+  const wanted = mediaType.toLowerCase()
+  return [wanted, `${wanted.split('/', 1)[0]}/*`, '*/*'].some((range) => ranges.includes(range))
+}
+
 /** Whether a request says that it already holds this document (RFC 9110 §13.2.2). */
 export function isNotModified(request: IncomingHttpHeaders, document: SentHeaders): boolean {
   const held = request['if-none-match']

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isAcceptable } from './document.ts'
 import { createKeyRing } from './keys.ts'
 import { createLoopbackServer } from './loopback-server.ts'
 import { integer, milliseconds } from './option-checks.ts'
@@ -28,6 +29,9 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
   const server = createLoopbackServer((request, response) => {
     const received = receive(request, publication, settings.clock)
     log.record(received)
+    const { keySetType } = settings
+    const isRefused = received.endpoint === 'jwks' && keySetType !== undefined
+    if (isRefused && !isAcceptable(received.headers.accept, keySetType)) return refuse(response, 406)
     void answer(received, { request, response }, script, publication)
   }, settings.port)
   const origin = (): string => `http://127.0.0.1:${server.port}`

@@ -24,6 +24,11 @@ export interface TestIssuerOptions {
   readonly port?: number
   /** The `Cache-Control` of key sets; `undefined` for none. Default: `max-age=600`. */
   readonly cacheControl?: string | undefined
+  /**
+   * The only media type that key sets are served as, such as `application/jwk-set+json`: a request whose `Accept` does not
+   * include it gets 406, as from Kubernetes' API server. Default: `application/json`, whatever `Accept` says.
+   */
+  readonly keySetType?: string
   /** Where `iat`, `exp` and `Date` come from. Default: `Date`. Delays of answers are real time always. */
   readonly clock?: IssuerClock
 }
@@ -42,6 +47,8 @@ export interface IssuerSettings {
   readonly port: number
   /** The `Cache-Control` of key sets. */
   readonly cacheControl: string | undefined
+  /** The only media type of key sets; any is acceptable where it is `undefined`. */
+  readonly keySetType: string | undefined
   /** Where the time comes from. */
   readonly clock: IssuerClock
 }
@@ -53,6 +60,7 @@ const defaults: IssuerSettings = Object.freeze({
   path: '',
   port: 0,
   cacheControl: 'max-age=600',
+  keySetType: undefined,
   clock: Date,
 })
 
@@ -71,6 +79,7 @@ const expectations = Object.freeze({
   path: { holds: isIssuerPath, mustBe: "a path such as '/oauth2/default'" },
   port: integer(0, 65_535),
   cacheControl: headerValue,
+  keySetType: headerValue,
   clock: {
     holds: (value: unknown) =>
       typeof value === 'function' || isRecord(value) ? typeof Reflect.get(value, 'now') === 'function' : false,
@@ -88,6 +97,7 @@ export function settle(options: TestIssuerOptions): IssuerSettings {
     path: options.path ?? defaults.path,
     port: options.port ?? defaults.port,
     cacheControl: Object.hasOwn(options, 'cacheControl') ? options.cacheControl : defaults.cacheControl,
+    keySetType: options.keySetType,
     clock: options.clock ?? defaults.clock,
   }
 }

@@ -57,7 +57,7 @@ export function createPublication(settings: IssuerSettings, keys: KeyRing, origi
       const body = Buffer.from(bodies[endpoint]())
       const usual = {
         date: new Date(settings.clock.now()).toUTCString(),
-        'content-type': 'application/json',
+        'content-type': (endpoint === 'jwks' ? settings.keySetType : undefined) ?? 'application/json',
         'cache-control': endpoint === 'jwks' ? settings.cacheControl : undefined,
         etag: strongEtag(body),
       }

@@ -30,6 +30,24 @@ describe('header fields', () => {
     expect((await get(none.jwksUri)).headers).not.toHaveProperty('cache-control')
   })
 
+  it.each([
+    ['application/json', 406],
+    ['text/html, application/json;q=0.9', 406],
+    ['application/jwk-set+json, application/json', 200],
+    ['application/json, Application/JWK-Set+JSON;q=0.5', 200],
+    ['application/*', 200],
+    ['*/*', 200],
+    [undefined, 200],
+  ])('refuse Accept: %s with %i or not, where the key set has one media type', async (accept, status) => {
+    const strict = await startIssuer({ keySetType: 'application/jwk-set+json' })
+    const headers = accept === undefined ? {} : { accept }
+    const response = await get(strict.jwksUri, headers)
+    expect(response.status).toBe(status)
+    if (status === 200) expect(response.headers['content-type']).toBe('application/jwk-set+json')
+    const metadata = await get(`${strict.issuer}/.well-known/openid-configuration`, { accept: 'application/json' })
+    expect(metadata.status).toBe(200)
+  })
+
   it('are replaced, added and left out at run time, names without case, and come back', async () => {
     issuer.setHeaders('jwks', {
       'Cache-Control': undefined,

@@ -10,7 +10,8 @@ import {
   withDefault,
 } from '../base/options.ts'
 import { parseUrl } from '../http/url-rules.ts'
-import { mergeProviderOptions } from '../registry/check-provider-options.ts'
+import { checkEffects, mergeProviderOptions } from '../registry/check-provider-options.ts'
+import { providerLocationNames } from '../registry/provider-location.ts'
 import { providerOptionNames } from '../registry/provider-options.ts'
 import { registryOptionNames } from '../registry/registry-options.ts'
 import { type TenantResolver, tenantFromIssuer } from '../tenants/tenant-resolver.ts'
@@ -56,8 +57,7 @@ export interface CheckedAuthOptions {
 /** The name of the tenant and of its provider in the short form. */
 const DEFAULT_NAME = 'default'
 
-const locationNames = ['issuer', 'jwksUri']
-const providerConfigNames: readonly string[] = [...locationNames, ...providerOptionNames, ...claimRuleNames]
+const providerConfigNames: readonly string[] = [...providerLocationNames, ...providerOptionNames, ...claimRuleNames]
 const knownNames: readonly string[] = [
   ...new Set([...providerConfigNames, 'tenants', 'tenant', ...requestOptionNames, 'registry', ...registryOptionNames]),
 ]
@@ -93,7 +93,9 @@ export function checkAuthOptions(value: unknown): CheckedAuthOptions {
 /** `requireHttps` and `allowedDomains` are the registry's where it is made here, and each provider's where it is given. */
 function splitRegistryOptions(given: Unchecked) {
   if (given['registry'] === undefined) {
-    const registryOptions = pick(given, registryOptionNames)
+    // An explicit `undefined` is checked there.
+    const integrityKey = Object.hasOwn(given, 'integrityKey') ? { integrityKey: given['integrityKey'] } : {}
+    const registryOptions = { ...pick(given, registryOptionNames), ...integrityKey }
     const ofProviders = providerOptionNames.filter((name) => !(registryOptionNames as readonly string[]).includes(name))
     return { registryOptions, providerDefaults: pick(given, [...ofProviders, ...claimRuleNames]) }
   }
@@ -107,11 +109,11 @@ function splitRegistryOptions(given: Unchecked) {
 
 function singleProvider(given: Unchecked, providerDefaults: Unchecked): CheckedProvider {
   if (given['tenant'] !== undefined) throw new TypeError('tenant has no effect without tenants')
-  return checkProvider(DEFAULT_NAME, DEFAULT_NAME, '', pick(given, locationNames), providerDefaults)
+  return checkProvider(DEFAULT_NAME, DEFAULT_NAME, '', pick(given, providerLocationNames), providerDefaults)
 }
 
 function tenantProviders(given: Unchecked, providerDefaults: Unchecked): readonly CheckedProvider[] {
-  for (const name of locationNames) {
+  for (const name of providerLocationNames) {
     if (given[name] !== undefined) throw new TypeError(`${name} cannot be set beside tenants: each tenant has its own`)
   }
   const tenants = Object.entries(objectOption('tenants', given['tenants']))
@@ -158,11 +160,12 @@ function checkProvider(
   rulesOf: typeof checkClaimRules = checkClaimRules,
 ): CheckedProvider {
   knownOptions(where === '' ? 'jwksAuth' : where.slice(0, -1), config, providerConfigNames)
+  checkEffects(where, config)
   const merged = mergeProviderOptions(providerDefaults, config)
   if (merged['issuer'] === undefined) {
     throw new TypeError(`${where}issuer is required: the iss of the provider's tokens, exactly`)
   }
-  const registration = { tenant, provider, ...pick(merged, [...locationNames, ...providerOptionNames]) }
+  const registration = { tenant, provider, ...pick(merged, [...providerLocationNames, ...providerOptionNames]) }
   return { tenant, provider, where, registration, rules: rulesOf(where, merged) }
 }
 

@@ -17,13 +17,43 @@ export function isObject(value: unknown): value is Unchecked {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Refuses members that nobody reads: a misspelt option must not be ignored silently. */
+/** Refuses unknown members, and suggests the nearest known name: a misspelt option must not be ignored silently. */
 export function knownOptions(where: string, options: Unchecked, known: readonly string[]): void {
   for (const name of Object.keys(options)) {
-    if (options[name] !== undefined && !known.includes(name)) {
-      throw new TypeError(`${where} has no option ${JSON.stringify(name)}; it takes ${known.join(', ')}`)
+    if (options[name] === undefined || known.includes(name)) continue
+    const nearest = nearestName(name, known)
+    const hint = nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`
+    throw new TypeError(`${where} has no option ${JSON.stringify(name)}${hint}`)
+  }
+}
+
+/** The known name with the fewest typing errors in it, if these are at most a third of its letters. */
+function nearestName(name: string, known: readonly string[]): string | undefined {
+  let nearest: string | undefined
+  let fewest = Number.POSITIVE_INFINITY
+  // A name that is much longer than any option resembles none, and comparing it would take long.
+  for (const candidate of name.length > 64 ? [] : known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance < fewest && distance <= Math.max(1, Math.floor(candidate.length / 3))) {
+      nearest = candidate
+      fewest = distance
     }
   }
+  return nearest
+}
+
+/** Insertions, deletions and replacements of one letter that lead from one text to the other (Levenshtein). */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (const [index, letter] of [...from].entries()) {
+    const next = [index + 1]
+    for (const [column, other] of [...to].entries()) {
+      const replaced = (row[column] ?? 0) + (letter === other ? 0 : 1)
+      next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row.at(-1) ?? 0
 }
 
 /** The default for what is absent; `null` is not absent but wrong, and goes to the check. */

@@ -1,90 +1,94 @@
-import type { LookupAddress, LookupAllOptions } from 'node:dns'
-import { isIP, type LookupFunction, type Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
-import { Agent, buildConnector } from 'undici'
-import { KeyPinMismatchError, UpstreamAddressNotAllowedError } from '../base/errors/upstream-errors.ts'
-import { type AddressCheck, type AddressRules, createAddressCheck } from './address-rules.ts'
-import { hasPinnedKey } from './pinned-keys.ts'
-import type { TrustAnchors } from './trust-anchors.ts'
+import { type ClientRequestArgs, type Agent as HttpAgent, Agent as PlainAgent } from 'node:http'
+import { Agent as TlsAgent } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Attempt, type Connect } from './connection.ts'
 
-/** What connections have to satisfy. */
-export interface ConnectionRules extends AddressRules {
-  /** Hashes of public keys, of which one has to be on the server's certificate path; empty for no such demand. */
-  readonly pinnedSpki: readonly string[]
+/** Milliseconds for which an idle connection is kept. Shorter than what servers and load balancers usually keep. */
+const KEEP_ALIVE = 4_000
+
+/** The connections of one set of rules: an agent for each scheme. */
+export interface GuardedAgents {
+  /** The agent for the scheme of a URL. */
+  agentFor(url: URL): HttpAgent
+  /** Closes the idle connections to a URL's host. */
+  closeIdle(url: URL): void
+  /** Keeps no connection any more; those in use end with their request. */
+  retire(): void
+  /** Closes every connection, those in use included; one that is being made is closed as soon as it is there. */
+  destroy(): void
 }
 
-/** Resolves a name to all of its addresses, as `lookup` of `node:dns` does. */
-export type ResolveName = (
-  hostname: string,
-  options: LookupAllOptions,
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void
+/** Creates agents that make their connections with `connect`. Requests must have an {@link Attempt} as `attempt`. */
+export function createGuardedAgents(connect: Connect): GuardedAgents {
+  const sockets = new Set<Socket>()
+  const closing = new AbortController()
 
-/** What connections are made with. */
-export interface ConnectionParts {
-  readonly resolveName: ResolveName
-  /** Certificates of the authorities to trust instead of Node's own, as PEM. */
-  readonly ca: readonly string[] | undefined
-  /** The authorities that are trusted, for the pins. */
-  readonly trustAnchors: TrustAnchors
-}
-
-/** Milliseconds for DNS, TCP and TLS together, where the attempt itself is not given up earlier. */
-const CONNECT_TIMEOUT = 10_000
-
-/**
- * An undici agent that connects only to addresses that the rules allow, and to servers that have a pinned key. The
- * addresses are checked when a connection is made, after name resolution, so that no name can lead elsewhere than it
- * was checked for; the keys when the handshake is done, before anything is sent.
- */
-export function createGuardedAgent(rules: ConnectionRules, { resolveName, ca, trustAnchors }: ConnectionParts): Agent {
-  const isAllowed = createAddressCheck(rules)
-  const pins = new Set(rules.pinnedSpki)
-  const connect = buildConnector({
-    timeout: CONNECT_TIMEOUT,
-    lookup: guardedLookup(isAllowed, resolveName),
-    ...(ca === undefined ? {} : { ca: [...ca] }),
-    // Each handshake has to show its certificates, and NODE_TLS_REJECT_UNAUTHORIZED must not have them unchecked.
-    ...(pins.size === 0 ? {} : { maxCachedSessions: 0, rejectUnauthorized: true }),
-  })
-  return new Agent({
-    connect(options, callback) {
-      // net.connect does not ask `lookup` for IP literals.
-      const host = options.hostname.replace(/^\[|\]$/g, '')
-      if (isIP(host) !== 0 && !isAllowed(host)) {
-        callback(new UpstreamAddressNotAllowedError(), null)
-        return
-      }
-      connect(options, (error, socket) => {
-        if (error !== null) {
-          callback(error, null)
-        } else if (pins.size > 0 && !isPinned(socket, pins, trustAnchors)) {
-          socket.destroy()
-          callback(new KeyPinMismatchError(), null)
-        } else {
-          callback(null, socket)
-        }
-      })
-    },
-  })
-}
-
-function isPinned(socket: Socket, pins: ReadonlySet<string>, trustAnchors: TrustAnchors): boolean {
-  return socket instanceof TLSSocket && hasPinnedKey(socket, pins, trustAnchors)
-}
-
-function guardedLookup(isAllowed: AddressCheck, resolveName: ResolveName): LookupFunction {
-  return (hostname, options, callback) => {
-    resolveName(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error !== null) {
-        callback(error, '')
-        return
-      }
-      const allowed = addresses.filter(({ address }) => isAllowed(address))
-      const first = allowed[0]
-      if (first === undefined) callback(new UpstreamAddressNotAllowedError(), '')
-      else if (options.all === true) callback(null, allowed)
-      else callback(null, first.address, first.family)
-    })
+  function guarded<Guarded extends HttpAgent>(agent: Guarded, isTls: boolean): Guarded {
+    agent.createConnection = (options: ClientRequestArgs, callback): undefined => {
+      const attempt: unknown = Reflect.get(options, 'attempt')
+      if (!(attempt instanceof Attempt) || callback === undefined) throw new TypeError('a request without an attempt')
+      const target = { host: String(options.host), port: Number(options.port), isTls }
+      connectFor(target, attempt, callback)
+    }
+    return agent
   }
+
+  /** Cannot reject: the outcome goes to the callback. */
+  function connectFor(
+    target: Parameters<Connect>[0],
+    attempt: Attempt,
+    callback: (error: Error | null, socket: Duplex) => void,
+  ): void {
+    connect(target, attempt).then(
+      (socket) => {
+        sockets.add(socket)
+        socket.once('close', () => sockets.delete(socket))
+        if (closing.signal.aborted) socket.destroy()
+        callback(null, socket)
+      },
+      (error: unknown) => {
+        // Node takes no socket with an error, whatever the types say.
+        const report = callback as (error: Error) => void
+        report(error instanceof Error ? error : new Error('The attempt has ended', { cause: error }))
+      },
+    )
+  }
+
+  const options = { keepAlive: true, timeout: KEEP_ALIVE }
+  const plain = guarded(new PlainAgent(options), false)
+  const tls = guarded(new TlsAgent(options), true)
+  const agents: readonly HttpAgent[] = [plain, tls]
+
+  return {
+    agentFor: ({ protocol }) => (protocol === 'https:' ? tls : plain),
+    closeIdle(url) {
+      const prefix = `${hostOf(url)}:${portOf(url)}:`
+      for (const agent of agents) {
+        for (const [name, idle = []] of Object.entries(agent.freeSockets)) {
+          if (name.startsWith(prefix)) for (const socket of idle) socket.destroy()
+        }
+      }
+    },
+    retire() {
+      for (const agent of agents) {
+        agent.maxFreeSockets = 0
+        for (const idle of Object.values(agent.freeSockets)) for (const socket of idle ?? []) socket.destroy()
+      }
+    },
+    destroy() {
+      closing.abort()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+/** The host of a URL, without the brackets of an IPv6 address. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '')
+}
+
+/** The port of a URL, the scheme's own where it has none. */
+export function portOf({ port, protocol }: URL): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
 }

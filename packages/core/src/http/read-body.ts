@@ -1,50 +1,47 @@
-import { pipeline, type Readable, type Transform } from 'node:stream'
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
-import { ResponseTooLargeError, UpstreamUnreachableError } from '../base/errors/upstream-errors.ts'
-import type { ResponseHeaders } from './freshness.ts'
+import { ResponseTooLargeError } from '../base/errors/upstream-errors.ts'
+import { contentCodings, decodeBody, withoutByteOrderMark } from './content-coding.ts'
 
-/** The content codings that {@link readBody} undoes, for `Accept-Encoding`. */
-export const ACCEPTED_ENCODINGS = 'gzip, deflate, br'
+/** The body of a response as it arrives. Leaving the iteration early must close its connection. */
+export type IncomingBody = AsyncIterable<Uint8Array>
+
+/** Bytes of an unwanted body that are read so that its connection can be used again; a longer one is closed. */
+const MAX_DISCARDED_BYTES = 16_384
 
 /**
- * Reads a body as UTF-8, undoing its content coding (RFC 9110 §8.4). The limit holds for what comes out, while
- * it comes out: a small body that unfolds to a large one is given up as soon as it does.
+ * Reads a body as UTF-8 and undoes its content codings (RFC 9110 §8.4). The limit is enforced while the body arrives and
+ * while it is decoded: a small body that decodes to a large one is given up as soon as it does.
+ *
+ * @throws ResponseTooLargeError, ContentCodingNotSupportedError, or what the connection or the decoder throws
  */
-export async function readBody(body: Readable, headers: ResponseHeaders, maxBytes: number): Promise<string> {
-  const coding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
-  const decoder = decoderFor(coding)
-  if (decoder === 'unknown') {
-    // A body that nobody reads would hold its connection for as long as the server likes. Its end is an error to undici.
-    body.on('error', () => undefined).destroy()
-    throw new UpstreamUnreachableError()
-  }
-  const decoded = decoder === 'none' ? body : pipeline(body, decoder, () => undefined)
-  const chunks: Buffer[] = []
+export async function readBody(
+  body: IncomingBody,
+  contentEncoding: string | undefined,
+  maxBytes: number,
+): Promise<string> {
+  const codings = contentCodings(contentEncoding)
+  // What cannot be compressed becomes a little longer by it, less than one percent.
+  const maxReceived = codings.length === 0 ? maxBytes : maxBytes + Math.ceil(maxBytes / 100) + 1_024
+  const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of decoded as AsyncIterable<Buffer>) {
+  for await (const chunk of body) {
     size += chunk.length
-    if (size > maxBytes) {
-      body.destroy()
-      throw new ResponseTooLargeError()
-    }
+    if (size > maxReceived) throw new ResponseTooLargeError()
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  const decoded = await decodeBody(Buffer.concat(chunks), codings, maxBytes)
+  if (decoded.length > maxBytes) throw new ResponseTooLargeError()
+  return withoutByteOrderMark(decoded.toString('utf8'))
 }
 
-function decoderFor(coding: string): Transform | 'none' | 'unknown' {
-  switch (coding) {
-    case 'identity':
-    case '':
-      return 'none'
-    case 'gzip':
-    case 'x-gzip':
-      return createGunzip()
-    case 'deflate':
-      return createInflate()
-    case 'br':
-      return createBrotliDecompress()
-    default:
-      return 'unknown'
+/** Reads and drops a body, so that its connection can be used again. Where that fails, the status still counts. */
+export async function discardBody(body: IncomingBody): Promise<void> {
+  let size = 0
+  try {
+    for await (const chunk of body) {
+      size += chunk.length
+      if (size > MAX_DISCARDED_BYTES) break
+    }
+  } catch {
+    // The connection is gone, and nothing of this body was needed.
   }
 }

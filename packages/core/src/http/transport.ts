@@ -1,20 +1,40 @@
 import { lookup } from 'node:dns'
 import { LRUCache } from 'lru-cache'
-import { type Agent, type Dispatcher, request } from 'undici'
 import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
-import { UpstreamUnreachableError, UpstreamUrlNotAllowedError } from '../base/errors/upstream-errors.ts'
+import {
+  UpstreamAddressNotAllowedError,
+  type UpstreamDocument,
+  UpstreamTimedOutError,
+  UpstreamUnreachableError,
+  UpstreamUrlNotAllowedError,
+} from '../base/errors/upstream-errors.ts'
+import { valueText } from '../base/value-text.ts'
+import { orAborted } from './abort.ts'
+import { Attempt, type ConnectionParts, type ConnectionRules, createConnect } from './connection.ts'
+import { ACCEPTED_CODINGS } from './content-coding.ts'
+import {
+  createDispatcherExchange,
+  createGuardedExchange,
+  type Exchange,
+  type HttpDispatcher,
+  type IncomingResponse,
+} from './exchange.ts'
 import type { ResponseHeaders } from './freshness.ts'
-import { type ConnectionParts, type ConnectionRules, createGuardedAgent } from './guarded-agent.ts'
-import { ACCEPTED_ENCODINGS, readBody } from './read-body.ts'
-import { createTrustAnchors } from './trust-anchors.ts'
+import { createGuardedAgents, type GuardedAgents } from './guarded-agent.ts'
+import { createNameResolver, type ResolveName } from './name-resolution.ts'
+import { discardBody, readBody } from './read-body.ts'
+import { type RequestHeaders, readRequestHeaders } from './request-headers.ts'
+import { createDefaultTrustAnchors } from './trust-anchors.ts'
 import { checkUrl, parseUrl, type UrlRules } from './url-rules.ts'
 
 /** What a provider's documents may be fetched from, and how much of it. */
 export interface TransportPolicy extends UrlRules, ConnectionRules {
-  /** The origin that the operator configured; only here does an implicit `network` hold. */
+  /** The origin that the operator configured; an implicit `network` and the `headers` are for this origin only. */
   readonly configuredOrigin: string
   /** True when the operator gave `network` for this provider, so that it holds for other origins, too. */
   readonly networkIsExplicit: boolean
+  /** Headers to send to the configured origin. */
+  readonly headers: RequestHeaders | undefined
   /** Bytes of a decoded body. */
   readonly maxResponseBytes: number
   /** Redirects that are followed. */
@@ -25,15 +45,19 @@ export interface TransportPolicy extends UrlRules, ConnectionRules {
 export interface TransportRequest {
   /** Absolute URL. */
   readonly url: string
+  /** Which document it is: decides the `Accept` header, and is named in errors. */
+  readonly document: UpstreamDocument
   /** Headers to send, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>
-  /** Gives the exchange up, its body included. */
+  /** Ends the attempt in any phase, from name resolution to the last byte of the body. */
   readonly signal: AbortSignal
-  /** Milliseconds for the headers to come, and between two parts of the body. */
+  /** Milliseconds for the headers to arrive, and between two parts of the body, for a dispatcher of the application's. */
   readonly timeout: number
+  /** Called when a request is written to a connection; once for each redirect. A dispatcher's is taken for sent at once. */
+  readonly onSent?: (() => void) | undefined
 }
 
-/** What came back. */
+/** A response. */
 export interface TransportResponse {
   readonly status: number
   readonly headers: ResponseHeaders
@@ -43,102 +67,147 @@ export interface TransportResponse {
 
 /** Fetches documents from providers under their policies. */
 export interface Transport {
-  /** One exchange, redirects included. Rejects with an error of this package, or with the signal's reason. */
+  /**
+   * One attempt, redirects included. Rejects with an error of this package, or with the signal's reason as soon as that
+   * aborts.
+   */
   get(request: TransportRequest, policy: TransportPolicy): Promise<TransportResponse>
   /** Closes every connection. */
   close(): Promise<void>
 }
 
-/** Some firewalls refuse clients that do not say who they are. */
-const COMMON_HEADERS = Object.freeze({
-  accept: 'application/json',
-  'accept-encoding': ACCEPTED_ENCODINGS,
-  'user-agent': '@jwks-auth/core',
-})
+const ACCEPT: Readonly<Record<UpstreamDocument, string>> = {
+  // Kubernetes' API server, for one, responds with 406 unless the first is accepted (RFC 7517 §8.5.2).
+  'key set': 'application/jwk-set+json, application/json',
+  metadata: 'application/json',
+}
+
+/** Some firewalls refuse clients without a `User-Agent`. */
+const COMMON_HEADERS = Object.freeze({ 'accept-encoding': ACCEPTED_CODINGS, 'user-agent': '@jwks-auth/core' })
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
-/** What a {@link Transport} can be made with instead of what it has by itself; for tests. */
-export interface TransportParts extends Partial<Omit<ConnectionParts, 'trustAnchors'>> {
-  /** Agents kept; where there are more policies, the least recently used one's sockets are closed. */
+/** Replacements for parts of a {@link Transport}, for tests. */
+export interface TransportParts {
+  readonly resolveName?: ResolveName
+  /** Sets of rules whose connections are kept; beyond that, those of the least recently used one are closed. */
   readonly maxAgents?: number
 }
 
-/** The connections of a registry. Providers share sockets only if their address rules and their pins are the same. */
-export function createTransport(dispatcher?: Dispatcher, parts: TransportParts = {}): Transport {
-  const { resolveName = lookup, ca, maxAgents = 1_000 } = parts
-  const connectionParts: ConnectionParts = { resolveName, ca, trustAnchors: createTrustAnchors(ca) }
-  const agents = new LRUCache<string, Agent>({
+/** Creates the connections of a registry. Providers share sockets only if their connection rules are the same. */
+export function createTransport(dispatcher?: HttpDispatcher, parts: TransportParts = {}): Transport {
+  const { resolveName = lookup, maxAgents = 1_000 } = parts
+  const connectionParts: ConnectionParts = {
+    resolver: createNameResolver(resolveName),
+    trustAnchors: createDefaultTrustAnchors(),
+  }
+  const byDispatcher = dispatcher && createDispatcherExchange(dispatcher)
+  const guarded = new LRUCache<string, GuardedAgents>({
     max: maxAgents,
-    dispose: (agent, _, reason) => {
-      // Ends when what is under way has ended.
-      if (reason === 'evict') void agent.close()
+    dispose: (agents, _, reason) => {
+      if (reason === 'evict') agents.retire()
     },
   })
 
-  function dispatcherFor(url: URL, policy: TransportPolicy): Dispatcher {
-    if (dispatcher !== undefined) return dispatcher
+  function exchangeFor(url: URL, policy: TransportPolicy): Exchange {
+    if (byDispatcher !== undefined) return byDispatcher
     const trusted = policy.networkIsExplicit || url.origin === policy.configuredOrigin
     const rules: ConnectionRules = {
       network: trusted ? policy.network : 'public',
       allowAddresses: policy.allowAddresses,
       pinnedSpki: policy.pinnedSpki,
+      ca: policy.ca,
     }
-    const key = JSON.stringify(rules)
-    const agent = agents.get(key) ?? createGuardedAgent(rules, connectionParts)
-    agents.set(key, agent)
-    return agent
+    // Bun makes its connections without our rules. Registrations are checked for that; this is for other origins.
+    if (isBun && rules.network === 'public') throw new UpstreamAddressNotAllowedError()
+    const key = valueText(rules)
+    const agents = guarded.get(key) ?? createGuardedAgents(createConnect(rules, connectionParts))
+    guarded.set(key, agents)
+    return createGuardedExchange(agents)
   }
 
-  async function exchange(url: URL, { headers, signal, timeout }: TransportRequest, policy: TransportPolicy) {
-    return await request(url, {
-      dispatcher: dispatcherFor(url, policy),
-      headers: { ...COMMON_HEADERS, ...headers },
-      signal,
-      headersTimeout: timeout,
-      bodyTimeout: timeout,
-    })
-  }
-
-  async function follow(transportRequest: TransportRequest, policy: TransportPolicy): Promise<TransportResponse> {
-    let url = parseUrl(transportRequest.url)
+  async function follow(
+    request: TransportRequest,
+    policy: TransportPolicy,
+    attempt: Attempt,
+  ): Promise<TransportResponse> {
+    const headersFor = createHeaders(request, policy)
+    let url = parseUrl(request.url)
     for (let hop = 0; hop <= policy.maxRedirects; hop += 1) {
       if (url === undefined) throw new UpstreamUrlNotAllowedError('it is not an absolute URL')
       checkUrl(url, policy)
-      const { statusCode, headers, body } = await exchange(url, transportRequest, policy)
-      const { location, ...responseHeaders } = singleValues(headers)
-      if (statusCode === 200) {
-        const text = await readBody(body, responseHeaders, policy.maxResponseBytes)
-        return { status: statusCode, headers: responseHeaders, body: text }
-      }
-      await body.dump({ limit: 16_384, signal: transportRequest.signal })
-      if (!REDIRECTS.has(statusCode) || location === undefined) {
-        return { status: statusCode, headers: responseHeaders, body: '' }
-      }
+      attempt.step = 'preparing the request'
+      const headers = await headersFor(url)
+      attempt.signal.throwIfAborted()
+      const exchange = exchangeFor(url, policy)
+      const response = await exchange({ url, headers, timeout: request.timeout, onSent: request.onSent }, attempt)
+      attempt.step = 'reading the response'
+      const location = first(response.headers['location'])
+      if (!REDIRECTS.has(response.status) || location === undefined) return await read(response, policy)
+      await discardBody(response.body)
       url = parseUrl(location, url)
     }
     throw new UpstreamUrlNotAllowedError('there are more redirects than maxRedirects')
   }
 
   return {
-    async get(transportRequest, policy) {
+    async get(request, policy) {
+      const attempt = new Attempt(request.signal)
       try {
-        return await follow(transportRequest, policy)
+        return await orAborted(follow(request, policy, attempt), request.signal)
       } catch (error) {
-        transportRequest.signal.throwIfAborted()
-        throw error instanceof JwksAuthError ? error : new UpstreamUnreachableError({ cause: error })
+        throw request.signal.aborted ? located(request.signal.reason, request, attempt) : own(error, request, attempt)
       }
     },
     async close() {
-      await Promise.all([...agents.values()].map((agent) => agent.destroy()))
-      agents.clear()
+      for (const agents of guarded.values()) agents.destroy()
+      guarded.clear()
     },
   }
 }
 
-/** A header that came several times, as the one that its field's list syntax makes of it (RFC 9110 §5.3). */
-function singleValues(headers: Readonly<Record<string, string | string[] | undefined>>): ResponseHeaders {
+/** True on Bun, whose HTTP client does not use the connections that an agent makes. */
+export const isBun: boolean = 'bun' in process.versions
+
+/** The headers for each URL of one fetch. The provider's own are read once, and only if its origin is asked. */
+function createHeaders({ document, headers }: TransportRequest, policy: TransportPolicy) {
+  let own: Promise<Readonly<Record<string, string>>> | undefined
+  return async (url: URL): Promise<Readonly<Record<string, string>>> => {
+    const common = { accept: ACCEPT[document], ...COMMON_HEADERS }
+    if (policy.headers === undefined || url.origin !== policy.configuredOrigin) return { ...common, ...headers }
+    own ??= readRequestHeaders(policy.headers)
+    return { ...common, ...(await own), ...headers }
+  }
+}
+
+async function read({ status, headers, body }: IncomingResponse, policy: TransportPolicy): Promise<TransportResponse> {
+  const responseHeaders = joinHeaders(headers)
+  if (status === 200) {
+    const text = await readBody(body, responseHeaders['content-encoding'], policy.maxResponseBytes)
+    return { status, headers: responseHeaders, body: text }
+  }
+  await discardBody(body)
+  return { status, headers: responseHeaders, body: '' }
+}
+
+/** The reason for which an attempt was ended; a time limit with what it was waiting for. */
+function located(reason: unknown, { document }: TransportRequest, { step }: Attempt): unknown {
+  if (!(reason instanceof UpstreamTimedOutError)) return reason
+  return new UpstreamTimedOutError({ cause: reason.cause, document, step })
+}
+
+/** An error of this package for whatever ended the attempt. */
+function own(error: unknown, { document }: TransportRequest, { step }: Attempt): JwksAuthError {
+  return error instanceof JwksAuthError ? error : new UpstreamUnreachableError({ cause: error, document, step })
+}
+
+/** A header that came several times is the list of its values (RFC 9110 §5.3). */
+function joinHeaders(headers: IncomingResponse['headers']): ResponseHeaders {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
+    Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : value?.join(', ')]),
   )
+}
+
+function first(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : value?.[0]
 }

@@ -7,10 +7,14 @@ import {
   knownOptions,
   objectOption,
   stringListOption,
+  stringsOption,
   type Unchecked,
 } from '../base/options.ts'
 import { isAddressOrBlock, type Network } from '../http/address-rules.ts'
+import type { CertificateAuthorities } from '../http/connection.ts'
 import { isSpkiHash } from '../http/pinned-keys.ts'
+import { headersFault, type RequestHeaders } from '../http/request-headers.ts'
+import { splitPem } from '../http/trust-anchors.ts'
 import { canonicalDomain, isWithin } from '../http/url-rules.ts'
 import { type SignatureAlgorithm, signatureAlgorithms } from '../jwks/algorithms.ts'
 import type { CacheOptions, RetryPolicy } from '../jwks-cache/cache-options.ts'
@@ -27,6 +31,9 @@ export interface CheckedProviderOptions extends CacheOptions {
   readonly allowAddresses: readonly string[]
   /** In one order, each once. */
   readonly pinnedSpki: readonly string[]
+  readonly headers: RequestHeaders | undefined
+  /** Certificates in PEM form, one in each text, or a function. */
+  readonly ca: CertificateAuthorities | undefined
   readonly algorithms: readonly SignatureAlgorithm[]
 }
 
@@ -34,14 +41,16 @@ export interface CheckedProviderOptions extends CacheOptions {
 export interface RegistryRules {
   readonly requireHttps: boolean
   readonly allowedDomains: readonly string[]
-  /** True where a dispatcher of the user's has taken the place of the guarded agent. */
+  /** True where a dispatcher of the application's makes the connections. */
   readonly hasDispatcher: boolean
+  /** False on a runtime whose HTTP client does not use the connections that are made here: Bun. */
+  readonly canGuardConnections: boolean
 }
 
-/** Ten years, in milliseconds: past that a duration is a slip of the pen. */
+/** Ten years, in milliseconds: a longer duration is a mistake. */
 const LONGEST = 315_360_000_000
 
-/** `maxKeys` where keys are immutable: they only ever become more. */
+/** `maxKeys` where keys are immutable, so that they are never removed. */
 const MAX_IMMUTABLE_KEYS = 100
 
 const numbers: Readonly<Record<string, Bounds>> = Object.freeze({
@@ -97,6 +106,44 @@ export function checkProviderOptions(where: string, given: Unchecked, rules: Reg
   return Object.freeze(checked)
 }
 
+/** Options about connections, which a dispatcher makes by itself. */
+export const connectionOptionNames: readonly string[] = Object.freeze(['network', 'allowAddresses', 'pinnedSpki', 'ca'])
+
+/** Options about when keys expire. */
+const EXPIRY_OPTIONS = [
+  'refreshEarly',
+  'prefetchJitter',
+  'staleWhileError',
+  'maxStale',
+  'minTtl',
+  'maxTtl',
+  'defaultTtl',
+]
+
+/** Options about fetching, without effect on inline keys. */
+const FETCH_OPTIONS = [
+  ...['prefetch', 'keyLifetime', 'negativeCacheTtl', 'unknownKidCooldown', 'maxResponseBytes', 'maxRedirects'],
+  ...['retryPolicy', 'network', 'allowAddresses', 'pinnedSpki', 'headers', 'ca'],
+]
+
+/**
+ * Refuses options that have no effect beside another one. Only for what stands in one object: a default for many providers
+ * may have no effect on some of them.
+ *
+ * @throws TypeError that names both options
+ */
+export function checkEffects(where: string, given: Unchecked): void {
+  const refuse = (names: readonly string[], reason: string): void => {
+    // 0 stands for none, which is what the other option implies.
+    const found = names.find((name) => given[name] !== undefined && given[name] !== 0)
+    if (found !== undefined) throw new TypeError(`${where}${found} has no effect beside ${reason}`)
+  }
+  if (given['jwks'] !== undefined) {
+    refuse([...EXPIRY_OPTIONS, ...FETCH_OPTIONS], 'jwks: inline keys are never fetched and do not expire')
+  }
+  if (given['keyLifetime'] === 'immutable') refuse(EXPIRY_OPTIONS, "keyLifetime: 'immutable': such keys do not expire")
+}
+
 /** Fills a provider's gaps from defaults; `retryPolicy` merges member by member. */
 export function mergeProviderOptions(defaults: Unchecked, given: Unchecked): Unchecked {
   const present = Object.entries(given).filter(([, value]) => value !== undefined)
@@ -136,7 +183,7 @@ function checkRetryPolicy(where: string, value: unknown): RetryPolicy {
 }
 
 function checkTransportOptions(where: string, given: Unchecked, rules: RegistryRules) {
-  for (const name of ['network', 'allowAddresses', 'pinnedSpki']) {
+  for (const name of connectionOptionNames) {
     if (rules.hasDispatcher && given[name] !== undefined) {
       throw new TypeError(`${where}${name} has no effect beside dispatcher, which makes the connections itself`)
     }
@@ -157,7 +204,25 @@ function checkTransportOptions(where: string, given: Unchecked, rules: RegistryR
       given['network'] === undefined ? undefined : choiceOption(`${where}network`, given['network'], ['public', 'any']),
     allowAddresses: checkAddresses(`${where}allowAddresses`, given['allowAddresses']),
     pinnedSpki,
+    headers: checkHeaders(`${where}headers`, given['headers']),
+    ca: checkAuthorities(`${where}ca`, given['ca']),
   }
+}
+
+function checkHeaders(name: string, value: unknown): RequestHeaders | undefined {
+  if (value === undefined) return undefined
+  if (typeof value === 'function') return value as RequestHeaders
+  const fault = headersFault(value)
+  if (fault !== undefined) throw new TypeError(`${name} ${fault}`)
+  return Object.freeze({ ...(value as Readonly<Record<string, string>>) })
+}
+
+function checkAuthorities(name: string, value: unknown): CertificateAuthorities | undefined {
+  if (value === undefined) return undefined
+  if (typeof value === 'function') return value as CertificateAuthorities
+  const certificates = splitPem(stringsOption(name, value))
+  if (certificates === undefined) throw new TypeError(`${name} must be certificates in PEM form, or a function`)
+  return Object.freeze(certificates)
 }
 
 function narrowDomains(name: string, value: unknown, ofRegistry: readonly string[]): readonly string[] {

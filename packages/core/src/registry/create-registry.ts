@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events'
 import type { JSONWebKeySet } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { type Clock, instant, keepAlive } from '../base/clock.ts'
-import { ProviderNotRegisteredError, ProviderTakenError, RegistryClosedError } from '../base/errors/registry-errors.ts'
+import { ProviderNotRegisteredError, RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { StoreFailedError } from '../base/errors/store-errors.ts'
 import { createEventBus } from '../base/events.ts'
 import { stringOption } from '../base/options.ts'
@@ -114,13 +114,14 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
 
   function check(registration: unknown, { network, where }: { readonly network: Network; readonly where: string }) {
     if (closed.aborted) throw new RegistryClosedError()
-    const checkedRegistration = checkRegistration(registration, { rules, defaults, network, where, share })
-    const { key, fingerprint } = checkedRegistration
-    const taken = providers.get(providerName(key))
-    if (taken !== undefined && taken.registration.fingerprint !== fingerprint) {
-      throw new ProviderTakenError(key.tenant, key.provider)
-    }
-    return checkedRegistration
+    return checkRegistration(registration, {
+      rules,
+      defaults,
+      network,
+      where,
+      share,
+      existing: (key) => providers.get(providerName(key))?.registration,
+    })
   }
 
   function registerNow(

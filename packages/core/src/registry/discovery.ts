@@ -1,66 +1,82 @@
-import { type Clock, schedule } from '../base/clock.ts'
+import { type Clock, elapsed, type Instant, instant, schedule } from '../base/clock.ts'
 import {
   MetadataIssuerMismatchError,
   MetadataMalformedError,
   UpstreamStatusError,
   UpstreamTimedOutError,
 } from '../base/errors/upstream-errors.ts'
+import { isObject, type Unchecked } from '../base/options.ts'
 import { freshnessOf, storedPolicy } from '../http/freshness.ts'
 import { readRetryAfter } from '../http/retry-after.ts'
 import type { Transport, TransportResponse } from '../http/transport.ts'
 import { parseUrl } from '../http/url-rules.ts'
+import type { KeySet } from '../jwks/key-set.ts'
 import type { JwksRequest, JwksSource } from '../jwks-cache/jwks-source.ts'
 import { timeToLive } from '../jwks-cache/lifetimes.ts'
 import type { CheckedRegistration } from './registration.ts'
 
-/** Where an issuer's metadata says that its keys are. */
+/** The key set's URL, as the issuer's metadata has it. */
 interface Location {
   readonly jwksUri: string
-  readonly freshUntil: number
+  readonly foundAt: Instant
+  /** Milliseconds until the metadata expires. */
+  readonly ttl: number
 }
 
-/** The source of a registered provider's key set: its `jwksUri`, or what its issuer's metadata says. */
+/** Creates the source of a registered provider's key set: inline keys, its `jwksUri`, or the one in its issuer's metadata. */
 export function createJwksSource(registration: CheckedRegistration, transport: Transport, clock: Clock): JwksSource {
-  const { jwksUri, transport: policy } = registration
+  const { jwks, jwksUri, transport: policy } = registration
+  if (jwks !== undefined) return inlineSource(jwks)
   const locate = jwksUri === undefined ? createLocator(registration, transport, clock) : async () => jwksUri
   return async (request) => {
     const url = await locate(request)
-    const { signal, timeout } = request
-    return { ...(await transport.get({ url, headers: request.headersFor(url), signal, timeout }, policy)), url }
+    const { signal, timeout, onSent } = request
+    const headers = request.headersFor(url)
+    return { ...(await transport.get({ url, document: 'key set', headers, signal, timeout, onSent }, policy)), url }
   }
+}
+
+/** Inline keys as a response that never expires. */
+function inlineSource({ keys }: KeySet): JwksSource {
+  const body = JSON.stringify({ keys: keys.map(({ jwk }) => jwk) })
+  return async () => ({ status: 200, headers: { 'cache-control': 'max-age=31536000' }, body, url: '' })
 }
 
 /**
  * Discovers the key set's URL, and again when the metadata has expired or the URL begins to fail. While the
- * metadata cannot be had, the last known URL stays.
+ * metadata cannot be fetched, the last known URL stays.
  */
 function createLocator(registration: CheckedRegistration, transport: Transport, clock: Clock) {
   const issuer = registration.issuers[0] ?? ''
+  const urls = registration.metadataUri === undefined ? wellKnownUrls(issuer) : [registration.metadataUri]
+  const policy = registration.transport
   let location: Location | undefined
 
-  async function get(url: string, { signal, timeout }: JwksRequest): Promise<TransportResponse> {
-    return await transport.get({ url, headers: {}, signal, timeout }, registration.transport)
+  async function fetchMetadata(url: string, { signal, timeout, onSent }: JwksRequest): Promise<Location> {
+    const response = await transport.get({ url, document: 'metadata', headers: {}, signal, timeout, onSent }, policy)
+    const jwksUri = readMetadata(response, issuer, clock.now())
+    const freshness = freshnessOf(storedPolicy(url, response.headers, clock.now()))
+    return { jwksUri, foundAt: instant(clock), ttl: timeToLive(freshness, registration.options) }
   }
 
+  /**
+   * Tries each well-known location, until one has usable metadata. Servers answer for the one that they do not have with
+   * all kinds of things: 404, 204, 5xx, a redirect to a login page, HTML with 200. The first failure is the one to report.
+   */
   async function discover(request: JwksRequest): Promise<Location> {
-    const [openid, oauth] = metadataUrls(issuer)
-    let url = openid
-    let response = await get(url, request)
-    if (isAbsent(response.status)) {
-      url = oauth
-      response = await get(url, request)
+    let failure: unknown
+    for (const url of urls) {
+      try {
+        return await fetchMetadata(url, request)
+      } catch (error) {
+        request.signal.throwIfAborted()
+        failure ??= error
+      }
     }
-    const now = clock.now()
-    if (response.status !== 200) {
-      const retryAfter = readRetryAfter(response.headers['retry-after'], now)
-      throw new UpstreamStatusError(response.status, { retryAfter })
-    }
-    const jwksUri = readMetadata(response.body, issuer)
-    const ttl = timeToLive(freshnessOf(storedPolicy(url, response.headers, now)), registration.options)
-    return { jwksUri, freshUntil: now + ttl }
+    throw failure
   }
 
-  /** With a known URL to go on with, half of the attempt's time is enough to ask whether it has changed. */
+  /** A URL is known: half of the attempt's time is enough to find out whether it has changed. */
   async function rediscover(known: Location, request: JwksRequest): Promise<Location> {
     const controller = new AbortController()
     const giveUp = (): void => controller.abort(new UpstreamTimedOutError())
@@ -69,7 +85,7 @@ function createLocator(registration: CheckedRegistration, transport: Transport, 
     try {
       return await discover({ ...request, signal: controller.signal })
     } catch {
-      return { jwksUri: known.jwksUri, freshUntil: clock.now() + registration.options.minTtl }
+      return { jwksUri: known.jwksUri, foundAt: instant(clock), ttl: registration.options.minTtl }
     } finally {
       cancel()
       request.signal.removeEventListener('abort', giveUp)
@@ -77,14 +93,17 @@ function createLocator(registration: CheckedRegistration, transport: Transport, 
   }
 
   return async (request: JwksRequest): Promise<string> => {
-    if (location === undefined) location = await discover(request)
-    else if (request.relocate || clock.now() >= location.freshUntil) location = await rediscover(location, request)
+    if (location === undefined) {
+      location = await discover(request)
+    } else if (request.relocate || elapsed(location.foundAt, instant(clock)) >= location.ttl) {
+      location = await rediscover(location, request)
+    }
     return location.jwksUri
   }
 }
 
 /** OpenID Connect Discovery 1.0 §4 appends to the issuer's path; RFC 8414 §3.1 puts the well-known part before it. */
-function metadataUrls(issuer: string): readonly [openid: string, oauth: string] {
+function wellKnownUrls(issuer: string): readonly string[] {
   const { origin, pathname } = new URL(issuer)
   const path = pathname.replace(/\/$/, '')
   return [
@@ -93,12 +112,11 @@ function metadataUrls(issuer: string): readonly [openid: string, oauth: string] 
   ]
 }
 
-/** A refusal that means "not here", so that the other place is worth a look. */
-function isAbsent(status: number): boolean {
-  return status >= 400 && status < 500 && status !== 408 && status !== 429
-}
-
-function readMetadata(body: string, issuer: string): string {
+function readMetadata({ status, headers, body }: TransportResponse, issuer: string, now: number): string {
+  if (status !== 200) {
+    const retryAfter = readRetryAfter(headers['retry-after'], now)
+    throw new UpstreamStatusError(status, { document: 'metadata', retryAfter })
+  }
   const metadata = parseObject(body)
   if (metadata === undefined) throw new MetadataMalformedError('it is not a JSON object')
   // RFC 8414 §3.3: identical, or the document must not be used.
@@ -110,12 +128,10 @@ function readMetadata(body: string, issuer: string): string {
   return jwksUri
 }
 
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+function parseObject(text: string): Unchecked | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
+    return isObject(value) ? value : undefined
   } catch {
     return undefined
   }

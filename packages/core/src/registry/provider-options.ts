@@ -1,4 +1,6 @@
 import type { Network } from '../http/address-rules.ts'
+import type { CertificateAuthorities } from '../http/connection.ts'
+import type { RequestHeaders } from '../http/request-headers.ts'
 import type { SignatureAlgorithm } from '../jwks/algorithms.ts'
 import type { CacheOptions, RetryPolicy } from '../jwks-cache/cache-options.ts'
 
@@ -9,7 +11,7 @@ export interface ProviderOptions {
    * the time to live. Default 30 000.
    */
   readonly refreshEarly?: number | undefined
-  /** Random offset on that schedule, earlier only, so that a fleet does not ask at once; 0 for none. Default 5 000. */
+  /** Random offset on that schedule, earlier only, so that a fleet does not fetch all at once; 0 for none. Default 5 000. */
   readonly prefetchJitter?: number | undefined
   /**
    * `'active'` refreshes ahead of expiry only if the keys were used since the last fetch, `'always'` does so
@@ -24,22 +26,22 @@ export interface ProviderOptions {
   readonly staleWhileError?: number | undefined
   /** Upper bound on stale use, whatever else allows it. Default 86 400 000 (a day). */
   readonly maxStale?: number | undefined
-  /** Lower bound on what a response says of its freshness; at least 1 000. Default 30 000. */
+  /** Lower bound on a response's freshness lifetime; at least 1 000. Default 30 000. */
   readonly minTtl?: number | undefined
-  /** Upper bound on what a response says of its freshness; at least `minTtl`. Default 86 400 000 (a day). */
+  /** Upper bound on a response's freshness lifetime; at least `minTtl`. Default 86 400 000 (a day). */
   readonly maxTtl?: number | undefined
   /** Time to live where a response gives no explicit freshness (RFC 9111 §4.2.1). Default 600 000 (ten minutes). */
   readonly defaultTtl?: number | undefined
   /**
-   * After a failed first fetch, requests fail at once for this long instead of asking again; doubles to 10 s while
-   * failures last; 0 asks each time. Default 1 000.
+   * After a failed first fetch, requests fail immediately for this long instead of fetching again; doubles to 10 s while
+   * failures last; 0 fetches each time. Default 1 000.
    */
   readonly negativeCacheTtl?: number | undefined
-  /** At most one fetch per this long on account of `kid`s that are not held; at least 1. Default 10 000. */
+  /** At most one refetch per this long because of unknown `kid`s; at least 1. Default 10 000. */
   readonly unknownKidCooldown?: number | undefined
   /** Bytes of a decoded response body, enforced while it streams; at least 1. Default 1 048 576. */
   readonly maxResponseBytes?: number | undefined
-  /** Keys of a set; those beyond it are refused. At least 1. Default 1 000; 100 where keys are immutable. */
+  /** Entries of a set; those beyond it are not read. At least 1. Default 1 000; 100 where keys are immutable. */
   readonly maxKeys?: number | undefined
   /** Redirects followed, 0 to 10; each target is checked like the first URL. Default 3. */
   readonly maxRedirects?: number | undefined
@@ -48,7 +50,7 @@ export interface ProviderOptions {
   /** Only `https:` URLs. Default: the registry's; a provider may be stricter, never laxer. */
   readonly requireHttps?: boolean | undefined
   /**
-   * Hosts that may be asked, each with everything below it; empty for any. Default: the registry's; a provider's
+   * Hosts to which requests may go, each with everything below it; empty for any. Default: the registry's; a provider's
    * list narrows that further, never widens it.
    */
   readonly allowedDomains?: readonly string[] | undefined
@@ -74,13 +76,24 @@ export interface ProviderOptions {
    */
   readonly pinnedSpki?: readonly string[] | undefined
   /**
-   * `'http'` keeps keys for as long as HTTP says. `'immutable'` is for endpoints whose keys never change and whose calls
+   * `'http'` caches keys as HTTP caching allows. `'immutable'` is for endpoints whose keys never change and whose calls
    * cost something: keys are added by `kid` and written to the store at once, they neither expire nor change, and the
-   * endpoint is called only for a `kid` that is missing. Keys without a `kid` are not kept. Options about expiry and
-   * refreshing ahead of it have no effect then, but `prefetch: 'always'` fetches at registration where nothing is
-   * stored. Default `'http'`.
+   * endpoint is called only for a `kid` that is missing. Keys without a `kid` are not kept. Beside it, options about
+   * expiry are a `TypeError`; `prefetch: 'always'` fetches at registration where nothing is stored. Default `'http'`.
    */
   readonly keyLifetime?: 'http' | 'immutable' | undefined
+  /**
+   * Request headers for the key set and the metadata: a record, or a function that is called for each fetch and may be
+   * async. Sent to the configured origin only (that of `jwksUri`, `metadataUri` or `issuer`), not to the target of a
+   * redirect or to a discovered `jwks_uri` at another origin. Headers of the connection and of the message framing, such
+   * as `Host` and `Content-Length`, are a `TypeError`. Values appear in no event, status, error or snapshot. Default none.
+   */
+  readonly headers?: RequestHeaders | undefined
+  /**
+   * The certificate authorities for this provider instead of Node's: PEM text, a list of such, or a function that is
+   * called for each new connection and may be async. Not beside `dispatcher`. Default: Node's authorities.
+   */
+  readonly ca?: CertificateAuthorities | undefined
   /** Signature algorithms that tokens may have. Default: all of {@link SignatureAlgorithm}. */
   readonly algorithms?: readonly SignatureAlgorithm[] | undefined
 }
@@ -106,6 +119,8 @@ export const providerOptionNames: readonly (keyof ProviderOptions)[] = Object.fr
   'network',
   'allowAddresses',
   'pinnedSpki',
+  'headers',
+  'ca',
   'keyLifetime',
   'algorithms',
 ])

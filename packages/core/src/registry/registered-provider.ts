@@ -60,6 +60,11 @@ export class RegisteredProvider {
     const { connect } = persistence
     const upstream = upstreamOf(registration)
     const revocations = persistence.revocations.of(key)
+    if (registration.jwks !== undefined) {
+      const cache = new ProviderCache(key, options, upstream, revocations, context)
+      cache.useInline(registration.jwks)
+      return cache
+    }
     if (connect === undefined) return new ProviderCache(key, options, upstream, revocations, context)
     const rules = snapshotRules(registration)
     return new ProviderCache(key, options, upstream, revocations, context, (cache) => connect(cache, options, rules))

@@ -1,38 +1,32 @@
-import { createHash } from 'node:crypto'
-import { UpstreamUrlNotAllowedError } from '../base/errors/upstream-errors.ts'
-import {
-  identifierOption,
-  knownOptions,
-  objectOption,
-  stringOption,
-  stringsOption,
-  type Unchecked,
-} from '../base/options.ts'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { ProviderTakenError } from '../base/errors/registry-errors.ts'
+import { identifierOption, isObject, knownOptions, objectOption, type Unchecked } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
+import { valueText } from '../base/value-text.ts'
 import type { Network } from '../http/address-rules.ts'
 import type { TransportPolicy } from '../http/transport.ts'
-import { checkUrl, parseUrl } from '../http/url-rules.ts'
+import type { KeySet } from '../jwks/key-set.ts'
 import type { SnapshotRules } from '../persistence/provider-snapshots.ts'
 import {
   type CheckedProviderOptions,
+  checkEffects,
   checkProviderOptions,
+  connectionOptionNames,
   mergeProviderOptions,
   type RegistryRules,
 } from './check-provider-options.ts'
+import {
+  type CheckedLocation,
+  checkLocation,
+  checkLocationBeside,
+  isSameLocation,
+  keysText,
+  type ProviderLocation,
+  providerLocationNames,
+} from './provider-location.ts'
 import { type ProviderOptions, providerOptionNames } from './provider-options.ts'
 
-/** Where a provider's tokens and keys come from. */
-export interface ProviderLocation {
-  /**
-   * The `iss` of its tokens, compared character by character. Without `jwksUri` it must be a URL, and the key set is
-   * discovered from it (OpenID Connect Discovery 1.0 §4, RFC 8414 §3). With `jwksUri`, any string, or a list of them.
-   */
-  readonly issuer?: string | readonly string[] | undefined
-  /** The URL of its JSON Web Key Set (RFC 7517 §5). */
-  readonly jwksUri?: string | undefined
-}
-
-/** A provider to register: `issuer`, `jwksUri` or both, and any {@link ProviderOptions}. */
+/** A provider to register: its location, and any {@link ProviderOptions}. */
 export interface ProviderRegistration extends ProviderLocation, ProviderOptions {
   /** The tenant's name: 1 to 64 of `A-Z a-z 0-9 _ . -`, not starting with a dot; case-sensitive. */
   readonly tenant: string
@@ -41,17 +35,15 @@ export interface ProviderRegistration extends ProviderLocation, ProviderOptions 
 }
 
 /** A registration, complete and checked. */
-export interface CheckedRegistration {
+export interface CheckedRegistration extends CheckedLocation {
   readonly key: ProviderKey
-  readonly issuers: readonly string[]
-  /** Absent where the key set is discovered from the one issuer. */
-  readonly jwksUri: string | undefined
   readonly options: CheckedProviderOptions
   readonly transport: TransportPolicy
-  /** The same for two registrations that fetch the same key set in the same way. */
+  /**
+   * Equal for two registrations that fetch the same key set in the same way, so that they can share what is fetched. A
+   * keyed hash, good within this process only.
+   */
   readonly upstreamKey: string
-  /** The same for two registrations that mean the same. */
-  readonly fingerprint: string
 }
 
 /** What a registration is checked against. */
@@ -59,56 +51,93 @@ export interface RegistrationContext {
   readonly rules: RegistryRules
   /** The registry's `defaults`. */
   readonly defaults: Unchecked
-  /** What `network` is where neither the registration nor the defaults say. */
+  /** The value of `network` where neither the registration nor the defaults have one. */
   readonly network: Network
-  /** Prefix of the names in messages. */
+  /** Prefix of the names in messages; empty for a registration that was given as a whole. */
   readonly where: string
-  /** Gives back equal options of another registration, where there are any. */
+  /** Returns equal options of another registration, where there are any. */
   share(options: CheckedProviderOptions): CheckedProviderOptions
+  /** The registration that has this name already. */
+  existing(key: ProviderKey): CheckedRegistration | undefined
 }
 
-const registrationNames = ['tenant', 'provider', 'issuer', 'jwksUri', ...providerOptionNames]
+const registrationNames = ['tenant', 'provider', ...providerLocationNames, ...providerOptionNames]
 
 /**
- * Checks a registration.
+ * Checks a registration. Where the name is registered already, what is not given is taken from there.
  *
+ * @returns the existing registration, if there is one
  * @throws TypeError that names the option
+ * @throws ProviderTakenError where something else is registered under the name
  */
 export function checkRegistration(value: unknown, context: RegistrationContext): CheckedRegistration {
-  const { rules, defaults, where } = context
+  const { rules, defaults, where, network } = context
   const given = objectOption(where === '' ? 'registration' : where, value)
   knownOptions(where === '' ? 'register' : where, given, registrationNames)
+  // Elsewhere, defaults for several providers are merged in already.
+  if (where === '') checkEffects(where, given)
   const key = Object.freeze({
     tenant: identifierOption(`${where}tenant`, given['tenant']),
     provider: identifierOption(`${where}provider`, given['provider']),
   })
-  const options = context.share(checkProviderOptions(where, mergeProviderOptions(defaults, given), rules))
-  return new Registration(key, checkLocation(where, given, options), options, context.network)
+  const existing = context.existing(key)
+  const base = existing === undefined ? defaults : givenBefore(existing, rules)
+  const options = checkProviderOptions(where, mergeProviderOptions(base, given), rules)
+  if (existing !== undefined) {
+    const location = checkLocationBeside(existing, where, given, options)
+    if (isSameLocation(existing, location) && hasSameOptions(existing, options, given)) return existing
+    throw new ProviderTakenError(key.tenant, key.provider)
+  }
+  const location = checkLocation(where, given, options)
+  const registration = new Registration(key, location, context.share(options), network)
+  checkEnforceable(where, registration, rules)
+  return registration
 }
 
-/** What can be made of the rest is made when it is asked for: there may be many registrations, most of them idle. */
+/** The options of an existing registration, as if they were given. */
+function givenBefore({ options }: CheckedRegistration, { hasDispatcher }: RegistryRules): Unchecked {
+  const isGiven = (name: string): boolean => !hasDispatcher || !connectionOptionNames.includes(name)
+  return Object.fromEntries(Object.entries(options).filter(([name]) => isGiven(name)))
+}
+
+/** True where every option that is given has the value that the existing registration has. */
+function hasSameOptions(existing: CheckedRegistration, options: CheckedProviderOptions, given: Unchecked): boolean {
+  return providerOptionNames.every((name) => {
+    const value = given[name]
+    if (value === undefined) return true
+    // Where it is 'public' by default, it is so for every origin.
+    if (name === 'network' && value === 'public') return existing.transport.network === value
+    if (name !== 'retryPolicy' || !isObject(value))
+      return valueText(options[name]) === valueText(existing.options[name])
+    const members = Object.entries(options.retryPolicy).filter(([member]) => value[member] !== undefined)
+    const known = new Map<string, unknown>(Object.entries(existing.options.retryPolicy))
+    return members.every(([member, of]) => known.get(member) === of)
+  })
+}
+
+/** Derived values are computed on demand: there may be many registrations, most of them idle. */
 class Registration implements CheckedRegistration {
   readonly key: ProviderKey
   readonly issuers: readonly string[]
   readonly jwksUri: string | undefined
+  readonly metadataUri: string | undefined
+  readonly jwks: KeySet | undefined
   readonly options: CheckedProviderOptions
   readonly #defaultNetwork: Network
 
-  constructor(
-    key: ProviderKey,
-    { issuers, jwksUri }: ReturnType<typeof checkLocation>,
-    options: CheckedProviderOptions,
-    defaultNetwork: Network,
-  ) {
+  constructor(key: ProviderKey, location: CheckedLocation, options: CheckedProviderOptions, defaultNetwork: Network) {
     this.key = key
-    this.issuers = issuers
-    this.jwksUri = jwksUri
+    this.issuers = location.issuers
+    this.jwksUri = location.jwksUri
+    this.metadataUri = location.metadataUri
+    this.jwks = location.jwks
     this.options = options
     this.#defaultNetwork = defaultNetwork
   }
 
   get transport(): TransportPolicy {
-    const { issuers, jwksUri, options } = this
+    const { options } = this
+    const url = this.jwksUri ?? this.metadataUri ?? this.issuers[0]
     return Object.freeze({
       requireHttps: options.requireHttps,
       allowedDomains: options.allowedDomains,
@@ -116,60 +145,43 @@ class Registration implements CheckedRegistration {
       networkIsExplicit: options.network !== undefined,
       allowAddresses: options.allowAddresses,
       pinnedSpki: options.pinnedSpki,
-      configuredOrigin: new URL(jwksUri ?? issuers[0] ?? '').origin,
+      headers: options.headers,
+      ca: options.ca,
+      configuredOrigin: this.jwks === undefined && url !== undefined ? new URL(url).origin : '',
       maxResponseBytes: options.maxResponseBytes,
       maxRedirects: options.maxRedirects,
     })
   }
 
   get upstreamKey(): string {
-    const { issuers, jwksUri, options, transport } = this
+    const { jwks, jwksUri, metadataUri, options } = this
+    const discovered = jwksUri === undefined && jwks === undefined ? this.issuers[0] : undefined
     const { maxKeys, retryPolicy } = options
-    return JSON.stringify([jwksUri ?? issuers[0], transport, maxKeys, retryPolicy])
-  }
-
-  get fingerprint(): string {
-    const { key, issuers, jwksUri, options } = this
-    const network = options.network ?? this.#defaultNetwork
-    return JSON.stringify([key, issuers, jwksUri, { ...options, network }, options.network ?? 'public'])
+    const upstream = [jwks && keysText(jwks), jwksUri, metadataUri, discovered, this.transport, maxKeys, retryPolicy]
+    return createHmac('sha256', UPSTREAM_SECRET).update(valueText(upstream)).digest('base64url')
   }
 }
 
-function checkLocation(where: string, given: Unchecked, options: CheckedProviderOptions) {
-  const { issuer, jwksUri } = given
-  if (jwksUri !== undefined) {
-    const url = checkUrlOption(`${where}jwksUri`, stringOption(`${where}jwksUri`, jwksUri), options)
-    const issuers = issuer === undefined ? [] : [...new Set(stringsOption(`${where}issuer`, issuer))]
-    return { issuers, jwksUri: url.href }
-  }
-  if (issuer === undefined) throw new TypeError(`${where}issuer or ${where}jwksUri is required`)
-  if (Array.isArray(issuer)) throw new TypeError(`${where}issuer can be a list only beside jwksUri`)
-  const text = stringOption(`${where}issuer`, issuer)
-  checkUrlOption(`${where}issuer`, text, options)
-  // RFC 8414 §2: an issuer identifier has no query and no fragment.
-  if (/[?#]/.test(text)) throw new TypeError(`${where}issuer must have neither query nor fragment`)
-  return { issuers: [text], jwksUri: undefined }
+/** Keeps anyone who sees an `upstreamKey` from testing guesses at the values of `headers`. */
+const UPSTREAM_SECRET = randomBytes(32)
+
+/** Bun's HTTP client makes its own connections: rules about them would silently not hold. */
+function checkEnforceable(where: string, { jwks, transport }: CheckedRegistration, rules: RegistryRules): void {
+  if (rules.canGuardConnections || rules.hasDispatcher || jwks !== undefined) return
+  const { pinnedSpki, ca, network } = transport
+  const name = pinnedSpki.length > 0 ? 'pinnedSpki' : ca !== undefined ? 'ca' : network === 'public' ? 'network' : ''
+  if (name === '') return
+  const hint = name === 'network' ? ": the value 'public' cannot; set it to 'any' to connect to any address" : ''
+  throw new TypeError(`${where}${name} cannot be enforced on Bun${hint}`)
 }
 
-function checkUrlOption(name: string, text: string, options: CheckedProviderOptions): URL {
-  const url = parseUrl(text)
-  if (url === undefined) {
-    const hint = name.endsWith('issuer') ? ', or any string beside jwksUri' : ''
-    throw new TypeError(`${name} must be an absolute URL${hint}`)
-  }
-  try {
-    checkUrl(url, options)
-  } catch (error) {
-    const reason = error instanceof UpstreamUrlNotAllowedError ? error.reason : String(error)
-    throw new TypeError(`${name} is not allowed: ${reason}`, { cause: error })
-  }
-  return url
-}
-
-/** What a snapshot must have been made for to be believed: the same keys' place, reached by the same rules. */
-export function snapshotRules({ key, issuers, jwksUri, transport, options }: CheckedRegistration): SnapshotRules {
+/** The hash of the rules by which keys were fetched, and where: a snapshot that was made by others is refused. */
+export function snapshotRules(registration: CheckedRegistration): SnapshotRules {
+  const { key, issuers, jwksUri, metadataUri, transport, options } = registration
   const { requireHttps, allowedDomains, network, networkIsExplicit, allowAddresses, pinnedSpki } = transport
-  const rules = [requireHttps, allowedDomains, network, networkIsExplicit, allowAddresses, pinnedSpki]
+  // A function is another one in each process.
+  const ca = typeof transport.ca === 'function' ? 'function' : transport.ca
+  const rules = [requireHttps, allowedDomains, network, networkIsExplicit, allowAddresses, pinnedSpki, ca, metadataUri]
   const hash = createHash('sha256').update(JSON.stringify(rules)).digest('base64url')
   const { keyLifetime } = options
   const { tenant, provider } = key

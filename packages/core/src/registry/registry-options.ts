@@ -1,4 +1,3 @@
-import type { Dispatcher } from 'undici'
 import { type Clock, systemClock } from '../base/clock.ts'
 import {
   booleanOption,
@@ -10,46 +9,49 @@ import {
   type Unchecked,
   withDefault,
 } from '../base/options.ts'
+import type { HttpDispatcher } from '../http/exchange.ts'
+import { isBun } from '../http/transport.ts'
 import { checkIntegrityKeys, checkStore } from '../stores/check-store.ts'
 import { fileStore } from '../stores/file-store.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
-import { checkDomains, checkProviderOptions, type RegistryRules } from './check-provider-options.ts'
+import { checkDomains, checkEffects, checkProviderOptions, type RegistryRules } from './check-provider-options.ts'
 import { type ProviderOptions, providerOptionNames } from './provider-options.ts'
 
-/** What a registry is made with. */
+/** Options of `createRegistry`. */
 export interface RegistryOptions {
   /** Only `https:` URLs, for every provider. Default `true`. */
   readonly requireHttps?: boolean | undefined
-  /** Hosts that may be asked, each with everything below it, by whole labels. Default `[]`: any host. */
+  /** Hosts to which requests may go, each with everything below it, by whole labels. Default `[]`: any host. */
   readonly allowedDomains?: readonly string[] | undefined
   /** Defaults for every provider that is registered. */
   readonly defaults?: Partial<ProviderOptions> | undefined
   /**
    * Keeps key sets and revocations across restarts, and, where it can, for a whole fleet: `fileStore`, `redisStore` of
-   * `@jwks-auth/redis`, or anything with its three methods. No request fails over it. Default none.
+   * `@jwks-auth/redis`, or anything with its three methods. No request fails because of it. Default none.
    */
   readonly store?: SnapshotStore | undefined
   /** A directory to keep keys in: short for `store: fileStore({ directory })`. Default none. */
   readonly publicKeyPath?: string | undefined
-  /** Milliseconds that a request waits for the store at most, 1 or more; past that it is as if there were none. Default 250. */
+  /** Milliseconds, 1 to 60 000, that a request waits for the store; after that the store is treated as absent. Default 250. */
   readonly storeTimeout?: number | undefined
   /**
    * Authenticates what is in the store with HMAC-SHA256: a secret of at least 32 bytes, or a list of which the first
-   * signs and all verify. Without one, whoever can write to the store can make this process trust any key; so a store
-   * that is shared requires it, or `false` said aloud. Default none.
+   * signs and all verify. Without one, whoever can write to the store can make this process trust any key; so a shared
+   * store requires it, or an explicit `false`. Beside any store, an explicit `undefined` is a `TypeError`. Default none.
    */
   readonly integrityKey?: string | readonly string[] | false | undefined
-  /** Key sets held in memory, at least 1; the least recently used is dropped. Default 10 000. */
+  /** Key sets in memory, at least 1; the least recently used is dropped. Default 10 000. */
   readonly maxProviders?: number | undefined
   /** Upstream requests under way at once, at least 1, shared fairly between tenants. Default 32. */
   readonly maxConcurrentFetches?: number | undefined
   /**
-   * Makes the connections instead of the guarded agent: for a proxy or a private certificate authority. It
-   * resolves names, connects and does TLS on its own, so `network`, `allowAddresses` and `pinnedSpki` beside it are a
-   * `TypeError`, and nothing keeps it from private addresses. Not closed by `close()`.
+   * Makes the requests instead of the guarded agent, for a proxy above all: a `Dispatcher` of undici 6, 7 or 8, whose
+   * `request` method is called. It resolves names, connects and does TLS by itself, so `network`, `allowAddresses`,
+   * `pinnedSpki` and `ca` beside it are a `TypeError`, and nothing keeps it from private addresses. Not closed by
+   * `close()`. Default none.
    */
-  readonly dispatcher?: Dispatcher | undefined
-  /** Where time comes from. Default: the machine's clock. */
+  readonly dispatcher?: HttpDispatcher | undefined
+  /** The source of time, for tests. Default: the machine's clocks. */
   readonly clock?: Clock | undefined
 }
 
@@ -78,12 +80,12 @@ export interface CheckedRegistryOptions {
   readonly integrityKeys: readonly string[]
   readonly maxProviders: number
   readonly maxConcurrentFetches: number
-  readonly dispatcher: Dispatcher | undefined
+  readonly dispatcher: HttpDispatcher | undefined
   readonly clock: Clock
 }
 
 /**
- * Checks what `createRegistry` was given.
+ * Checks the options of `createRegistry`.
  *
  * @throws TypeError that names the option
  */
@@ -93,8 +95,10 @@ export function checkRegistryOptions(value: unknown): CheckedRegistryOptions {
   const rules = checkRules(given)
   const defaults = given['defaults'] === undefined ? {} : objectOption('defaults', given['defaults'])
   knownOptions('defaults', defaults, providerOptionNames)
+  checkEffects('defaults.', defaults)
   checkProviderOptions('defaults.', defaults, rules)
   const store = checkStoreOptions(given)
+  checkStoreEffects(given, store)
   return {
     rules,
     defaults: Object.freeze({ ...defaults }),
@@ -120,18 +124,35 @@ function checkStoreOptions(given: Unchecked): SnapshotStore | undefined {
   return fileStore({ directory: stringOption('publicKeyPath', publicKeyPath) })
 }
 
+/**
+ * Refuses options about a store that is not there, and an `integrityKey` that is given as `undefined`: most often that is
+ * an environment variable that is not set, and without a key whoever can write to the store is trusted.
+ */
+function checkStoreEffects(given: Unchecked, store: SnapshotStore | undefined): void {
+  if (store !== undefined) {
+    if (!Object.hasOwn(given, 'integrityKey') || given['integrityKey'] !== undefined) return
+    throw new TypeError(
+      'integrityKey is undefined: is an environment variable missing? Leave the option out, or set it to false, to trust whoever can write to the store',
+    )
+  }
+  for (const name of ['storeTimeout', 'integrityKey']) {
+    if (given[name] !== undefined) throw new TypeError(`${name} has no effect without store or publicKeyPath`)
+  }
+}
+
 function checkRules(given: Unchecked): RegistryRules {
   return {
     requireHttps: booleanOption('requireHttps', withDefault(given['requireHttps'], true)),
     allowedDomains: checkDomains('allowedDomains', withDefault(given['allowedDomains'], [])),
     hasDispatcher: given['dispatcher'] !== undefined,
+    canGuardConnections: !isBun,
   }
 }
 
-function checkDispatcher(value: unknown): Dispatcher | undefined {
+function checkDispatcher(value: unknown): HttpDispatcher | undefined {
   if (value === undefined) return undefined
-  functionOption('dispatcher.dispatch', objectOption('dispatcher', value)['dispatch'])
-  return value as Dispatcher
+  functionOption('dispatcher.request', objectOption('dispatcher', value)['request'])
+  return value as HttpDispatcher
 }
 
 function checkClock(value: unknown): Clock {

@@ -46,10 +46,17 @@ describe('an option of the wrong kind is a TypeError that names it', () => {
     expect(() => stringListOption('names', ['a', 2])).toThrow('names[1]')
   })
 
-  it('says which member is unknown, and which there are', () => {
-    expect(() => knownOptions('register', { isuer: 'a' }, ['issuer', 'jwksUri'])).toThrow(
-      'register has no option "isuer"; it takes issuer, jwksUri',
-    )
+  it.each([
+    ['isuer', 'register has no option "isuer"; did you mean "issuer"?'],
+    ['JWKSURI', 'register has no option "JWKSURI"; did you mean "jwksUri"?'],
+    ['jwks_uri', 'register has no option "jwks_uri"; did you mean "jwksUri"?'],
+    ['audiense', 'register has no option "audiense"; did you mean "audience"?'],
+    ['x', 'register has no option "x"'],
+    ['completelyDifferent', 'register has no option "completelyDifferent"'],
+    ['issuer'.repeat(1_000), `register has no option "${'issuer'.repeat(1_000)}"`],
+  ])('names an unknown member, and the known one that it resembles: %.20s', (name, message) => {
+    const known = ['audience', 'issuer', 'jwks', 'jwksUri', 'maxKeys']
+    expect(() => knownOptions('register', { [name]: 'a' }, known)).toThrow(new TypeError(message))
   })
 
   it('takes undefined for absent', () => {

@@ -46,7 +46,7 @@ describe('sockets', () => {
     const issuer = await startIssuer()
     const transport = createTransport()
     const { signal } = new AbortController()
-    const request = { url: issuer.jwksUri, headers: {}, signal, timeout: 5_000 }
+    const request = { url: issuer.jwksUri, document: 'key set' as const, headers: {}, signal, timeout: 5_000 }
     expect((await transport.get(request, loopbackPolicy)).status).toBe(200)
     const outcome = await failure(transport.get(request, { ...loopbackPolicy, network: 'public' }))
     await transport.close()

@@ -71,7 +71,13 @@ describe('redirects', () => {
     onTestFinished(() => dispatcher.destroy())
     const fetchIt = () => {
       const { signal } = new AbortController()
-      const request = { url: 'https://issuer.example/jwks', headers: {}, signal, timeout: 5_000 }
+      const request = {
+        url: 'https://issuer.example/jwks',
+        document: 'key set' as const,
+        headers: {},
+        signal,
+        timeout: 5_000,
+      }
       return transport.get(request, { ...loopbackPolicy, requireHttps: true })
     }
     issuer.answerOnce('jwks', { kind: 'redirect', location: 'https://issuer.example/jwks' })

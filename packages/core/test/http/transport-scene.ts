@@ -8,6 +8,8 @@ export const loopbackPolicy: TransportPolicy = {
   network: 'any',
   allowAddresses: [],
   pinnedSpki: [],
+  headers: undefined,
+  ca: undefined,
   configuredOrigin: '',
   networkIsExplicit: true,
   maxResponseBytes: 1_048_576,
@@ -24,7 +26,7 @@ export async function get(
   onTestFinished(() => transport.close())
   const configuredOrigin = new URL(url).origin
   return await transport.get(
-    { url, headers: { 'if-none-match': '"a"' }, signal, timeout: 5_000 },
+    { url, document: 'key set', headers: { 'if-none-match': '"a"' }, signal, timeout: 5_000 },
     { ...loopbackPolicy, configuredOrigin, ...policy },
   )
 }

@@ -10,7 +10,7 @@ import { createRevocations } from '../../src/jwks-cache/revocations.ts'
 import { checkProviderOptions } from '../../src/registry/check-provider-options.ts'
 import { heldKeys, kidsOf, published } from './immutable-scene.ts'
 
-const rules = { requireHttps: true, allowedDomains: [], hasDispatcher: false }
+const rules = { requireHttps: true, allowedDomains: [], hasDispatcher: false, canGuardConnections: true }
 
 function optionsFor(keyLifetime: CacheOptions['keyLifetime']): CacheOptions {
   return checkProviderOptions('', { keyLifetime }, rules)

@@ -1,4 +1,4 @@
-import { createManualClock, type TestIssuer, type TestIssuerOptions } from '@jwks-auth/testing'
+import { type Answer, createManualClock, type TestIssuer, type TestIssuerOptions } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import type { ProviderOptions, Registry, RegistryOptions } from '../../src/index.ts'
 import { startIssuer, startRegistry } from '../start.ts'
@@ -59,20 +59,54 @@ describe('discovery', () => {
     expect(asked(issuer)).toEqual(urls)
   })
 
-  it.each([500, 429, 408])('does not take a %i for absence', async (status) => {
+  it.each<[string, Answer]>([
+    ...[204, 304, 400, 401, 403, 404, 406, 408, 410, 429, 500, 501, 502, 503].map(
+      (status) => [String(status), { kind: 'reply', status }] as [string, Answer],
+    ),
+    ['a redirect without a target', { kind: 'reply', status: 302 }],
+    ['a redirect to a web page', { kind: 'redirect', location: '/login' }],
+    ['a redirect in a circle', { kind: 'redirect', location: openid }],
+    ['a redirect to another origin that is refused', { kind: 'redirect', location: 'http://169.254.169.254/' }],
+    ['a web page with 200', { kind: 'garbage' }],
+    ['an empty body', { kind: 'reply', body: '' }],
+    ['a JSON list', { kind: 'reply', body: '[]' }],
+    ['no jwks_uri', { kind: 'reply', body: '{"issuer":"ISSUER"}' }],
+    ['another issuer', { kind: 'reply', body: '{"issuer":"https://evil.example","jwks_uri":"https://evil.example/"}' }],
+    ['a body that is too large', { kind: 'oversized-body', bytes: 2_000_000 }],
+    ['a truncated body', { kind: 'truncated-body' }],
+    ['a reset connection', { kind: 'reset' }],
+  ])('goes on to RFC 8414 where the first location has no usable metadata: %s', async (_, answer) => {
     const issuer = await startIssuer()
-    issuer.answerAlways('openid', { kind: 'reply', status })
+    const body = 'body' in answer ? { body: String(answer.body).replace('ISSUER', issuer.issuer) } : {}
+    issuer.answerAlways('openid', { ...answer, ...body } as Answer)
     const registry = await startDiscovering(issuer.issuer)
-    expect(await causeOf(registry.resolve('acme', 'auth0'))).toBe('ERR_UPSTREAM_STATUS')
-    expect(asked(issuer)).toEqual([openid])
+    expect(await registry.resolve('acme', 'auth0')).toEqual(issuer.jwks)
+    expect(asked(issuer).slice(-2)).toEqual([oauth, '/jwks'])
   })
 
-  it('fails where neither place has anything', async () => {
+  it('reports the failure at the first location where neither has anything', async () => {
     const issuer = await startIssuer()
-    issuer.answerAlways('openid', { kind: 'reply', status: 404 })
+    issuer.answerAlways('openid', { kind: 'reply', status: 503, headers: { 'retry-after': '7' } })
     issuer.answerAlways('oauth', { kind: 'reply', status: 404 })
     const registry = await startDiscovering(issuer.issuer)
-    expect(await causeOf(registry.resolve('acme', 'auth0'))).toBe('ERR_UPSTREAM_STATUS')
+    await expect(registry.resolve('acme', 'auth0')).rejects.toMatchObject({
+      cause: {
+        code: 'ERR_UPSTREAM_STATUS',
+        status: 503,
+        retryAfter: 7_000,
+        document: 'metadata',
+        message: 'The provider responded with status 503 to a request for its metadata',
+      },
+    })
+  })
+
+  it('says that the metadata could not be fetched where the provider does not respond', async () => {
+    const issuer = await startIssuer()
+    await issuer.stop()
+    const registry = await startDiscovering(issuer.issuer)
+    await expect(registry.resolve('acme', 'auth0')).rejects.toMatchObject({
+      cause: { code: 'ERR_UPSTREAM_UNREACHABLE', document: 'metadata', step: 'connecting' },
+    })
   })
 
   it.each<[string, (issuer: TestIssuer) => Readonly<Record<string, unknown>>, string]>([
@@ -108,9 +142,49 @@ describe('discovery', () => {
 
   it.each(['[]', 'null', '"x"', '{', ''])('refuses metadata that is %j', async (body) => {
     const issuer = await startIssuer()
-    issuer.answerAlways('openid', { kind: 'reply', body })
+    for (const endpoint of ['openid', 'oauth'] as const) issuer.answerAlways(endpoint, { kind: 'reply', body })
     const registry = await startDiscovering(issuer.issuer)
     expect(await causeOf(registry.resolve('acme', 'auth0'))).toBe('ERR_METADATA_MALFORMED')
+  })
+})
+
+describe('metadataUri', () => {
+  it('is fetched instead of the well-known locations', async () => {
+    const issuer = await startIssuer()
+    const registry = startRegistry()
+    const metadataUri = `${issuer.issuer}${oauth}`
+    await registry.register({ tenant: 'acme', provider: 'auth0', issuer: issuer.issuer, metadataUri, network: 'any' })
+    expect(await registry.resolve('acme', 'auth0')).toEqual(issuer.jwks)
+    expect(asked(issuer)).toEqual([oauth, '/jwks'])
+  })
+
+  it.each(['https://another.example', 'accounts.example', 'http://127.0.0.1'])(
+    'must have the configured issuer, which may be any string: %s',
+    async (configured) => {
+      const issuer = await startIssuer()
+      issuer.setMetadata({ issuer: configured })
+      const register = async (name: string) => {
+        const registry = startRegistry()
+        const metadataUri = `${issuer.issuer}${openid}`
+        const quick = { network: 'any', retryPolicy: { maxRetries: 0 } } as const
+        await registry.register({ tenant: 'acme', provider: 'auth0', issuer: name, metadataUri, ...quick })
+        return registry
+      }
+      expect(await causeOf((await register(configured)).resolve('acme', 'auth0'))).toBe('resolved')
+      expect(await causeOf((await register(`${configured}/`)).resolve('acme', 'auth0'))).toBe(
+        'ERR_METADATA_ISSUER_MISMATCH',
+      )
+    },
+  )
+
+  it('is not given up for a well-known location where it fails', async () => {
+    const issuer = await startIssuer()
+    const registry = startRegistry()
+    const metadataUri = `${issuer.issuer}/elsewhere`
+    const quick = { network: 'any', retryPolicy: { maxRetries: 0 } } as const
+    await registry.register({ tenant: 'acme', provider: 'auth0', issuer: issuer.issuer, metadataUri, ...quick })
+    expect(await causeOf(registry.resolve('acme', 'auth0'))).toBe('ERR_UPSTREAM_STATUS')
+    expect(asked(issuer)).toEqual(['/elsewhere'])
   })
 })
 
@@ -173,10 +247,10 @@ describe('a key set that has moved', () => {
     issuer.setHeaders('openid', { 'cache-control': 'max-age=100' })
     const registry = await startDiscovering(issuer.issuer, { clock })
     await registry.resolve('acme', 'auth0')
-    issuer.answerAlways('openid', answer)
+    for (const endpoint of ['openid', 'oauth'] as const) issuer.answerAlways(endpoint, answer)
     await clock.advance(100_000)
     expect(await registry.refresh('acme', 'auth0')).toMatchObject({ ok: true })
-    expect(asked(issuer)).toEqual([openid, '/jwks', openid, '/jwks'])
+    expect(asked(issuer)).toEqual([openid, '/jwks', openid, oauth, '/jwks'])
   })
 
   it('is not looked for while all is well', async () => {

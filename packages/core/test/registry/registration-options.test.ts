@@ -7,7 +7,11 @@ import { wrongProviderOptions } from './option-cases.ts'
 const base = { tenant: 'acme', provider: 'auth0', jwksUri: 'https://issuer.example/jwks' }
 const byIssuer = { tenant: 'acme', provider: 'auth0' }
 
-async function expectRefused(registration: unknown, named: string, options: RegistryOptions = {}): Promise<void> {
+async function expectRefused(
+  registration: unknown,
+  named: string | RegExp,
+  options: RegistryOptions = {},
+): Promise<void> {
   const registry = startRegistry(options)
   const registered = registry.register(registration as ProviderRegistration)
   await expect(registered).rejects.toBeInstanceOf(TypeError)
@@ -21,7 +25,7 @@ describe('register', () => {
     await expectRefused({ ...base, [name]: value }, named, { defaults: { retryPolicy: { maxRetries: 1 } } })
   })
 
-  it.each<[string, unknown, string]>([
+  it.each<[string, unknown, string | RegExp]>([
     ['a jwksUri that is no URL', { ...base, jwksUri: 'issuer.example/jwks' }, 'jwksUri must be an absolute URL'],
     ['a jwksUri that is empty', { ...base, jwksUri: '' }, 'jwksUri'],
     ['a jwksUri that is a URL object', { ...base, jwksUri: new URL(base.jwksUri) }, 'jwksUri'],
@@ -63,7 +67,11 @@ describe('register', () => {
     ['a tenant that is too long', { ...base, tenant: 'x'.repeat(65) }, 'tenant must be'],
     ['a provider with a slash', { ...base, provider: 'a/b' }, 'provider must be'],
     ['a provider that is empty', { ...base, provider: '' }, 'provider must be'],
-    ['an unknown option', { ...base, jwksUrl: 'x' }, 'register has no option "jwksUrl"'],
+    ['an unknown option', { ...base, jwksUrl: 'x' }, 'register has no option "jwksUrl"; did you mean "jwksUri"?'],
+    ['an option with a slip', { ...base, maxRedirect: 1 }, 'did you mean "maxRedirects"?'],
+    ['an option with two slips', { ...base, pinedSpky: [] }, 'did you mean "pinnedSpki"?'],
+    ['an option in another case', { ...base, jwksURI: 'x' }, 'did you mean "jwksUri"?'],
+    ['an option unlike any other', { ...base, xylophone: 1 }, /^register has no option "xylophone"$/],
     ['a claim rule', { ...base, audience: 'x' }, 'register has no option "audience"'],
     ['null', null, 'registration must be an object'],
     ['a string', 'https://issuer.example', 'registration must be an object'],
@@ -103,6 +111,7 @@ describe('register', () => {
     ['network', 'any'],
     ['allowAddresses', ['127.0.0.1']],
     ['pinnedSpki', [`${'A'.repeat(43)}=`]],
+    ['ca', () => ''],
   ])('does not take %s beside a dispatcher', async (name, value) => {
     const dispatcher = new Agent()
     await expectRefused({ ...base, [name]: value }, name, { dispatcher })

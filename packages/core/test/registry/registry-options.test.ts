@@ -1,4 +1,5 @@
-import { createManualClock } from '@jwks-auth/testing'
+import { tmpdir } from 'node:os'
+import { createManualClock, memoryStore as createMemoryStore } from '@jwks-auth/testing'
 import { Agent } from 'undici'
 import { describe, expect, it } from 'vitest'
 import { createRegistry, type RegistryOptions } from '../../src/index.ts'
@@ -22,13 +23,18 @@ describe('createRegistry', () => {
     ['maxConcurrentFetches', 0, 'maxConcurrentFetches'],
     ['maxConcurrentFetches', '32', 'maxConcurrentFetches'],
     ['maxConcurrentFetches', null, 'maxConcurrentFetches'],
-    ['dispatcher', {}, 'dispatcher.dispatch'],
+    ['dispatcher', {}, 'dispatcher.request'],
+    ['dispatcher', { dispatch: () => true }, 'dispatcher.request'],
     ['dispatcher', 'http://proxy.example', 'dispatcher'],
     ['clock', Date, 'clock'],
     ['clock', { now, setTimeout }, 'clock.monotonic'],
     ['clock', { now, monotonic: now }, 'clock.setTimeout'],
     ['clock', { setTimeout }, 'clock.now'],
-    ['clok', {}, 'createRegistry has no option "clok"'],
+    ['clok', {}, 'createRegistry has no option "clok"; did you mean "clock"?'],
+    ['storeTimeout', 100, 'storeTimeout has no effect without store or publicKeyPath'],
+    ['integrityKey', 'k'.repeat(32), 'integrityKey has no effect without store or publicKeyPath'],
+    ['integrityKey', false, 'integrityKey has no effect without store or publicKeyPath'],
+    ['defaults', { keyLifetime: 'immutable', minTtl: 5_000 }, 'defaults.minTtl has no effect beside keyLifetime'],
   ])('does not take %s: %j', (name, value, named) => {
     const create = () => createRegistry({ [name]: value })
     expect(create).toThrow(TypeError)
@@ -41,7 +47,7 @@ describe('createRegistry', () => {
     expect(create).toThrow(`defaults.${named}`)
   })
 
-  it.each([['network', 'any'] as const, ['allowAddresses', ['127.0.0.1']] as const])(
+  it.each([['network', 'any'] as const, ['allowAddresses', ['127.0.0.1']] as const, ['ca', 'PEM'] as const])(
     'does not take defaults.%s beside a dispatcher, which makes the connections itself',
     async (name, value) => {
       const dispatcher = new Agent()
@@ -51,6 +57,21 @@ describe('createRegistry', () => {
       await dispatcher.close()
     },
   )
+
+  it.each<[string, RegistryOptions]>([
+    ['store', { store: createMemoryStore() }],
+    ['publicKeyPath', { publicKeyPath: tmpdir() }],
+  ])('does not take an integrityKey that is explicitly undefined beside %s', (_, options) => {
+    const { [`JWKS_AUTH_TEST_${'UNSET'}`]: integrityKey } = process.env
+    const create = () => createRegistry({ ...options, integrityKey })
+    expect(create).toThrow(TypeError)
+    expect(create).toThrow('integrityKey is undefined: is an environment variable missing?')
+  })
+
+  it('takes an integrityKey that is left out, or false, beside a store', async () => {
+    await createRegistry({ store: createMemoryStore() }).close()
+    await createRegistry({ store: createMemoryStore(), integrityKey: false }).close()
+  })
 
   it.each([null, [], 'options', 7, () => undefined])('does not take %j for options', (options) => {
     expect(() => createRegistry(options as RegistryOptions)).toThrow(TypeError)

@@ -121,7 +121,10 @@ describe('the status of a provider', () => {
       health: 'failing',
       lastRefresh: at(0),
       errorCount: 1,
-      lastError: { code: 'ERR_UPSTREAM_STATUS', message: 'The provider answered with status 503' },
+      lastError: {
+        code: 'ERR_UPSTREAM_STATUS',
+        message: 'The provider responded with status 503 to a request for its key set',
+      },
       staleServeRatio: 0.5,
       kids: ['key-1'],
       metrics: { requests: 2, stale: 1, refreshes: 2, refreshErrors: 1 },

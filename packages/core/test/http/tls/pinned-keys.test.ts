@@ -18,7 +18,13 @@ async function outcomeOf(
   trusted: readonly Certified[] = [root],
 ): Promise<readonly [outcome: string, requests: number]> {
   const server = await startTlsServer({ chain })
-  const request = { url: server.url, headers: {}, signal: new AbortController().signal, timeout: 5_000 }
+  const request = {
+    url: server.url,
+    document: 'key set' as const,
+    headers: {},
+    signal: new AbortController().signal,
+    timeout: 5_000,
+  }
   const policy = { ...loopbackPolicy, pinnedSpki: pinned.map(pinOf) }
   const outcome = await failure(startTransport(trusted).get(request, policy))
   return [outcome, server.requests.length]

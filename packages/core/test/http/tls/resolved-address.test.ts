@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ResolveName } from '../../../src/http/guarded-agent.ts'
+import type { ResolveName } from '../../../src/http/name-resolution.ts'
 import type { TransportPolicy } from '../../../src/http/transport.ts'
 import { failure, loopbackPolicy } from '../transport-scene.ts'
 import { certifyServer, createHierarchy, pinOf } from './certificates.ts'
@@ -21,7 +21,7 @@ async function startPair() {
 }
 
 function requestFor(url: string) {
-  return { url, headers: {}, signal: new AbortController().signal, timeout: 5_000 }
+  return { url, document: 'key set' as const, headers: {}, signal: new AbortController().signal, timeout: 5_000 }
 }
 
 describe('a name', () => {

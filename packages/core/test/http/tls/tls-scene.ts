@@ -5,7 +5,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { onTestFinished } from 'vitest'
-import type { ResolveName } from '../../../src/http/guarded-agent.ts'
+import type { ResolveName } from '../../../src/http/name-resolution.ts'
 import { createTransport, type Transport, type TransportParts } from '../../../src/http/transport.ts'
 import { type Certified, privateKeyOf } from './certificates.ts'
 
@@ -69,7 +69,10 @@ export function resolvesTo(...addresses: readonly string[]): ResolveName {
 /** A transport for the length of one test that trusts the authorities and finds every name on loopback. */
 export function startTransport(authorities: readonly Certified[], parts: TransportParts = {}): Transport {
   const ca = authorities.map(({ certificate }) => certificate)
-  const transport = createTransport(undefined, { ca, resolveName: resolvesTo('127.0.0.1'), ...parts })
+  const transport = createTransport(undefined, { resolveName: resolvesTo('127.0.0.1'), ...parts })
   onTestFinished(() => transport.close())
-  return transport
+  return {
+    get: (request, policy) => transport.get(request, { ...policy, ca: policy.ca ?? ca }),
+    close: () => transport.close(),
+  }
 }

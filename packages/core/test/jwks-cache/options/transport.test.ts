@@ -53,3 +53,17 @@ describe('allowAddresses', () => {
     expect(registry.status(tenant, provider).lastError?.code).toBe('ERR_UPSTREAM_ADDRESS_NOT_ALLOWED')
   })
 })
+
+describe('headers', () => {
+  it('are sent with each request to the configured origin', async () => {
+    const { issuer, resolve } = await setScene({ provider: { headers: { 'x-api-key': 'secret' } } })
+    expect(await resolve()).toEqual(['key-1'])
+    expect(issuer.requests.map(({ headers }) => headers['x-api-key'])).toEqual(['secret'])
+  })
+})
+
+describe('ca', () => {
+  it('is for the certificates of this provider, and must be certificates', async () => {
+    await expect(setScene({ provider: { ca: 'not PEM' } })).rejects.toThrow('ca must be certificates in PEM form')
+  })
+})

@@ -5,11 +5,19 @@ const pin = Buffer.alloc(32).toString('base64')
 
 /** What a snapshot of this registration is bound to. */
 function bindingOf(registration: Partial<ProviderRegistration>, network: 'any' | 'public' = 'public'): string {
-  const rules = { requireHttps: false, allowedDomains: [], hasDispatcher: false }
+  const rules = { requireHttps: false, allowedDomains: [], hasDispatcher: false, canGuardConnections: true }
   const given = { tenant: 'acme', provider: 'main', issuer: 'https://issuer.example', ...registration }
   return JSON.stringify(
-    snapshotRules(checkRegistration(given, { rules, defaults: {}, network, where: '', share: (value) => value }))
-      .binding,
+    snapshotRules(
+      checkRegistration(given, {
+        rules,
+        defaults: {},
+        network,
+        where: '',
+        share: (value) => value,
+        existing: () => undefined,
+      }),
+    ).binding,
   )
 }
 

@@ -216,8 +216,9 @@ describe('integrityKey', () => {
     ['false, after one', oldKey, false as const, ['integrity']],
     ['a key, after none', undefined, oldKey, ['integrity']],
   ])('decides who reads what: %s', async (_, writing, reading, expected) => {
-    const { issuer, store } = await warmStore({ integrityKey: writing })
-    expect(await reasonsOf(store, registrationOf(issuer), { integrityKey: reading })).toEqual(expected)
+    const optionsFor = (key: typeof writing | false) => (key === undefined ? {} : { integrityKey: key })
+    const { issuer, store } = await warmStore(optionsFor(writing))
+    expect(await reasonsOf(store, registrationOf(issuer), optionsFor(reading))).toEqual(expected)
   })
 
   it('signs with the first of a list', async () => {

@@ -1,0 +1,91 @@
+import { promisify } from 'node:util'
+import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib'
+import { ContentCodingNotSupportedError, ResponseTooLargeError } from '../base/errors/upstream-errors.ts'
+
+/** The content codings that are asked for. `deflate` is not: servers disagree on what it means. */
+export const ACCEPTED_CODINGS = 'gzip, br'
+
+/** Undoes one content coding; rejects when more than `maxBytes` come out. */
+type Decoder = (body: Buffer, maxBytes: number) => Promise<Buffer>
+
+const decompress = {
+  gzip: promisify<Buffer, { maxOutputLength: number }, Buffer>(gunzip),
+  zlib: promisify<Buffer, { maxOutputLength: number }, Buffer>(inflate),
+  rawDeflate: promisify<Buffer, { maxOutputLength: number }, Buffer>(inflateRaw),
+  brotli: promisify<Buffer, { maxOutputLength: number }, Buffer>(brotliDecompress),
+}
+
+const decodeGzip: Decoder = (body, maxOutputLength) => decompress.gzip(body, { maxOutputLength })
+
+const decoders: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
+  ['gzip', decodeGzip],
+  ['x-gzip', decodeGzip],
+  ['br', (body, maxOutputLength) => decompress.brotli(body, { maxOutputLength })],
+  // RFC 9110 §8.4.1.2 means the zlib format; some servers send the deflate stream without its wrapper.
+  [
+    'deflate',
+    (body, maxOutputLength) =>
+      isZlib(body) ? decompress.zlib(body, { maxOutputLength }) : decompress.rawDeflate(body, { maxOutputLength }),
+  ],
+])
+
+/** Servers apply one coding, seldom two; a longer list is an attempt to cause work. */
+const MAX_CODINGS = 4
+
+/** The codings of a `Content-Encoding` header, in the order in which they are undone (RFC 9110 §8.4); none for identity. */
+export function contentCodings(header: string | undefined): readonly string[] {
+  return (header ?? '')
+    .split(',')
+    .map((coding) => coding.trim().toLowerCase())
+    .filter((coding) => coding !== '' && coding !== 'identity')
+    .toReversed()
+}
+
+/**
+ * Undoes content codings. Servers also list what was not applied (`gzip, gzip`) and what is not a coding (`utf-8`,
+ * `aws-chunked`): these are skipped as long as the body reads as JSON in the end.
+ *
+ * @param maxBytes bytes of each decoded form
+ * @throws ContentCodingNotSupportedError where an unknown coding is left
+ * @throws ResponseTooLargeError where more than `maxBytes` come out; decoding stops there
+ */
+export async function decodeBody(body: Buffer, codings: readonly string[], maxBytes: number): Promise<Buffer> {
+  if (codings.length > MAX_CODINGS) throw new ContentCodingNotSupportedError()
+  let decoded = body
+  let isUnknown = false
+  for (const coding of codings) {
+    if (readsAsJson(decoded)) return decoded
+    const decode = decoders.get(coding)
+    if (decode === undefined) isUnknown = true
+    else decoded = await decode(decoded, maxBytes).catch(tooLargeOr)
+  }
+  if (isUnknown && !readsAsJson(decoded)) throw new ContentCodingNotSupportedError()
+  return decoded
+}
+
+function tooLargeOr(error: unknown): never {
+  const isTooLarge = error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
+  throw isTooLarge ? new ResponseTooLargeError() : error
+}
+
+/** A zlib header: method 8 (deflate), and a check value that makes it a multiple of 31 (RFC 1950 §2.2). */
+function isZlib(body: Buffer): boolean {
+  const [first = 0, second = 0] = body
+  return (first & 0x0f) === 8 && (first * 256 + second) % 31 === 0
+}
+
+/** True for a JSON object. Compressed data practically never starts like one, so that most bodies are not parsed here. */
+function readsAsJson(body: Buffer): boolean {
+  if (!/^\ufeff?\s*\{/.test(body.toString('utf8', 0, 64))) return false
+  try {
+    JSON.parse(withoutByteOrderMark(body.toString('utf8')))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The text without a leading byte order mark, which JSON does not allow and readers may ignore (RFC 8259 §8.1). */
+export function withoutByteOrderMark(text: string): string {
+  return text.startsWith('\ufeff') ? text.slice(1) : text
+}

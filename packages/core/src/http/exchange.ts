@@ -1,0 +1,128 @@
+import { type IncomingMessage, request as requestPlain } from 'node:http'
+import { type RequestOptions, request as requestTls } from 'node:https'
+import { UpstreamRequestFailedError } from '../base/errors/upstream-errors.ts'
+import type { Attempt } from './connection.ts'
+import { type GuardedAgents, hostOf } from './guarded-agent.ts'
+import type { IncomingBody } from './read-body.ts'
+
+/** One GET to one URL; redirects are not followed. */
+export interface ExchangeRequest {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  /** Milliseconds for the headers to arrive, and between two parts of the body. */
+  readonly timeout: number
+  /** Called when the request is written to a connection. */
+  readonly onSent: (() => void) | undefined
+}
+
+/** The head of a response, and its body as it arrives. */
+export interface IncomingResponse {
+  readonly status: number
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly body: IncomingBody
+}
+
+/** Sends one request and waits for the head of the response. */
+export type Exchange = (request: ExchangeRequest, attempt: Attempt) => Promise<IncomingResponse>
+
+/** A client's part of an HTTP dispatcher: any `Dispatcher` of undici 6, 7 or 8 has this. */
+export interface HttpDispatcher {
+  request(options: {
+    readonly origin: string
+    readonly path: string
+    readonly method: 'GET'
+    readonly headers: Record<string, string>
+    readonly signal: AbortSignal
+    readonly headersTimeout: number
+    readonly bodyTimeout: number
+  }): Promise<{
+    readonly statusCode: number
+    readonly headers: Record<string, string | string[] | undefined>
+    readonly body: AsyncIterable<Uint8Array>
+  }>
+}
+
+/** A reused connection was closed before the first byte of the response: RFC 9112 §9.3.1 allows to repeat the request. */
+class ConnectionNotReusable extends Error {}
+
+/** Sends requests over the connections of guarded agents. */
+export function createGuardedExchange(agents: GuardedAgents): Exchange {
+  return async (request, attempt) => {
+    try {
+      return await send(request, attempt, agents)
+    } catch (error) {
+      if (!(error instanceof ConnectionNotReusable) || attempt.signal.aborted) throw error
+      // The other idle connections were closed by the same server, most likely.
+      agents.closeIdle(request.url)
+      return await send(request, attempt, agents)
+    }
+  }
+}
+
+async function send(
+  { url, headers, onSent }: ExchangeRequest,
+  attempt: Attempt,
+  agents: GuardedAgents,
+): Promise<IncomingResponse> {
+  const options: RequestOptions & { readonly attempt: Attempt } = {
+    agent: agents.agentFor(url),
+    host: hostOf(url),
+    port: url.port,
+    path: `${url.pathname}${url.search}`,
+    headers,
+    signal: attempt.signal,
+    attempt,
+  }
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = (url.protocol === 'https:' ? requestTls : requestPlain)(options)
+    let bytesBefore: number | undefined
+    request.once('socket', ({ bytesRead }) => {
+      bytesBefore = bytesRead
+      attempt.step = 'waiting for the response'
+      onSent?.()
+    })
+    request.once('response', resolve)
+    request.on('error', (error) => {
+      const isUnanswered = bytesBefore !== undefined && request.socket?.bytesRead === bytesBefore
+      reject(request.reusedSocket && isUnanswered ? new ConnectionNotReusable('', { cause: error }) : error)
+    })
+    request.end()
+  })
+  return { status: response.statusCode ?? 0, headers: response.headersDistinct, body: response }
+}
+
+/** Sends requests by a dispatcher of the application's. It resolves names, connects and does TLS by itself. */
+export function createDispatcherExchange(dispatcher: HttpDispatcher): Exchange {
+  return async ({ url, headers, timeout, onSent }, { signal }) => {
+    // It does not say when a request is sent.
+    onSent?.()
+    const options = {
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method: 'GET',
+      headers: { ...headers },
+      signal,
+      headersTimeout: timeout,
+      bodyTimeout: timeout,
+    } as const
+    try {
+      const { statusCode, headers: received, body } = await dispatcher.request(options)
+      return { status: statusCode, headers: received, body }
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      throw new UpstreamRequestFailedError('the dispatcher refused it', { cause: error })
+    }
+  }
+}
+
+/** What undici throws for a request that it does not take, as opposed to one that failed on the network. */
+const REFUSALS = new Set([
+  ...['UND_ERR_INVALID_ARG', 'UND_ERR_INVALID_RETURN_VALUE', 'UND_ERR_NOT_SUPPORTED'],
+  ...['UND_ERR_CLOSED', 'UND_ERR_DESTROYED'],
+])
+
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return true
+  return error instanceof TypeError || ('code' in error && REFUSALS.has(String(error.code)))
+}
