@@ -1,8 +1,5 @@
-import { type IncomingMessage, request as requestPlain } from 'node:http'
-import { type RequestOptions, request as requestTls } from 'node:https'
 import { UpstreamRequestFailedError } from '../base/errors/upstream-errors.ts'
 import type { Attempt } from './connection.ts'
-import { type GuardedAgents, hostOf } from './guarded-agent.ts'
 import type { IncomingBody } from './read-body.ts'
 
 /** One GET to one URL; redirects are not followed. */
@@ -41,55 +38,6 @@ export interface HttpDispatcher {
     readonly headers: Record<string, string | string[] | undefined>
     readonly body: AsyncIterable<Uint8Array>
   }>
-}
-
-/** A reused connection was closed before the first byte of the response: RFC 9112 §9.3.1 allows to repeat the request. */
-class ConnectionNotReusable extends Error {}
-
-/** Sends requests over the connections of guarded agents. */
-export function createGuardedExchange(agents: GuardedAgents): Exchange {
-  return async (request, attempt) => {
-    try {
-      return await send(request, attempt, agents)
-    } catch (error) {
-      if (!(error instanceof ConnectionNotReusable) || attempt.signal.aborted) throw error
-      // The other idle connections were closed by the same server, most likely.
-      agents.closeIdle(request.url)
-      return await send(request, attempt, agents)
-    }
-  }
-}
-
-async function send(
-  { url, headers, onSent }: ExchangeRequest,
-  attempt: Attempt,
-  agents: GuardedAgents,
-): Promise<IncomingResponse> {
-  const options: RequestOptions & { readonly attempt: Attempt } = {
-    agent: agents.agentFor(url),
-    host: hostOf(url),
-    port: url.port,
-    path: `${url.pathname}${url.search}`,
-    headers,
-    signal: attempt.signal,
-    attempt,
-  }
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const request = (url.protocol === 'https:' ? requestTls : requestPlain)(options)
-    let bytesBefore: number | undefined
-    request.once('socket', ({ bytesRead }) => {
-      bytesBefore = bytesRead
-      attempt.step = 'waiting for the response'
-      onSent?.()
-    })
-    request.once('response', resolve)
-    request.on('error', (error) => {
-      const isUnanswered = bytesBefore !== undefined && request.socket?.bytesRead === bytesBefore
-      reject(request.reusedSocket && isUnanswered ? new ConnectionNotReusable('', { cause: error }) : error)
-    })
-    request.end()
-  })
-  return { status: response.statusCode ?? 0, headers: response.headersDistinct, body: response }
 }
 
 /** Sends requests by a dispatcher of the application's. It resolves names, connects and does TLS by itself. */

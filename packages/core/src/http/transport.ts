@@ -12,15 +12,9 @@ import { valueText } from '../base/value-text.ts'
 import { orAborted } from './abort.ts'
 import { Attempt, type ConnectionParts, type ConnectionRules, createConnect } from './connection.ts'
 import { ACCEPTED_CODINGS } from './content-coding.ts'
-import {
-  createDispatcherExchange,
-  createGuardedExchange,
-  type Exchange,
-  type HttpDispatcher,
-  type IncomingResponse,
-} from './exchange.ts'
+import { createDispatcherExchange, type Exchange, type HttpDispatcher, type IncomingResponse } from './exchange.ts'
 import type { ResponseHeaders } from './freshness.ts'
-import { createGuardedAgents, type GuardedAgents } from './guarded-agent.ts'
+import { createGuardedClients, type GuardedClients } from './guarded-clients.ts'
 import { createNameResolver, type ResolveName } from './name-resolution.ts'
 import { discardBody, readBody } from './read-body.ts'
 import { type RequestHeaders, readRequestHeaders } from './request-headers.ts'
@@ -102,10 +96,10 @@ export function createTransport(dispatcher?: HttpDispatcher, parts: TransportPar
     trustAnchors: createDefaultTrustAnchors(),
   }
   const byDispatcher = dispatcher && createDispatcherExchange(dispatcher)
-  const guarded = new LRUCache<string, GuardedAgents>({
+  const guarded = new LRUCache<string, GuardedClients>({
     max: maxAgents,
-    dispose: (agents, _, reason) => {
-      if (reason === 'evict') agents.retire()
+    dispose: (clients, _, reason) => {
+      if (reason === 'evict') clients.retire()
     },
   })
 
@@ -121,9 +115,9 @@ export function createTransport(dispatcher?: HttpDispatcher, parts: TransportPar
     // Bun makes its connections without our rules. Registrations are checked for that; this is for other origins.
     if (isBun && rules.network === 'public') throw new UpstreamAddressNotAllowedError()
     const key = valueText(rules)
-    const agents = guarded.get(key) ?? createGuardedAgents(createConnect(rules, connectionParts))
-    guarded.set(key, agents)
-    return createGuardedExchange(agents)
+    const clients = guarded.get(key) ?? createGuardedClients(createConnect(rules, connectionParts))
+    guarded.set(key, clients)
+    return clients.exchange
   }
 
   async function follow(
@@ -160,7 +154,7 @@ export function createTransport(dispatcher?: HttpDispatcher, parts: TransportPar
       }
     },
     async close() {
-      for (const agents of guarded.values()) agents.destroy()
+      await Promise.all([...guarded.values()].map((clients) => clients.destroy()))
       guarded.clear()
     },
   }

@@ -1,0 +1,158 @@
+import type { Socket } from 'node:net'
+import type { buildConnector, Client } from 'undici'
+import type { Attempt, Connect } from './connection.ts'
+import type { Exchange, ExchangeRequest, IncomingResponse } from './exchange.ts'
+
+/** Milliseconds for which an idle connection is kept. Shorter than what servers and load balancers usually keep. */
+const KEEP_ALIVE = 4_000
+
+/** Idle connections of one origin. */
+const MAX_IDLE = 8
+
+/** HTTP clients whose connections satisfy one set of rules. */
+export interface GuardedClients {
+  /** Sends one request. One whose reused connection is closed before a response is repeated once on a new connection. */
+  readonly exchange: Exchange
+  /** Closes idle connections, and others as soon as their response was read. */
+  retire(): void
+  /** Closes every connection, those in use included. */
+  destroy(): Promise<void>
+}
+
+/** One undici client: one connection, one request at a time. */
+interface Connection {
+  readonly client: Client
+  /** The attempt that uses it now: a connection that is being made ends with its attempt. */
+  attempt: Attempt
+  socket: Socket | undefined
+  /** Called when the connection is ready for the request. */
+  onReady: () => void
+}
+
+/** The type of undici's connectors, which make a client's connections. */
+type Connector = Exclude<ReturnType<typeof buildConnector>, undefined>
+
+/**
+ * Creates clients that make their connections with `connect`. Each connection has a client of its own, so that the time
+ * limit of an attempt covers the making of its connection: undici's pools connect for whichever request comes first, and
+ * look at a request's signal only afterwards.
+ */
+export function createGuardedClients(connect: Connect): GuardedClients {
+  const idle = new Map<string, Connection[]>()
+  const all = new Set<Client>()
+  let isRetired = false
+
+  async function open(origin: string, attempt: Attempt): Promise<Connection> {
+    // Loaded with the first fetch: a process that has its keys on disk may never need it.
+    const { Client } = await import('undici')
+    attempt.signal.throwIfAborted()
+    const connector: Connector = ({ hostname, port, protocol }, callback) => {
+      const host = hostname.replace(/^\[|\]$/g, '')
+      const isTls = protocol === 'https:'
+      const target = { host, port: Number(port || (isTls ? 443 : 80)), isTls }
+      connect(target, connection.attempt).then(
+        (socket) => {
+          connection.socket = socket
+          connection.onReady()
+          callback(null, socket)
+        },
+        (error: unknown) => {
+          callback(error instanceof Error ? error : new Error('The attempt has ended', { cause: error }), null)
+        },
+      )
+    }
+    // Without time limits of their own: the attempt has one for everything together.
+    const limits = { keepAliveTimeout: KEEP_ALIVE, keepAliveMaxTimeout: KEEP_ALIVE, headersTimeout: 0, bodyTimeout: 0 }
+    const client = new Client(origin, { connect: connector, ...limits })
+    const connection: Connection = { client, attempt, socket: undefined, onReady: () => undefined }
+    all.add(client)
+    client.on('disconnect', () => {
+      if (takeOut(origin, connection)) discard(connection)
+    })
+    return connection
+  }
+
+  function takeOut(origin: string, connection: Connection): boolean {
+    const connections = idle.get(origin)
+    const at = connections?.indexOf(connection) ?? -1
+    if (connections === undefined || at < 0) return false
+    connections.splice(at, 1)
+    if (connections.length === 0) idle.delete(origin)
+    return true
+  }
+
+  function takeIdle(origin: string): Connection | undefined {
+    const connection = idle.get(origin)?.at(-1)
+    if (connection !== undefined) takeOut(origin, connection)
+    return connection
+  }
+
+  function keep(origin: string, connection: Connection): void {
+    const connections = idle.get(origin) ?? []
+    if (isRetired || connections.length >= MAX_IDLE || connection.socket?.destroyed !== false) {
+      discard(connection)
+      return
+    }
+    idle.set(origin, [...connections, connection])
+  }
+
+  /** Closes a connection; cannot reject. */
+  function discard({ client }: Connection): void {
+    all.delete(client)
+    client.destroy().catch(() => undefined)
+  }
+
+  async function send(
+    { url, headers, onSent }: ExchangeRequest,
+    attempt: Attempt,
+    connection: Connection,
+  ): Promise<IncomingResponse> {
+    connection.attempt = attempt
+    connection.onReady = () => {
+      attempt.step = 'waiting for the response'
+      onSent?.()
+    }
+    if (connection.socket !== undefined) connection.onReady()
+    try {
+      const path = `${url.pathname}${url.search}`
+      const { signal } = attempt
+      const response = await connection.client.request({ method: 'GET', path, headers: { ...headers }, signal })
+      const { body } = response
+      body.once('close', () => {
+        if (body.readableEnded) keep(url.origin, connection)
+        else discard(connection)
+      })
+      return { status: response.statusCode, headers: response.headers, body }
+    } catch (error) {
+      discard(connection)
+      throw error
+    }
+  }
+
+  return {
+    async exchange(request, attempt) {
+      const { origin } = request.url
+      const reused = takeIdle(origin)
+      if (reused === undefined) return await send(request, attempt, await open(origin, attempt))
+      const bytesBefore = reused.socket?.bytesRead
+      try {
+        return await send(request, attempt, reused)
+      } catch (error) {
+        // RFC 9112 §9.3.1: closed before the first byte of a response, the request may be repeated.
+        if (attempt.signal.aborted || reused.socket?.bytesRead !== bytesBefore) throw error
+        return await send(request, attempt, await open(origin, attempt))
+      }
+    },
+    retire() {
+      isRetired = true
+      for (const connections of idle.values()) for (const connection of connections) discard(connection)
+      idle.clear()
+    },
+    async destroy() {
+      isRetired = true
+      await Promise.allSettled([...all].map((client) => client.destroy()))
+      all.clear()
+      idle.clear()
+    },
+  }
+}
