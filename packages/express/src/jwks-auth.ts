@@ -6,7 +6,6 @@ import {
   type AuthRefusal,
   createAuthenticator,
   type JwksAuthOptions,
-  type RegisteredClaims,
   type Registry,
 } from '@jwks-auth/core'
 import {
@@ -91,7 +90,7 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
  * @throws AuthenticatorNotRunError where no `jwksAuth` ran: a mistake in the application
  * @throws TokenMissingError, with the status 401, where `credentialsRequired: false` let a request without a token pass
  */
-export function getAuth(req: Pick<Request, 'headers'>): Auth<RegisteredClaims> {
+export function getAuth(req: Pick<Request, 'headers'>): Auth {
   return authOf(req)
 }
 

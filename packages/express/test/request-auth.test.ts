@@ -111,7 +111,7 @@ describe.each(expresses)('req.auth in %s', (_, express) => {
       new Promise((resolve) => {
         void handler(req, res, resolve)
       })
-    app.use(async (req: Request, res: Response, next: NextFunction) => {
+    const authenticateCopies = async (req: Request, res: Response, next: NextFunction): Promise<void> => {
       const copy = Object.assign(Object.create(Object.getPrototypeOf(req) as object), req) as Request
       for (const inner of [copy, Object.create(req) as Request]) {
         Object.defineProperty(inner, 'headers', { value: { authorization: token } })
@@ -119,6 +119,9 @@ describe.each(expresses)('req.auth in %s', (_, express) => {
         seen.push(inner.auth?.claims.sub, await run(requireScopes('b'), inner, res))
       }
       next()
+    }
+    app.use((req, res, next) => {
+      void authenticateCopies(req, res, next)
     })
     app.get('/', requireScopes('a'), sendSubject)
     expect(await subjectAt(await world.listen(app))).toBe('user-1')

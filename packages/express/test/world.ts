@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type JwksAuthMiddleware, jwksAuth, type RequestOptions } from '@jwks-auth/express'
+import { type AccessTokenClaims, type JwksAuthMiddleware, jwksAuth, type RequestOptions } from '@jwks-auth/express'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import express5 from 'express'
 import express4 from 'express4'
@@ -24,7 +24,7 @@ export interface World {
   /** Functions that are called after each test. */
   readonly closing: (() => unknown)[]
   /** A middleware that is closed after the test. */
-  start(more?: RequestOptions<unknown>): JwksAuthMiddleware
+  start(more?: RequestOptions<AccessTokenClaims>): JwksAuthMiddleware
   /** Serves an application until the end of the test; resolves to its address. */
   listen(app: RequestListener): Promise<string>
 }

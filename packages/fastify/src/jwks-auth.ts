@@ -100,7 +100,11 @@ function decorate(fastify: FastifyInstance, property: string, registration: Jwks
     fastify.decorate('authenticate', registration.authenticate)
     fastify.decorate('jwksAuth', { ...registration, registrations })
   }
-  if (!isDecoratedAround(fastify, property)) fastify.decorateRequest(property, undefined)
+  if (!isDecoratedAround(fastify, property)) {
+    if (fastify.hasRequestDecorator(property))
+      throw new TypeError(`property must not be ${property}: requests have that`)
+    fastify.decorateRequest(property, undefined)
+  }
   registrations.set(property, registration)
   registrationsOf.set(fastify, registrations)
 }
@@ -149,7 +153,7 @@ export const authenticate: onRequestHookHandler = function (request, reply, done
  * @throws AuthenticatorNotRunError where no `jwksAuth` ran: a mistake in the application
  * @throws TokenMissingError, with the status 401, where `credentialsRequired: false` let a request without a token pass
  */
-export function getAuth(request: Pick<FastifyRequest, 'id'>): Auth<RegisteredClaims> {
+export function getAuth(request: Pick<FastifyRequest, 'id'>): Auth {
   return authOf(request)
 }
 
