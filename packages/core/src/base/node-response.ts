@@ -7,7 +7,13 @@ export interface NodeResponse {
   /** True once the response is closed, also by a client that went away. */
   readonly destroyed?: boolean
   /** The HTTP/2 stream, in the place of `destroyed`. */
-  readonly stream?: { readonly destroyed: boolean } | null | undefined
+  readonly stream?:
+    | {
+        /** True once the stream is closed. */
+        readonly destroyed: boolean
+      }
+    | null
+    | undefined
 }
 
 /**
