@@ -19,7 +19,9 @@ describe.each(Object.entries({ express, koa, fastify }))('@jwks-auth/%s', (_, ex
   it('exports the same names of its own as the other adapters', () => {
     const own = Object.keys(exported).filter((name) => !(name in core))
     const common = ['getAuth', 'jwksAuth', 'requireScopes']
-    expect(own.toSorted()).toEqual((exported === fastify ? ['authenticate', ...common] : common).toSorted())
+    expect(own.toSorted()).toEqual(
+      (exported === fastify ? ['authenticate', 'authenticateAs', ...common] : common).toSorted(),
+    )
   })
 
   it('exports nothing of @jwks-auth/core/adapter', () => {

@@ -2,6 +2,7 @@
 export * from '@jwks-auth/core'
 export {
   authenticate,
+  authenticateAs,
   getAuth,
   type JwksAuthDecoration,
   type JwksAuthPluginOptions,

@@ -54,11 +54,9 @@ export interface JwksAuthRegistration {
   readonly authenticator: Authenticator<unknown>
   /** The registry that caches the keys. */
   readonly registry: Registry
-  /** The hook that authenticates. */
-  readonly authenticate: onRequestHookHandler
 }
 
-/** `fastify.jwksAuth`: the first registration in a scope, which `fastify.authenticate` belongs to as well. */
+/** `fastify.jwksAuth`: the first registration in a scope, which `fastify.authenticate` uses, too. */
 export interface JwksAuthDecoration extends JwksAuthRegistration {
   /** All registrations in this scope, by the option `property`. */
   readonly registrations: ReadonlyMap<string, JwksAuthRegistration>
@@ -70,8 +68,12 @@ export type JwksAuthPluginOptions<Claims = unknown> = JwksAuthOptions<Claims, Re
   readonly global?: boolean | undefined
 }
 
-/** The registrations by the scope that they are in. */
-const registrationsOf = new WeakMap<object, Map<string, JwksAuthRegistration>>()
+interface Registered extends JwksAuthRegistration {
+  readonly hook: onRequestHookHandler
+}
+
+/** The registrations in each scope, by their property. */
+const registrationsOf = new WeakMap<object, Map<string, Registered>>()
 
 /**
  * The plugin that verifies bearer tokens for the routes of its scope and sets `request.auth`, or the property that the
@@ -85,7 +87,7 @@ export const jwksAuth: FastifyPluginAsync<JwksAuthPluginOptions> = fastifyPlugin
     fastify.addHook('onClose', () => authenticator.close())
     const { property = 'auth' } = options
     const hook = authenticationHook(authenticator, property)
-    decorate(fastify, property, { authenticator, registry: authenticator.registry, authenticate: hook })
+    decorate(fastify, property, { authenticator, registry: authenticator.registry, hook })
     // Routes may still be added, so the check waits until all are there.
     fastify.addHook('onReady', async () => refuseUnsetHooks(fastify, isGlobal))
     if (isGlobal) fastify.addHook('onRequest', hook)
@@ -93,27 +95,30 @@ export const jwksAuth: FastifyPluginAsync<JwksAuthPluginOptions> = fastifyPlugin
   { name: '@jwks-auth/fastify', fastify: '5.x' },
 )
 
-function decorate(fastify: FastifyInstance, property: string, registration: JwksAuthRegistration): void {
-  const registrations = registrationsOf.get(fastify) ?? new Map<string, JwksAuthRegistration>()
-  // Fastify's own error tells that a name is taken, be it by the same property in this scope.
+function decorate(fastify: FastifyInstance, property: string, registered: Registered): void {
+  const registrations = registrationsOf.get(fastify) ?? new Map<string, Registered>()
+  const { hook, authenticator, registry } = registered
+  // A second time, for the same property in the same scope, these throw.
   if (registrations.size === 0 || registrations.has(property)) {
-    fastify.decorate('authenticate', registration.authenticate)
-    fastify.decorate('jwksAuth', { ...registration, registrations })
+    fastify.decorate('authenticate', hook)
+    fastify.decorate('jwksAuth', { authenticator, registry, registrations })
   }
-  if (!isDecoratedAround(fastify, property)) {
+  if (registrationFor(fastify, property) === undefined) {
     if (fastify.hasRequestDecorator(property))
       throw new TypeError(`property must not be ${property}: requests have that`)
     fastify.decorateRequest(property, undefined)
   }
-  registrations.set(property, registration)
+  registrations.set(property, registered)
   registrationsOf.set(fastify, registrations)
 }
 
-/** True where a registration in a scope around this one has decorated requests with the property. */
-function isDecoratedAround(scope: object, property: string): boolean {
+/** Returns the registration of the nearest scope, outwards from this one; without a property, the first one there. */
+function registrationFor(scope: object, property?: string): Registered | undefined {
+  const registrations = registrationsOf.get(scope)
+  const found = property === undefined ? registrations?.values().next().value : registrations?.get(property)
   const outer: unknown = Object.getPrototypeOf(scope)
-  if (typeof outer !== 'object' || outer === null) return false
-  return registrationsOf.get(outer)?.has(property) === true || isDecoratedAround(outer, property)
+  if (found !== undefined || typeof outer !== 'object' || outer === null) return found
+  return registrationFor(outer, property)
 }
 
 function authenticationHook(authenticator: Authenticator<unknown>, property: string): onRequestHookHandler {
@@ -139,12 +144,22 @@ function authenticationHook(authenticator: Authenticator<unknown>, property: str
 
 /**
  * The hook that authenticates, for routes that opt in: `onRequest: authenticate`. It uses the first registration of
- * {@link jwksAuth} in the scope of the route, whichever of the two came first. Where there is none, it refuses with 500.
+ * {@link jwksAuth} in the scope of the route, or else in the nearest scope around it. It may be used before that is
+ * registered; where there is none, it refuses with 500.
  */
-export const authenticate: onRequestHookHandler = function (request, reply, done) {
-  const { server } = request
-  if (server.hasDecorator('jwksAuth')) server.jwksAuth.authenticate.call(this, request, reply, done)
-  else refuse(refuseWithoutAuthenticator(), false, reply, done)
+export const authenticate: onRequestHookHandler = hookOf()
+
+/** Creates a hook like {@link authenticate} that uses the registration with this value of the option `property`. */
+export function authenticateAs(property: string): onRequestHookHandler {
+  return hookOf(property)
+}
+
+function hookOf(property?: string): onRequestHookHandler {
+  return function (request, reply, done) {
+    const registered = registrationFor(request.server, property)
+    if (registered === undefined) refuse(refuseWithoutAuthenticator(), false, reply, done)
+    else registered.hook.call(this, request, reply, done)
+  }
 }
 
 /**

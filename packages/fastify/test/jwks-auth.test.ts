@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import {
   AuthenticatorNotRunError,
   authenticate,
+  authenticateAs,
   createRegistry,
   getAuth,
   JwksAuthError,
@@ -383,10 +384,17 @@ describe('the option property', () => {
   it('lets routes opt in to each of two registrations', async () => {
     await app.register(jwksAuth, { ...options, global: false })
     await app.register(jwksAuth, { ...options, issuer: other.issuer, property: 'partner', global: false })
-    const partner = app.jwksAuth.registrations.get('partner')
-    if (partner === undefined) throw new Error('the second registration is missing')
-    app.get('/own', { onRequest: app.authenticate }, () => 'ok')
-    app.get('/partner', { onRequest: partner.authenticate }, () => 'ok')
+    app.get('/own', { onRequest: authenticate }, (request) => request.auth?.claims.iss)
+    app.get('/partner', { onRequest: authenticateAs('partner') }, (request) => Reflect.has(request, 'partner'))
+    app.get('/nobody', { onRequest: authenticateAs('nobody') }, () => 'open')
+    await app.register(async (inner) => {
+      await inner.register(jwksAuth, { ...options, property: 'third', global: false })
+      inner.get('/inner/partner', { onRequest: authenticateAs('partner') }, () => 'ok')
+      inner.get('/inner/third', { onRequest: authenticate }, () => 'ok')
+    })
+    expect(await statusOf('/nobody', authorization)).toBe(500)
+    expect(await statusOf('/inner/partner', authorization)).toBe(401)
+    expect(await statusOf('/inner/third', authorization)).toBe(200)
     expect(await statusOf('/own', authorization)).toBe(200)
     expect(await statusOf('/partner', authorization)).toBe(401)
     expect(await statusOf('/partner', `Bearer ${await other.sign()}`)).toBe(200)
