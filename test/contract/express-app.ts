@@ -5,11 +5,11 @@ import express5, { type ErrorRequestHandler, type RequestHandler } from 'express
 import express4 from 'express4'
 import { authView, corsHeaders, errorStatus, errorView, type Framework, orderScopes, portOf } from './protected-app.ts'
 
-/** Express 4 and 5 are the same as far as this API goes. */
+/** Express 4 and 5 are the same for this API. */
 function expressFramework(name: string, express: typeof express5): Framework {
   return {
     name,
-    async start({ auth, mount = '/', showErrors = false, afterwards }) {
+    async start({ auth, mount = '/', showErrors = false, onError, afterwards }) {
       let handled = 0
       const authenticate = jwksAuth(auth)
       const who: RequestHandler = (req, res) => {
@@ -32,6 +32,7 @@ function expressFramework(name: string, express: typeof express5): Framework {
       app.get('/bare', requireScopes(...orderScopes), who)
       app.use(mount, api)
       const showError: ErrorRequestHandler = (error, _req, res, _next) => {
+        onError?.(error)
         res.status(errorStatus(error)).json(errorView(error))
       }
       if (showErrors) app.use(showError)
@@ -53,6 +54,6 @@ function expressFramework(name: string, express: typeof express5): Framework {
   }
 }
 
-// The types of 4 say the same of what is used here.
+// The types of 4 are the same for what is used here.
 export const expressFour: Framework = expressFramework('Express 4', express4 as unknown as typeof express5)
 export const expressFive: Framework = expressFramework('Express 5', express5)

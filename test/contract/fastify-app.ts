@@ -4,7 +4,7 @@ import { authView, corsHeaders, errorStatus, errorView, type Framework, orderSco
 
 export const fastifyFive: Framework = {
   name: 'Fastify 5',
-  async start({ auth, mount = '', showErrors = false, afterwards }) {
+  async start({ auth, mount = '', showErrors = false, onError, afterwards }) {
     let handled = 0
     const guard = requireScopes(...orderScopes)
     const who: RouteHandlerMethod = (request, reply) => {
@@ -19,7 +19,10 @@ export const fastifyFive: Framework = {
       reply.headers(corsHeaders)
     })
     if (showErrors) {
-      app.setErrorHandler((error, _request, reply) => reply.code(errorStatus(error)).send(errorView(error)))
+      app.setErrorHandler((error, _request, reply) => {
+        onError?.(error)
+        return reply.code(errorStatus(error)).send(errorView(error))
+      })
     }
     app.get('/bare', { preHandler: guard }, who)
     let registry: Registry | undefined
@@ -33,7 +36,7 @@ export const fastifyFive: Framework = {
       api.options('/who', who)
       api.get('/tenants/:tenant/who', who)
       api.get('/orders', { preHandler: guard }, who)
-      // What nobody serves is answered within the scope, too.
+      // Unknown paths are answered within the scope, too.
       api.setNotFoundHandler((_request, reply) => reply.code(404).send())
     }
 

@@ -5,11 +5,11 @@ import Koa3, { type Middleware } from 'koa'
 import Koa2 from 'koa2'
 import { authView, corsHeaders, errorStatus, errorView, type Framework, orderScopes, portOf } from './protected-app.ts'
 
-/** Koa 2 and 3 are the same as far as this API goes. */
+/** Koa 2 and 3 are the same for this API. */
 function koaFramework(name: string, Koa: typeof Koa3): Framework {
   return {
     name,
-    async start({ auth, mount = '', showErrors = false, afterwards }) {
+    async start({ auth, mount = '', showErrors = false, onError, afterwards }) {
       let handled = 0
       const authenticate = jwksAuth(auth)
       const guard = requireScopes(...orderScopes)
@@ -28,6 +28,7 @@ function koaFramework(name: string, Koa: typeof Koa3): Framework {
           await next()
         } catch (error) {
           if (!showErrors) throw error
+          onError?.(error)
           ctx.status = errorStatus(error)
           ctx.body = errorView(error)
         }
@@ -61,6 +62,6 @@ function koaFramework(name: string, Koa: typeof Koa3): Framework {
   }
 }
 
-// The types of 2 say the same of what is used here.
+// The types of 2 are the same for what is used here.
 export const koaTwo: Framework = koaFramework('Koa 2', Koa2 as unknown as typeof Koa3)
 export const koaThree: Framework = koaFramework('Koa 3', Koa3)

@@ -198,7 +198,10 @@ describe('jwksAuth in Fastify', () => {
     expect(await statusOf('/')).toBe(401)
     expect(await statusOf('/', authorization)).toBe(403)
     expect(seen.every((error) => error instanceof JwksAuthError)).toBe(true)
-    expect(seen).toMatchObject([{ code: 'ERR_TOKEN_MISSING' }, { code: 'ERR_SCOPE_MISSING', requiredScopes: ['c'] }])
+    expect(seen).toMatchObject([
+      { status: 401, statusCode: 401, expose: true },
+      { status: 403, statusCode: 403, expose: true, headers: { 'www-authenticate': expect.stringContaining('"c"') } },
+    ])
   })
 
   it('passes errors of later handlers to the application’s error handler', async () => {

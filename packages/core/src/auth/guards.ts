@@ -85,7 +85,7 @@ export function checkGuard(request: object, guard: Guard): GuardRefusal | undefi
 export function refuseWithoutAuthenticator(): GuardRefusal {
   const error = new AuthenticatorNotRunError()
   const response = answerTo(error, { realm: 'api', resourceMetadata: undefined }, 'before-tenant')
-  return { ok: false, error: passable(error, response), response, passErrors: false }
+  return { ok: false, error, response, passErrors: false }
 }
 
 /**
@@ -105,6 +105,6 @@ export function authOf<Claims = RegisteredClaims>(request: object): Auth<Claims>
   }
   const { authenticator, auth } = recorded
   if (auth !== undefined) return auth as Auth<Claims>
-  const { error, response } = authenticator.refuse(new TokenMissingError())
-  throw passable(error, response)
+  const error = new TokenMissingError()
+  throw passable(error, authenticator.refuse(error).response)
 }
