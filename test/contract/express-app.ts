@@ -1,9 +1,18 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { jwksAuth, requireScopes } from '@jwks-auth/express'
+import { getAuth, jwksAuth, requireScopes } from '@jwks-auth/express'
 import express5, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import express4 from 'express4'
-import { authView, corsHeaders, errorStatus, errorView, type Framework, orderScopes, portOf } from './protected-app.ts'
+import {
+  authIn,
+  authView,
+  corsHeaders,
+  errorStatus,
+  errorView,
+  type Framework,
+  orderScopes,
+  portOf,
+} from './protected-app.ts'
 
 /** Express 4 and 5 are the same for this API. */
 function expressFramework(name: string, express: typeof express5): Framework {
@@ -12,16 +21,22 @@ function expressFramework(name: string, express: typeof express5): Framework {
     async start({ auth, mount = '/', showErrors = false, onError, afterwards }) {
       let handled = 0
       const authenticate = jwksAuth(auth)
+      const { property = 'auth' } = auth
       const who: RequestHandler = (req, res) => {
         handled += 1
-        res.json(authView(req.auth))
-        if (req.auth !== undefined) afterwards?.(req.auth)
+        const found = authIn(req, property)
+        res.json(authView(found))
+        if (found !== undefined) afterwards?.(found)
+      }
+      const get: RequestHandler = (req, res) => {
+        res.json(authView(getAuth(req)))
       }
       const api = express.Router()
       api.use(authenticate)
       api.route('/who').get(who).options(who)
       api.get('/tenants/:tenant/who', who)
       api.get('/orders', requireScopes(...orderScopes), who)
+      api.get('/get', get)
 
       const app = express()
       app.set('env', 'test')
@@ -30,6 +45,7 @@ function expressFramework(name: string, express: typeof express5): Framework {
         next()
       })
       app.get('/bare', requireScopes(...orderScopes), who)
+      app.get('/bare-get', get)
       app.use(mount, api)
       const showError: ErrorRequestHandler = (error, _req, res, _next) => {
         onError?.(error)

@@ -1,9 +1,18 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { type Auth, jwksAuth, requireScopes } from '@jwks-auth/koa'
+import { getAuth, jwksAuth, requireScopes } from '@jwks-auth/koa'
 import Koa3, { type Middleware } from 'koa'
 import Koa2 from 'koa2'
-import { authView, corsHeaders, errorStatus, errorView, type Framework, orderScopes, portOf } from './protected-app.ts'
+import {
+  authIn,
+  authView,
+  corsHeaders,
+  errorStatus,
+  errorView,
+  type Framework,
+  orderScopes,
+  portOf,
+} from './protected-app.ts'
 
 /** Koa 2 and 3 are the same for this API. */
 function koaFramework(name: string, Koa: typeof Koa3): Framework {
@@ -12,12 +21,16 @@ function koaFramework(name: string, Koa: typeof Koa3): Framework {
     async start({ auth, mount = '', showErrors = false, onError, afterwards }) {
       let handled = 0
       const authenticate = jwksAuth(auth)
+      const { property = 'auth' } = auth
       const guard = requireScopes(...orderScopes)
       const who: Middleware = (ctx) => {
         handled += 1
-        const { auth } = ctx.state as { readonly auth: Auth<unknown> | undefined }
-        ctx.body = authView(auth)
-        if (auth !== undefined) afterwards?.(auth)
+        const found = authIn(ctx.state, property)
+        ctx.body = authView(found)
+        if (found !== undefined) afterwards?.(found)
+      }
+      const get: Middleware = (ctx) => {
+        ctx.body = authView(getAuth(ctx))
       }
 
       const app = new Koa()
@@ -34,6 +47,7 @@ function koaFramework(name: string, Koa: typeof Koa3): Framework {
         }
       })
       app.use((ctx, next) => (ctx.path === '/bare' ? guard(ctx, () => who(ctx, next)) : next()))
+      app.use((ctx, next) => (ctx.path === '/bare-get' ? get(ctx, next) : next()))
       // As koa-mount does it: `path` and `url` lose the prefix, `originalUrl` keeps it.
       app.use(async (ctx, next) => {
         if (!ctx.path.startsWith(mount)) return
@@ -42,6 +56,7 @@ function koaFramework(name: string, Koa: typeof Koa3): Framework {
       })
       app.use(authenticate)
       app.use((ctx, next) => (ctx.path === '/orders' ? guard(ctx, () => who(ctx, next)) : next()))
+      app.use((ctx, next) => (ctx.path === '/get' ? get(ctx, next) : next()))
       app.use((ctx, next) => (/^\/(?:tenants\/[^/]+\/)?who$/.test(ctx.path) ? who(ctx, next) : next()))
 
       const answer = app.callback()

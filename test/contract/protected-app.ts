@@ -14,7 +14,10 @@ export interface AppOptions {
   readonly onError?: (error: unknown) => void
 }
 
-/** The same API in each framework: `/bare` has a guard and no authenticator, everything else is behind `jwksAuth`. */
+/**
+ * The same API in each framework: `/bare` has a guard and no authenticator, `/bare-get` calls `getAuth` without one,
+ * everything else is behind `jwksAuth`.
+ */
 export interface ProtectedApp {
   readonly framework: string
   readonly port: number
@@ -37,6 +40,11 @@ export const orderScopes: [string, ...string[]] = ['orders:read', 'orders:write'
 export const corsHeaders: Readonly<Record<string, string>> = {
   'access-control-allow-origin': 'https://app.example',
   vary: 'Origin',
+}
+
+/** Reads the result of an authentication from where an adapter has put it. */
+export function authIn(carrier: object, property: string): Auth<unknown> | undefined {
+  return Object.hasOwn(carrier, property) ? Reflect.get(carrier, property) : undefined
 }
 
 /** What a handler sees, as JSON. */
