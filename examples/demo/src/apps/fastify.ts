@@ -7,11 +7,11 @@ export async function startFastify(tenants: Tenants): Promise<ProtectedApi> {
   const app = Fastify()
   // The demo's providers are on loopback; elsewhere, leave `requireHttps` alone.
   await app.register(jwksAuth, { tenant: tenantFromHeader('x-tenant-id'), tenants, requireHttps: false })
-  app.get('/whoami', async (request) => {
+  app.get('/whoami', (request) => {
     const { tenant, claims, scopes, header } = getAuth(request)
     return { tenant, client: claims['client_id'], scopes: [...scopes], key: header.kid }
   })
-  app.get('/admin', { preHandler: requireScopes('admin') }, async (request) => ({
+  app.get('/admin', { preHandler: requireScopes('admin') }, (request) => ({
     welcome: getAuth(request).claims.sub,
   }))
 
