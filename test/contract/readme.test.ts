@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { JwksAuthOptions } from '@jwks-auth/core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { compileExamples } from '../architecture/examples.ts'
 import { sendRaw } from './raw-request.ts'
 import { runExample, serveExample, takesOptions } from './readme-examples.ts'
@@ -91,4 +93,16 @@ describe('an example that is run', () => {
       }
     },
   )
+
+  it('fails at start where the environment variable of the integrity key is missing', async () => {
+    const code = examplesOf('README.md').find((example) => example.includes('publicKeyPath'))
+    if (code === undefined) throw new Error('the README has no example with publicKeyPath')
+    vi.stubEnv('JWKS_INTEGRITY_KEY', undefined)
+    const folder = mkdtempSync(join(tmpdir(), 'jwks-auth-'))
+    const inFolder = code.replace('/var/lib/my-api/keys', folder)
+    expect(inFolder).toContain(folder)
+    await expect(runExample(inFolder, options)).rejects.toThrow(/integrityKey/)
+    vi.unstubAllEnvs()
+    rmSync(folder, { recursive: true })
+  })
 })
