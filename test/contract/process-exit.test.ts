@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-/** The start of every program: the options, and one request over a connection that is kept open. */
+/** What every child begins with: the options, and one request over a connection that is kept open. */
 const prelude = `
   import { once } from 'node:events'
   import { createServer, get } from 'node:http'
