@@ -184,17 +184,17 @@ describe('size', () => {
     ])
   })
 
-  it('of an adapter is 110 lines of code at most', () => {
+  it('of an adapter is 180 lines of code at most', () => {
     expect(adapterViolations(repository)).toEqual([])
   })
 
-  it('of 111 lines of code over all its files is too much for an adapter', () => {
+  it('of 181 lines of code over all its files is too much for an adapter', () => {
     const files = (count: number) => [
       { path: 'packages/koa/src/a.ts', text: linesOf(100) },
       { path: 'packages/koa/src/b.ts', text: linesOf(count) },
     ]
-    expect(adapterViolations(files(10))).toEqual([])
-    expect(adapterViolations(files(11))).toEqual(['packages/koa/src has 111 lines of code; at most 110'])
+    expect(adapterViolations(files(80))).toEqual([])
+    expect(adapterViolations(files(81))).toEqual(['packages/koa/src has 181 lines of code; at most 180'])
   })
 
   it('counts neither comments nor blank lines', () => {
@@ -205,16 +205,28 @@ describe('size', () => {
 })
 
 describe('export *', () => {
-  it('is not used', () => {
+  const adapter = (path: string, text: string): SourceFile => ({ path: `packages/koa/src/${path}`, text })
+
+  it('is used only by adapters, for core', () => {
     expect(exportAllViolations(repository)).toEqual([])
   })
 
-  it.each(["export * from './a.ts'", "export * as a from './a.ts'", "export type * from './a.ts'"])(
-    'is found in %s',
-    (text) => {
-      expect(exportAllViolations([core('index.ts', text)])).toHaveLength(1)
-    },
-  )
+  it.each([
+    core('index.ts', "export * from './a.ts'"),
+    core('index.ts', "export * as a from './a.ts'"),
+    core('index.ts', "export type * from './a.ts'"),
+    core('index.ts', "export * from '@jwks-auth/core'"),
+    adapter('index.ts', "export * from './jwks-auth.ts'"),
+    adapter('index.ts', "export * from '@jwks-auth/core/adapter'"),
+    adapter('index.ts', "export * as core from '@jwks-auth/core'"),
+    adapter('jwks-auth.ts', "export * from '@jwks-auth/core'"),
+  ])('is found in $path: $text', (file) => {
+    expect(exportAllViolations([file])).toHaveLength(1)
+  })
+
+  it('is allowed for core in the entry point of an adapter', () => {
+    expect(exportAllViolations([adapter('index.ts', "export * from '@jwks-auth/core'")])).toEqual([])
+  })
 
   it('is not seen in a named export', () => {
     expect(exportAllViolations([core('index.ts', "export { a } from './a.ts'\nexport {}")])).toEqual([])

@@ -2,7 +2,7 @@ import ts from 'typescript-api'
 import { packageOf, packageSources, parse, type SourceFile } from './source-file.ts'
 
 const longestFile = 250
-const longestAdapter = 110
+const longestAdapter = 180
 const adapters: readonly string[] = ['express', 'koa', 'fastify']
 
 /** A file past the limit is two files. */

@@ -17,7 +17,7 @@ afterAll(async () => {
   await world.close()
 })
 
-/** Apps that nobody has asked yet, with a key revoked. */
+/** Starts apps without cached keys, with a key revoked. */
 async function startContract(options: Partial<JwksAuthOptions> = {}): Promise<readonly ProtectedApp[]> {
   const auth = { ...contractOptions(world), ...options } as JwksAuthOptions
   const started = await startEverywhere({ auth })
@@ -43,7 +43,7 @@ function expectRefusal(answer: RawAnswer, refusal: Refusal, method = 'GET'): voi
   expect(answer.headers).toMatchObject(corsHeaders)
 }
 
-/** What comes with every answer, whatever was asked: the time. */
+/** Removes the time, which differs between equal responses. */
 function undated(text: string): string {
   return text.replace(/^date: .*$/im, '')
 }
@@ -63,7 +63,7 @@ describe.each(frameworks.map(({ name }) => name))('%s', (framework) => {
     })
   })
 
-  it('lets a good token pass, and handlers see what it says', async () => {
+  it('accepts a good token, and handlers see its content', async () => {
     const token = await sign(world.acme, { sub: 'user-7', scope: 'orders:read orders:write' })
     const answer = await sendRaw(appOf(apps, framework).port, bearing(token, { target: '/orders' }))
     expect(answer.status).toBe(200)
@@ -132,8 +132,8 @@ describe('all frameworks', () => {
   })
 })
 
-describe('a kid that nobody knows while the provider is down', () => {
-  it('is answered with 503 everywhere, and known ones still pass', async () => {
+describe('an unknown kid while the provider is down', () => {
+  it('is answered with 503 everywhere, while known ones still pass', async () => {
     const own = await createWorld()
     const keys = await startEverywhere({
       auth: { ...onLoopback, issuer: own.acme.issuer, audience, realm: 'contract' },
@@ -149,7 +149,7 @@ describe('a kid that nobody knows while the provider is down', () => {
 })
 
 describe('an expired token', () => {
-  it('is not called expired where only the tenant’s own tolerance says so', async () => {
+  it('is not reported as expired where only the tenant’s own tolerance makes it so', async () => {
     const auth = contractOptions(world)
     const tenants = {
       acme: { issuer: world.acme.issuer, clockTolerance: 0 },
@@ -190,9 +190,53 @@ describe('credentialsRequired: false', () => {
     },
   )
 
-  it('leaves it to a guard to ask for credentials', async () => {
+  it('lets a guard require credentials', async () => {
     for (const { answer } of await askEverywhere(optional, asking(undefined, { target: '/orders' })))
       expectRefusal(answer, missing)
+  })
+})
+
+describe('property', () => {
+  it('names an own property for the result, which guards do not depend on', async () => {
+    const named = await startContract({ property: 'client' })
+    const token = await sign(world.acme, { scope: 'orders:read orders:write' })
+    const seen = await Promise.all(
+      ['/who', '/orders', '/get'].map((target) => askEverywhere(named, bearing(token, { target }))),
+    )
+    for (const { framework, answer } of seen.flat()) {
+      expect({ framework, body: JSON.parse(answer.body) }).toMatchObject({
+        framework,
+        body: { auth: { tenant: 'acme' } },
+      })
+    }
+  })
+})
+
+describe('getAuth', () => {
+  it('returns what handlers find in the property', async () => {
+    const token = await sign(world.acme)
+    const [direct, called] = await Promise.all(
+      ['/who', '/get'].map((target) => askEverywhere(apps, bearing(token, { target }))),
+    )
+    expect(called?.map(({ answer }) => answer.body)).toEqual(direct?.map(({ answer }) => answer.body))
+  })
+
+  it('leads to 401 with a bare challenge for a request without a token', async () => {
+    const optional = await startContract({ credentialsRequired: false })
+    for (const { framework, answer } of await askEverywhere(optional, asking(undefined, { target: '/get' }))) {
+      const { status, headers } = answer
+      expect({ framework, status, challenge: headers['www-authenticate'] }).toEqual({
+        framework,
+        status: 401,
+        challenge: missing.challenge,
+      })
+    }
+  })
+
+  it('leads to 500 where no authenticator ran', async () => {
+    for (const { framework, answer } of await askEverywhere(apps, asking(undefined, { target: '/bare-get' }))) {
+      expect({ framework, status: answer.status }).toEqual({ framework, status: 500 })
+    }
   })
 })
 

@@ -1,27 +1,42 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { jwksAuth, requireScopes } from '@jwks-auth/express'
+import { getAuth, jwksAuth, requireScopes } from '@jwks-auth/express'
 import express5, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import express4 from 'express4'
-import { authView, corsHeaders, errorStatus, errorView, type Framework, orderScopes, portOf } from './protected-app.ts'
+import {
+  authIn,
+  authView,
+  corsHeaders,
+  errorStatus,
+  errorView,
+  type Framework,
+  orderScopes,
+  portOf,
+} from './protected-app.ts'
 
-/** Express 4 and 5 are the same as far as this API goes. */
+/** Express 4 and 5 are the same for this API. */
 function expressFramework(name: string, express: typeof express5): Framework {
   return {
     name,
-    async start({ auth, mount = '/', showErrors = false, afterwards }) {
+    async start({ auth, mount = '/', showErrors = false, onError, afterwards }) {
       let handled = 0
       const authenticate = jwksAuth(auth)
+      const { property = 'auth' } = auth
       const who: RequestHandler = (req, res) => {
         handled += 1
-        res.json(authView(req.auth))
-        if (req.auth !== undefined) afterwards?.(req.auth)
+        const found = authIn(req, property)
+        res.json(authView(found))
+        if (found !== undefined) afterwards?.(found)
+      }
+      const get: RequestHandler = (req, res) => {
+        res.json(authView(getAuth(req)))
       }
       const api = express.Router()
       api.use(authenticate)
       api.route('/who').get(who).options(who)
       api.get('/tenants/:tenant/who', who)
       api.get('/orders', requireScopes(...orderScopes), who)
+      api.get('/get', get)
 
       const app = express()
       app.set('env', 'test')
@@ -30,8 +45,10 @@ function expressFramework(name: string, express: typeof express5): Framework {
         next()
       })
       app.get('/bare', requireScopes(...orderScopes), who)
+      app.get('/bare-get', get)
       app.use(mount, api)
       const showError: ErrorRequestHandler = (error, _req, res, _next) => {
+        onError?.(error)
         res.status(errorStatus(error)).json(errorView(error))
       }
       if (showErrors) app.use(showError)
@@ -53,6 +70,6 @@ function expressFramework(name: string, express: typeof express5): Framework {
   }
 }
 
-// The types of 4 say the same of what is used here.
+// The types of 4 are the same for what is used here.
 export const expressFour: Framework = expressFramework('Express 4', express4 as unknown as typeof express5)
 export const expressFive: Framework = expressFramework('Express 5', express5)

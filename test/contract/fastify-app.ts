@@ -1,27 +1,43 @@
-import { jwksAuth, type Registry, requireScopes } from '@jwks-auth/fastify'
+import { getAuth, jwksAuth, type Registry, requireScopes } from '@jwks-auth/fastify'
 import { type FastifyInstance, fastify, type RouteHandlerMethod } from 'fastify'
-import { authView, corsHeaders, errorStatus, errorView, type Framework, orderScopes, portOf } from './protected-app.ts'
+import {
+  authIn,
+  authView,
+  corsHeaders,
+  errorStatus,
+  errorView,
+  type Framework,
+  orderScopes,
+  portOf,
+} from './protected-app.ts'
 
 export const fastifyFive: Framework = {
   name: 'Fastify 5',
-  async start({ auth, mount = '', showErrors = false, afterwards }) {
+  async start({ auth, mount = '', showErrors = false, onError, afterwards }) {
     let handled = 0
+    const { property = 'auth' } = auth
     const guard = requireScopes(...orderScopes)
     const who: RouteHandlerMethod = (request, reply) => {
       handled += 1
-      const view = authView(request.auth)
-      if (request.auth !== undefined) afterwards?.(request.auth)
+      const found = authIn(request, property)
+      const view = authView(found)
+      if (found !== undefined) afterwards?.(found)
       return reply.send(view)
     }
+    const get: RouteHandlerMethod = (request, reply) => reply.send(authView(getAuth(request)))
 
     const app = fastify({ forceCloseConnections: true })
     app.addHook('onRequest', async (_request, reply) => {
       reply.headers(corsHeaders)
     })
     if (showErrors) {
-      app.setErrorHandler((error, _request, reply) => reply.code(errorStatus(error)).send(errorView(error)))
+      app.setErrorHandler((error, _request, reply) => {
+        onError?.(error)
+        return reply.code(errorStatus(error)).send(errorView(error))
+      })
     }
     app.get('/bare', { preHandler: guard }, who)
+    app.get('/bare-get', get)
     let registry: Registry | undefined
     await app.register(protect, { prefix: mount })
 
@@ -33,7 +49,8 @@ export const fastifyFive: Framework = {
       api.options('/who', who)
       api.get('/tenants/:tenant/who', who)
       api.get('/orders', { preHandler: guard }, who)
-      // What nobody serves is answered within the scope, too.
+      api.get('/get', get)
+      // Unknown paths are answered within the scope, too.
       api.setNotFoundHandler((_request, reply) => reply.code(404).send())
     }
 

@@ -14,21 +14,21 @@ afterAll(async () => {
   await Promise.all(open.splice(0).map((app) => app.close()))
 })
 
-/** The same API in every framework; closed when the file's tests are done. */
+/** Starts the same API in every framework; closed after the tests of the file. */
 export async function startEverywhere(options: AppOptions): Promise<readonly ProtectedApp[]> {
   const apps = await Promise.all(frameworks.map((framework) => framework.start(options)))
   open.push(...apps)
   return apps
 }
 
-/** The API of one framework among those that were started. */
+/** Returns the API of one framework. */
 export function appOf(apps: readonly ProtectedApp[], framework: string): ProtectedApp {
   const found = apps.find((app) => app.framework === framework)
   if (found === undefined) throw new Error(`${framework} was not started`)
   return found
 }
 
-/** Sends one request to every framework, and says of each what it answered. */
+/** Sends one request to every framework, and returns each response. */
 export async function askEverywhere(
   apps: readonly ProtectedApp[],
   request: RawRequest,

@@ -1,23 +1,36 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { type Auth, jwksAuth, requireScopes } from '@jwks-auth/koa'
+import { getAuth, jwksAuth, requireScopes } from '@jwks-auth/koa'
 import Koa3, { type Middleware } from 'koa'
 import Koa2 from 'koa2'
-import { authView, corsHeaders, errorStatus, errorView, type Framework, orderScopes, portOf } from './protected-app.ts'
+import {
+  authIn,
+  authView,
+  corsHeaders,
+  errorStatus,
+  errorView,
+  type Framework,
+  orderScopes,
+  portOf,
+} from './protected-app.ts'
 
-/** Koa 2 and 3 are the same as far as this API goes. */
+/** Koa 2 and 3 are the same for this API. */
 function koaFramework(name: string, Koa: typeof Koa3): Framework {
   return {
     name,
-    async start({ auth, mount = '', showErrors = false, afterwards }) {
+    async start({ auth, mount = '', showErrors = false, onError, afterwards }) {
       let handled = 0
       const authenticate = jwksAuth(auth)
+      const { property = 'auth' } = auth
       const guard = requireScopes(...orderScopes)
       const who: Middleware = (ctx) => {
         handled += 1
-        const { auth } = ctx.state as { readonly auth: Auth<unknown> | undefined }
-        ctx.body = authView(auth)
-        if (auth !== undefined) afterwards?.(auth)
+        const found = authIn(ctx.state, property)
+        ctx.body = authView(found)
+        if (found !== undefined) afterwards?.(found)
+      }
+      const get: Middleware = (ctx) => {
+        ctx.body = authView(getAuth(ctx))
       }
 
       const app = new Koa()
@@ -28,11 +41,13 @@ function koaFramework(name: string, Koa: typeof Koa3): Framework {
           await next()
         } catch (error) {
           if (!showErrors) throw error
+          onError?.(error)
           ctx.status = errorStatus(error)
           ctx.body = errorView(error)
         }
       })
       app.use((ctx, next) => (ctx.path === '/bare' ? guard(ctx, () => who(ctx, next)) : next()))
+      app.use((ctx, next) => (ctx.path === '/bare-get' ? get(ctx, next) : next()))
       // As koa-mount does it: `path` and `url` lose the prefix, `originalUrl` keeps it.
       app.use(async (ctx, next) => {
         if (!ctx.path.startsWith(mount)) return
@@ -41,6 +56,7 @@ function koaFramework(name: string, Koa: typeof Koa3): Framework {
       })
       app.use(authenticate)
       app.use((ctx, next) => (ctx.path === '/orders' ? guard(ctx, () => who(ctx, next)) : next()))
+      app.use((ctx, next) => (ctx.path === '/get' ? get(ctx, next) : next()))
       app.use((ctx, next) => (/^\/(?:tenants\/[^/]+\/)?who$/.test(ctx.path) ? who(ctx, next) : next()))
 
       const answer = app.callback()
@@ -61,6 +77,6 @@ function koaFramework(name: string, Koa: typeof Koa3): Framework {
   }
 }
 
-// The types of 2 say the same of what is used here.
+// The types of 2 are the same for what is used here.
 export const koaTwo: Framework = koaFramework('Koa 2', Koa2 as unknown as typeof Koa3)
 export const koaThree: Framework = koaFramework('Koa 3', Koa3)

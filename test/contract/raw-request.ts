@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 
-/** A request, written to the socket as it stands. */
+/** A request that is written to the socket unchanged. */
 export interface RawRequest {
   /** Default `GET`. */
   readonly method?: string
@@ -12,25 +12,25 @@ export interface RawRequest {
   readonly headers?: readonly (readonly [name: string, value: string])[]
 }
 
-/** An answer as it came. */
+/** A response. */
 export interface RawAnswer {
   readonly status: number
   /** By lower-case name; lines of one name are joined by `, `. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** All of it, to be searched. */
+  /** The whole response as text. */
   readonly text: string
 }
 
-/** What a client's authentication depends on. */
+/** The headers that matter to a client's authentication. */
 const relevantHeaders = ['content-type', 'cache-control', 'www-authenticate', 'retry-after', 'content-length'] as const
 
-/** The part of an answer that must be the same in every framework. */
+/** Returns the part of a response that must be the same in every framework. */
 export function relevant({ status, headers, body }: RawAnswer): object {
   return { status, headers: Object.fromEntries(relevantHeaders.map((name) => [name, headers[name]])), body }
 }
 
-/** Sends a request that `fetch` and `http.request` would refuse to. */
+/** Sends a request, also one that `fetch` and `http.request` would refuse to send. */
 export function sendRaw(port: number, request: RawRequest): Promise<RawAnswer> {
   const { method = 'GET', target = '/who', host = 'api.example', headers = [] } = request
   const lines = [
@@ -44,7 +44,7 @@ export function sendRaw(port: number, request: RawRequest): Promise<RawAnswer> {
     const socket = connect(port, '127.0.0.1', () => {
       socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
     })
-    socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer to ${method} ${target} within 10 s`)))
+    socket.setTimeout(10_000, () => socket.destroy(new Error(`no response to ${method} ${target} within 10 s`)))
     socket.on('data', (chunk: Buffer) => chunks.push(chunk))
     socket.on('error', reject)
     socket.on('end', () => {

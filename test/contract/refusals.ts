@@ -2,7 +2,7 @@ import { generateKeyPair } from 'jose'
 import type { RawRequest } from './raw-request.ts'
 import { marker, realm, resourceMetadata, sign, type World } from './world.ts'
 
-/** What a refusal looks like. */
+/** The response to a refused request. */
 export interface Refusal {
   readonly status: number
   readonly challenge: string | undefined
@@ -10,7 +10,7 @@ export interface Refusal {
   readonly description: string
 }
 
-/** A request that must be refused, and how. */
+/** A request that must be refused, and the response. */
 export interface Row {
   readonly title: string
   readonly request: (world: World) => RawRequest | Promise<RawRequest>
@@ -56,7 +56,7 @@ const guardAlone: Refusal = {
   description: 'A guard ran before jwksAuth: mount jwksAuth ahead of the routes that it protects.',
 }
 
-/** A request with a marker wherever one fits. */
+/** A request with the marker in its host and a header. */
 export function asking(authorization: string | undefined, request: RawRequest = {}, tenant = 'acme'): RawRequest {
   return {
     host: `${marker}.example`,
@@ -98,7 +98,7 @@ const noCredentials: readonly Row[] = [
   plain('another scheme that begins like Bearer', missing, `Bearer2 ${marker}`),
   plain('no credentials, HEAD', missing, undefined, { method: 'HEAD' }),
   plain('no credentials, OPTIONS', missing, undefined, { method: 'OPTIONS' }),
-  plain('no credentials, POST to what nobody serves', missing, undefined, { method: 'POST', target: '/nowhere' }),
+  plain('no credentials, POST to an unknown path', missing, undefined, { method: 'POST', target: '/nowhere' }),
   plain('no credentials, an absolute-form target', missing, undefined, { target: `http://${marker}.example/who` }),
   plain('no credentials, a query', missing, undefined, { target: `/who?access_token=${marker}` }),
 ]
@@ -109,7 +109,7 @@ const malformedCredentials: readonly Row[] = [
   plain('two tokens', malformed, `Bearer ${marker} ${marker}`),
   plain('two comma-joined credentials', malformed, `Bearer ${marker}, Bearer ${marker}`),
   plain('a tab for the space', malformed, `Bearer\t${marker}`),
-  plain('characters that no token has', malformed, `Bearer ${marker}"<script>`),
+  plain('characters that are not allowed in a token', malformed, `Bearer ${marker}"<script>`),
   plain('bytes outside of ASCII', malformed, `Bearer ${marker}\xff\xfe`),
   {
     title: 'two Authorization headers',
@@ -126,7 +126,7 @@ const malformedCredentials: readonly Row[] = [
 ]
 
 const badTokens: readonly Row[] = [
-  plain('a token that is no JWT', noJwt, `Bearer ${marker}`),
+  plain('a token that is not a JWT', noJwt, `Bearer ${marker}`),
   token('a bad signature', invalid, async ({ acme }) => {
     const { privateKey } = await generateKeyPair('ES256')
     return await sign(acme, {}, { signWith: privateKey })
@@ -134,7 +134,7 @@ const badTokens: readonly Row[] = [
   token('an expired token', expired, ({ acme }) => sign(acme, { exp: now() - 600 })),
   token('a token that is not yet valid', invalid, ({ acme }) => sign(acme, { nbf: now() + 600 })),
   token('a token without exp', invalid, ({ acme }) => sign(acme, { exp: undefined })),
-  token('a token whose exp is text', invalid, ({ acme }) => sign(acme, { exp: 'tomorrow' })),
+  token('a token with a string as exp', invalid, ({ acme }) => sign(acme, { exp: 'tomorrow' })),
   token('a token issued in the future', invalid, ({ acme }) => sign(acme, { iat: now() + 600 })),
   token('a wrong issuer', invalid, ({ acme }) => sign(acme, { iss: `https://${marker}.example` })),
   token('a foreign issuer', invalid, ({ stranger }) => sign(stranger)),
@@ -145,7 +145,7 @@ const badTokens: readonly Row[] = [
   token('an unknown kid', invalid, ({ acme }) => sign(acme, {}, { kid: marker })),
   token('no tenant', invalid, ({ acme }) => sign(acme), ''),
   token('an unknown tenant', invalid, ({ acme }) => sign(acme), 'initech'),
-  token('a tenant named like a member of every object', invalid, ({ acme }) => sign(acme), '__proto__'),
+  token('a tenant named like a property of every object', invalid, ({ acme }) => sign(acme), '__proto__'),
   token('a malformed tenant id', invalid, ({ acme }) => sign(acme), `../${marker}`),
   {
     title: 'two tenant headers',
@@ -170,5 +170,5 @@ const others: readonly Row[] = [
   token('a provider that is down, and no keys', unavailable, ({ dark }) => sign(dark), 'dark'),
 ]
 
-/** Every refusal that needs no set-up of its own. */
+/** All refusals that need no further set-up. */
 export const rows: readonly Row[] = [...noCredentials, ...malformedCredentials, ...badTokens, ...others]

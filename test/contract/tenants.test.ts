@@ -16,7 +16,7 @@ afterAll(async () => {
   await world.close()
 })
 
-/** The API with two tenants, and a resolver or none. */
+/** Starts the API with two tenants, and perhaps a resolver. */
 async function start(
   tenant: JwksAuthOptions['tenant'],
   options: Omit<AppOptions, 'auth'> = {},
@@ -25,7 +25,7 @@ async function start(
   return await startEverywhere({ ...options, auth: { ...onLoopback, audience, tenants, tenant } })
 }
 
-/** What each framework makes of a good token of acme: the tenant that its handler saw, or the status. */
+/** Returns for each framework the tenant that its handler saw for a good token of acme, or the status. */
 async function outcomes(apps: readonly ProtectedApp[], request: RawRequest): Promise<readonly unknown[]> {
   const headers = [['Authorization', `Bearer ${good}`] as const, ...(request.headers ?? [])]
   const answers = await askEverywhere(apps, { ...request, headers })
@@ -67,12 +67,12 @@ describe('tenantFromHost', () => {
     await expectOutcome(apps, { host }, 401)
   })
 
-  it('believes no X-Forwarded-Host unless the framework trusts the proxy', async () => {
+  it('ignores X-Forwarded-Host unless the framework trusts the proxy', async () => {
     const headers = [['X-Forwarded-Host', 'acme.api.example.com']] as const
     await expectOutcome(apps, { host: 'globex.api.example.com', headers }, 401)
   })
 
-  it('refuses a target in absolute form, which names a host of its own', async () => {
+  it('refuses a target in absolute form, which has its own host', async () => {
     await expectOutcome(apps, { host: 'acme.api.example.com', target: 'http://acme.api.example.com/who' }, 401)
   })
 })
@@ -138,7 +138,7 @@ describe('tenantFromHeader', () => {
 })
 
 describe('tenantFromIssuer, the default', () => {
-  it('takes the tenant that has the issuer', async () => {
+  it('finds the tenant with the token’s issuer', async () => {
     const apps = await start(undefined)
     await expectOutcome(apps, { host: 'anything.example' }, 'acme')
   })

@@ -25,22 +25,25 @@ async function start(options: RequestOptions<unknown> = {}): Promise<readonly Pr
   return await startEverywhere({ auth: { ...contractOptions(world), ...options } })
 }
 
-describe('a token that was verified', () => {
+describe('a token that was verified before', () => {
   it.each([
     ['good', '/who', 'user-7', 200],
     ['good, for a route whose scope it lacks', '/orders', 'user-7', 403],
-  ])('and is %s is answered as on its first use, without another signature check', async (_, target, sub, status) => {
-    const apps = await start()
-    const request = bearing(await sign(world.acme, { sub, scope: 'orders:read', list: [{ deep: 1 }] }), { target })
-    const first = await askEverywhere(apps, request)
-    expect(first.map(({ answer }) => answer.status)).toEqual(first.map(() => status))
-    expect(checks.taken()).toBe(apps.length)
-    const second = await askEverywhere(apps, request)
-    expect(second.map(({ answer }) => relevant(answer))).toEqual(first.map(({ answer }) => relevant(answer)))
-    expect(checks.taken()).toBe(0)
-  })
+  ])(
+    'gets the same response as on its first use, without another signature check: %s',
+    async (_, target, sub, status) => {
+      const apps = await start()
+      const request = bearing(await sign(world.acme, { sub, scope: 'orders:read', list: [{ deep: 1 }] }), { target })
+      const first = await askEverywhere(apps, request)
+      expect(first.map(({ answer }) => answer.status)).toEqual(first.map(() => status))
+      expect(checks.taken()).toBe(apps.length)
+      const second = await askEverywhere(apps, request)
+      expect(second.map(({ answer }) => relevant(answer))).toEqual(first.map(({ answer }) => relevant(answer)))
+      expect(checks.taken()).toBe(0)
+    },
+  )
 
-  it('is refused for another tenant, and together with a second header, as on its first use', async () => {
+  it('is refused for another tenant, or beside a second Authorization header, as on its first use', async () => {
     const [fresh, warm] = [await start(), await start()]
     const token = await sign(world.acme)
     await askEverywhere(warm, bearing(token))
@@ -62,7 +65,7 @@ describe('a token that was verified', () => {
     }
   })
 
-  it('is refused once its key is revoked, as one that comes then', async () => {
+  it('is refused once its key is revoked, as a new token is', async () => {
     const apps = await start()
     const [known, unknown] = await Promise.all([sign(world.acme, { jti: '1' }), sign(world.acme, { jti: '2' })])
     await askEverywhere(apps, bearing(known))
@@ -75,7 +78,7 @@ describe('a token that was verified', () => {
   })
 })
 
-describe('what a handler does to auth', () => {
+describe('a handler that changes auth', () => {
   const changes: readonly ((auth: Auth<unknown>) => unknown)[] = [
     ({ claims }) => Object.assign(claims as object, { sub: 'user-admin', more: true }),
     ({ claims }) => (claims as { roles: string[] }).roles.push('admin'),
@@ -87,7 +90,7 @@ describe('what a handler does to auth', () => {
     (auth) => Object.assign(auth, { tenant: 'globex', token: '', claims: {}, scopes: new Set(['admin']) }),
   ]
 
-  it('does not fail, and no later request sees it', async () => {
+  it('does not fail, and later requests do not see its changes', async () => {
     const apps = await startEverywhere({
       auth: contractOptions(world),
       afterwards: (auth) => {
@@ -105,7 +108,7 @@ describe('what a handler does to auth', () => {
 })
 
 describe('callbacks of the application', () => {
-  it('validate and isRevoked refuse everywhere with the one 401 that tells nothing', async () => {
+  it('validate and isRevoked refuse with the same 401 as a bad signature', async () => {
     const badSignature = rows.find(({ title }) => title === 'a bad signature')
     if (badSignature === undefined) throw new Error('there is no row for a bad signature')
     for (const options of [{ validate: () => false }, { isRevoked: async () => true }]) {
@@ -120,7 +123,7 @@ describe('callbacks of the application', () => {
     }
   })
 
-  it('isRevoked sees the framework’s own request, on each one', async () => {
+  it('isRevoked is called for each request, with the framework’s own request', async () => {
     const seen: unknown[] = []
     const apps = await start({
       isRevoked: (auth, { method, url, headers, raw }) => {
@@ -133,23 +136,26 @@ describe('callbacks of the application', () => {
     expect(seen).toEqual(apps.concat(apps).map(() => ['acme', 'GET', '/who?q=1', 'acme', 'object']))
   })
 
-  it.each(['validate', 'isRevoked'])('%s that throws takes the framework’s own way, at once or later', async (name) => {
-    const fault = (): never => {
-      throw Object.assign(new Error('away'), { code: 'E_AWAY' })
-    }
-    for (const callback of [fault, async () => fault()]) {
-      const auth = { ...contractOptions(world), [name]: callback }
-      const token = bearing(await sign(world.acme))
-      for (const { answer } of await askEverywhere(await startEverywhere({ auth, showErrors: true }), token)) {
-        expect([answer.status, JSON.parse(answer.body).code]).toEqual([500, 'E_AWAY'])
+  it.each(['validate', 'isRevoked'])(
+    '%s that throws, at once or later, leads to the framework’s own error handler',
+    async (name) => {
+      const fault = (): never => {
+        throw Object.assign(new Error('away'), { code: 'E_AWAY' })
       }
-      const apps = await startEverywhere({ auth })
-      for (const { answer } of await askEverywhere(apps, token)) expect(answer.status).toBe(500)
-      expect(apps.map((app) => app.handled())).toEqual(apps.map(() => 0))
-    }
-  })
+      for (const callback of [fault, async () => fault()]) {
+        const auth = { ...contractOptions(world), [name]: callback }
+        const token = bearing(await sign(world.acme))
+        for (const { answer } of await askEverywhere(await startEverywhere({ auth, showErrors: true }), token)) {
+          expect([answer.status, JSON.parse(answer.body).code]).toEqual([500, 'E_AWAY'])
+        }
+        const apps = await startEverywhere({ auth })
+        for (const { answer } of await askEverywhere(apps, token)) expect(answer.status).toBe(500)
+        expect(apps.map((app) => app.handled())).toEqual(apps.map(() => 0))
+      }
+    },
+  )
 
-  it('isRevoked that throws for a token that was accepted before takes that way, too', async () => {
+  it('isRevoked that throws for a cached token leads to the framework’s own error handler', async () => {
     let isWell = true
     const isRevoked = (): boolean => {
       if (isWell) return false
@@ -162,7 +168,7 @@ describe('callbacks of the application', () => {
     for (const { answer } of await askEverywhere(apps, request)) expect(answer.status).toBe(500)
   })
 
-  it('are not asked where there is no token', async () => {
+  it('are not called without a token', async () => {
     const isRevoked = vi.fn<() => boolean>(() => false)
     for (const { answer } of await askEverywhere(await start({ isRevoked }), asking(undefined))) {
       expect(answer.status).toBe(401)

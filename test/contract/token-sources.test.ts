@@ -29,15 +29,15 @@ describe('getToken', () => {
     expect(await answers(request)).toEqual(apps.map(() => ({ status, cache })))
   }
 
-  it('takes a token from the header and says nothing of caches', async () => {
+  it('takes a token from the header, without Cache-Control in the response', async () => {
     await expectEverywhere({ headers: [['Authorization', `Bearer ${good}`]] }, 200, undefined)
   })
 
-  it('takes a token from a cookie and keeps the answer private', async () => {
+  it('takes a token from a cookie, with a private response', async () => {
     await expectEverywhere({ headers: [['Cookie', `theme=dark; session=${good}`]] }, 200, 'private')
   })
 
-  it('takes a token from the query and keeps the answer private', async () => {
+  it('takes a token from the query, with a private response', async () => {
     await expectEverywhere({ target: `/who?token=${good}` }, 200, 'private')
   })
 

@@ -7,7 +7,7 @@ const audience = 'https://api.example'
 const integrityKey = 'a secret of thirty-two bytes or more'
 
 describe.each(frameworks)('jwksAuth of $name, restarted with a warm store while the provider is down', ({ start }) => {
-  it('accepts the first request, and asks nobody', async () => {
+  it('accepts the first request without an upstream request', async () => {
     const issuer = await createTestIssuer({ algorithm: 'ES256', audience })
     onTestFinished(() => issuer.close())
     const headers = [['Authorization', `Bearer ${await issuer.sign()}`]] as const

@@ -6,16 +6,16 @@ export const audience = 'https://api.example'
 export const realm = 'contract'
 export const resourceMetadata = 'https://api.example/.well-known/oauth-protected-resource'
 
-/** Every token has this in its claims, every request in its header fields: no answer may. */
+/** Every token has this in its claims, every request in its header fields; no response may contain it. */
 export const marker = 'marker-7d1f'
 
-/** The issuers that the tests are about. */
+/** The issuers of the tests. */
 export interface World {
   readonly acme: TestIssuer
   readonly globex: TestIssuer
-  /** An issuer that nobody configured. */
+  /** An issuer that is not configured. */
   readonly stranger: TestIssuer
-  /** The issuer of a tenant, down since before anybody asked for its keys. */
+  /** The issuer of a tenant, down since before its keys were first needed. */
   readonly dark: TestIssuer
   close(): Promise<void>
 }
@@ -41,7 +41,7 @@ export async function createWorld(): Promise<World> {
   }
 }
 
-/** A good token of an issuer, unless `claims` and `overrides` say otherwise. */
+/** Signs a token, a good one unless `claims` and `overrides` make it another. */
 export function sign(
   issuer: TestIssuer,
   claims: TokenClaims = {},
@@ -50,10 +50,10 @@ export function sign(
   return issuer.sign({ marker, ...claims }, overrides)
 }
 
-/** Options for one provider on loopback that is not asked twice. */
+/** Options for a provider on loopback, without retries. */
 export const onLoopback = { requireHttps: false, retryPolicy: { maxRetries: 0 } } as const
 
-/** What most of the tests run against: tenants by header, a schema, a challenge with all that it can say. */
+/** The options of most tests: tenants by header, a schema, a challenge with all parameters. */
 export function contractOptions({ acme, globex, dark }: World): MultiTenantOptions & RequestOptions<unknown> {
   return {
     ...onLoopback,

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -97,6 +97,30 @@ describe('a consumer in TypeScript', () => {
 
   it('compiles with the major version before', async () => {
     await expect(run(consumer, process.execPath, oldCompiler, '-p', '.')).resolves.toBe('')
+  })
+
+  it('compiles with the resolution that does not know exports', async () => {
+    const folder = join(consumer, 'node10')
+    await mkdir(folder, { recursive: true })
+    const imports = packageNames.map((name, index) => `import * as package${index} from '${name}'`)
+    const uses = packageNames.map((_, index) => `package${index}`)
+    await writeFile(
+      join(folder, 'index.ts'),
+      `${imports.join('\n')}\nexport const all: object[] = [${uses.join(', ')}]\n`,
+    )
+    // Dependencies' types are out of our hands in this mode.
+    const node10 = { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0', skipLibCheck: true }
+    const project = { compilerOptions: { ...options, ...node10 }, files: ['index.ts'] }
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(project))
+    await expect(run(folder, process.execPath, oldCompiler, '-p', '.')).resolves.toBe('')
+  })
+
+  it('has the entry point for adapters', async () => {
+    const program =
+      "import { frameworkRequest } from '@jwks-auth/core/adapter'\nexport const made: object = frameworkRequest({}, { headers: {} })\n"
+    await writeFile(join(consumer, 'adapter.mts'), program)
+    const flags = ['--noEmit', '--module', 'nodenext', '--target', 'es2023', '--ignoreConfig', 'adapter.mts']
+    await expect(run(consumer, tool('tsc'), ...flags)).resolves.toBe('')
   })
 
   it('does not compile if it uses what is not there', async () => {

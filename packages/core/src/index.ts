@@ -11,14 +11,6 @@ export type {
 } from './auth/auth-options.ts'
 export { type Authenticator, createAuthenticator } from './auth/authenticator.ts'
 export type { ClaimRuleOptions } from './auth/claim-rules.ts'
-export {
-  authenticatedAs,
-  checkGuard,
-  type Guard,
-  type GuardRefusal,
-  markAuthenticated,
-  scopeGuard,
-} from './auth/guards.ts'
 export type { AuthOutcome, AuthRefusal } from './auth/outcome.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
 export type { TokenCacheOptions } from './auth/token-cache-options.ts'
@@ -86,7 +78,6 @@ export {
   UpstreamUnreachableError,
   UpstreamUrlNotAllowedError,
 } from './base/errors/upstream-errors.ts'
-export { type FrameworkRequest, frameworkRequest } from './base/framework-request.ts'
 export { type NodeHeaders, nodeHeaders } from './base/node-headers.ts'
 export type { ProviderKey } from './base/provider-key.ts'
 export type { Network } from './http/address-rules.ts'

@@ -1,126 +1,109 @@
-import { IncomingMessage } from 'node:http'
 import {
   type AccessTokenClaims,
   type Auth,
   type Authenticator,
   type AuthOutcome,
   type AuthRefusal,
-  authenticatedAs,
-  checkGuard,
   createAuthenticator,
+  type JwksAuthOptions,
+  type Registry,
+} from '@jwks-auth/core'
+import {
+  authOf,
+  checkGuard,
   frameworkRequest,
   type Guard,
-  type JwksAuthOptions,
-  markAuthenticated,
-  type Registry,
+  isResponseOver,
+  isThenable,
+  recordAuthentication,
   scopeGuard,
-} from '@jwks-auth/core'
+} from '@jwks-auth/core/adapter'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 
 declare global {
   namespace Express {
     interface Request {
-      /** Who is asking, after `jwksAuth`; `undefined` where no token was required and none was sent. */
+      /** Who is calling, after `jwksAuth`; `undefined` where no token was required and none was sent. */
       auth?: Auth | undefined
     }
   }
 }
 
-/** The middleware that {@link jwksAuth} makes. */
+/** The middleware that {@link jwksAuth} creates. */
 export interface JwksAuthMiddleware<Claims = AccessTokenClaims> extends RequestHandler {
-  /** What it authenticates with. */
+  /** Authenticates without Express. */
   readonly authenticator: Authenticator<Claims>
-  /** The registry that holds the keys. */
+  /** The registry that caches the keys. */
   readonly registry: Registry
   /** Closes the registry, unless it was given in the options. */
   close(): Promise<void>
 }
 
 /**
- * Makes a middleware that verifies bearer tokens and attaches what they say as `req.auth`.
+ * Creates a middleware that verifies bearer tokens and sets `req.auth`, or the property that the option `property` names.
+ * It uses what a plain Node request and response have, so that it works in connect and engine.io, too. A request whose
+ * response was sent already, or whose client has gone away, goes no further.
  *
  * @throws TypeError that names a wrong option
  */
 export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Claims>): JwksAuthMiddleware<Claims> {
   const authenticator = createAuthenticator<Claims>(options)
-  function settle(outcome: AuthOutcome<Claims>, req: Request, res: Response, next: NextFunction): void {
+  const { property = 'auth' } = options
+
+  function finish(outcome: AuthOutcome<Claims>, req: Request, res: Response, next: NextFunction): void {
+    if (isResponseOver(res)) return
     if (!outcome.ok) {
       refuse(outcome, authenticator.passErrors, res, next)
       return
     }
-    if (outcome.headers !== undefined) res.set(outcome.headers)
-    markAuthenticated(req, authenticator, outcome.auth, noteOf(req))
-    // Which claims these are, the application says in `Register`.
-    attach(req, outcome.auth as Auth | undefined)
-    next()
-  }
-  const middleware: RequestHandler = (req, res, next) => {
-    const outcome = authenticator.authenticate(frameworkRequest(req, req))
-    if (!(outcome instanceof Promise)) {
-      settle(outcome, req, res, next)
+    try {
+      for (const [name, value] of Object.entries(outcome.headers ?? {})) res.setHeader(name, value)
+      recordAuthentication(req, authenticator, outcome.auth)
+      Object.assign(req, { [property]: outcome.auth })
+    } catch (error) {
+      // A property that cannot be set, such as `protocol`.
+      next(error)
       return
     }
-    // Express 4 does not wait for what a handler returns, so a rejection would be nobody's.
-    const fail = (error: unknown): void => next(error)
-    outcome.then((awaited) => settle(awaited, req, res, next)).catch(fail)
+    next()
+  }
+
+  const middleware: RequestHandler = (req, res, next) => {
+    let outcome: AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+    try {
+      outcome = authenticator.authenticate(frameworkRequest(req, req))
+    } catch (error) {
+      // Express 4 does not see what an asynchronous wrapper around this middleware rejects with.
+      next(error)
+      return
+    }
+    if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, req, res, next), next)
+    else finish(outcome, req, res, next)
   }
   const { registry } = authenticator
   return Object.assign(middleware, { authenticator, registry, close: () => authenticator.close() })
 }
 
 /**
- * Where word is left of what came of a request: its list of raw headers, which is made for it and stays with it. Not the
- * request itself: V8 makes a hidden class for each member that is added to a request of Express, whose prototype was
- * changed, which takes 3 to 6 µs and leaves garbage. Requests that are made up for a test may have no such list.
+ * Returns who is calling, typed with the claims of `Register`, in handlers that {@link jwksAuth} protects.
+ *
+ * @throws AuthenticatorNotRunError where no `jwksAuth` ran: a mistake in the application
+ * @throws TokenMissingError, with the status 401, where `credentialsRequired: false` let a request without a token pass
  */
-function noteOf(req: Pick<Request, 'headers'> & Partial<Pick<Request, 'rawHeaders'>>): object {
-  return req.rawHeaders ?? req
+export function getAuth(req: Pick<Request, 'headers'>): Auth {
+  return authOf(req)
 }
 
-/** `req.auth` of every request of Express: what is left for it. Whatever else it is set to is a member of its own. */
-const authOfNote: PropertyDescriptor & ThisType<Request> = {
-  configurable: true,
-  enumerable: true,
-  get() {
-    return authenticatedAs(this, noteOf(this))
-  },
-  set(value: unknown) {
-    Object.defineProperty(this, 'auth', { value, configurable: true, enumerable: true, writable: true })
-  },
-}
-
-/** Sees to it that `req.auth` is that, once word is left of it. */
-function attach(req: Request, auth: Auth | undefined): void {
-  if (req.auth === auth) return
-  const shared = prototypeOfExpress(req)
-  if (shared !== undefined && !Object.hasOwn(shared, 'auth')) Reflect.defineProperty(shared, 'auth', authOfNote)
-  // Not a request of Express, or something else has set it.
-  if (req.auth !== auth) req.auth = auth
-}
-
-/**
- * What all requests inherit from that come by an application of this Express, `express.request`: one application may hand
- * a request to another.
- */
-function prototypeOfExpress(req: Partial<Request>): object | undefined {
-  if (req.app === undefined) return undefined
-  let shared = Object.getPrototypeOf(req) as object | null
-  while (shared !== null && Object.getPrototypeOf(shared) !== IncomingMessage.prototype) {
-    shared = Object.getPrototypeOf(shared) as object | null
-  }
-  return shared ?? undefined
-}
-
-/** Lets requests pass whose token has all of these scopes; answers others with 403. Comes after {@link jwksAuth}. */
+/** Lets requests pass whose token has all of these scopes; refuses others with 403. Comes after {@link jwksAuth}. */
 export function requireScopes(...scopes: string[]): RequestHandler {
   return guardHandler(scopeGuard(scopes))
 }
 
 function guardHandler(guard: Guard): RequestHandler {
   return (req, res, next) => {
-    const refusal = checkGuard(req, guard, noteOf(req))
+    const refusal = checkGuard(req, guard)
     if (refusal === undefined) next()
-    else refuse(refusal, refusal.passErrors, res, next)
+    else if (!isResponseOver(res)) refuse(refusal, refusal.passErrors, res, next)
   }
 }
 
@@ -129,9 +112,7 @@ function refuse({ error, response }: AuthRefusal, passErrors: boolean, res: Resp
     next(error)
     return
   }
-  // A time limit may have answered in the meantime.
-  if (res.headersSent) return
-  // Not `res.json`, which would add a charset to the type.
+  // Not `res.json`, which would add a charset to the type, and which a plain Node response does not have.
   res.writeHead(response.status, { ...response.headers, 'content-length': Buffer.byteLength(response.body) })
   res.end(response.body)
 }

@@ -1,17 +1,17 @@
 import { createRegistry, JwksAuthError, type JwksAuthOptions, jwksAuth, requireScopes } from '@jwks-auth/express'
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
+import type { ErrorRequestHandler, Request, Response } from 'express'
 import { describe, expect, it } from 'vitest'
 import { audience, expresses, useWorld } from './world.ts'
 
 const world = useWorld()
 
-/** Answers with the error's message, and says so. */
+/** Responds with the error's message. */
 const showError: ErrorRequestHandler = (error: Error & { status?: number }, _req, res, _next) => {
   res.status(error.status ?? 500).send(`shown: ${error.message}`)
 }
 
 describe.each(expresses)('jwksAuth in %s', (_, express) => {
-  it('carries the registry that it was made with, and closes it', async () => {
+  it('exposes its registry, and closes it', async () => {
     const middleware = world.start()
     const url = await world.listen(express().use(middleware))
     await fetch(url, { headers: { authorization: world.authorization } })
@@ -31,12 +31,12 @@ describe.each(expresses)('jwksAuth in %s', (_, express) => {
     await expect(registry.resolve('default', 'default')).resolves.toMatchObject({ keys: [{ kid: 'key-1' }] })
   })
 
-  it('throws a TypeError for a wrong option when it is made', () => {
+  it('throws a TypeError for a wrong option when the middleware is created', () => {
     const misspelt = { issuer: world.issuer.issuer, audiences: audience } as unknown as JwksAuthOptions
     expect(() => jwksAuth(misspelt)).toThrow(TypeError)
   })
 
-  it('leaves errors of later handlers to the application', async () => {
+  it('passes errors of later handlers to the application’s error handler', async () => {
     const app = express().use(world.start())
     app.get('/', () => {
       throw new Error('later')
@@ -47,7 +47,7 @@ describe.each(expresses)('jwksAuth in %s', (_, express) => {
     expect([answer.status, await answer.text()]).toEqual([500, 'shown: later'])
   })
 
-  it('runs what comes after it once', async () => {
+  it('runs the next handler once', async () => {
     let runs = 0
     const app = express().use(world.start())
     app.use((_req, _res, next) => {
@@ -58,7 +58,7 @@ describe.each(expresses)('jwksAuth in %s', (_, express) => {
     expect(runs).toBe(1)
   })
 
-  it('guards a single route, and guards stand in one line with it', async () => {
+  it('protects a single route, in one line with guards', async () => {
     const app = express()
     app.get('/open', (_req, res) => {
       res.send('open')
@@ -74,16 +74,9 @@ describe.each(expresses)('jwksAuth in %s', (_, express) => {
     )
   })
 
-  it('adds no member to a request, and guards go by what it found, whatever becomes of that', async () => {
+  it('lets guards use what it found, also where a handler has changed req.auth', async () => {
     const app = express()
-    let before: readonly PropertyKey[] = []
-    let added: readonly PropertyKey[] = []
-    app.use((req, _res, next) => {
-      before = Reflect.ownKeys(req)
-      next()
-    })
     app.use(world.start(), (req, _res, next) => {
-      added = Reflect.ownKeys(req).filter((name) => !before.includes(name))
       req.auth = undefined
       next()
     })
@@ -95,11 +88,10 @@ describe.each(expresses)('jwksAuth in %s', (_, express) => {
     })
     const url = await world.listen(app)
     expect((await fetch(`${url}/a`, { headers: { authorization: world.authorization } })).status).toBe(200)
-    expect(added).toEqual([])
     expect((await fetch(`${url}/c`, { headers: { authorization: world.authorization } })).status).toBe(403)
   })
 
-  it('guards requests, too, that were made up and have no raw headers', async () => {
+  it('authenticates requests that were made up for a test and have no rawHeaders', async () => {
     const made = {
       method: 'GET',
       originalUrl: '/',
@@ -119,27 +111,7 @@ describe.each(expresses)('jwksAuth in %s', (_, express) => {
     expect(passed).toEqual([undefined, undefined])
   })
 
-  it('keeps requests apart that share their raw headers', async () => {
-    const rawHeaders: string[] = []
-    const made = (token: string) =>
-      ({ method: 'GET', originalUrl: '/', headers: { authorization: token }, rawHeaders }) as unknown as Request
-    const run = (handler: RequestHandler, req: Request) =>
-      new Promise<unknown>((resolve) => {
-        const res = { writeHead: (status: number) => resolve(status), end: () => undefined } as unknown as Response
-        void handler(req, res, resolve)
-      })
-    const authenticate = world.start()
-    const weaker = made(`Bearer ${await world.issuer.sign({ scope: 'b' })}`)
-    const stronger = made(world.authorization)
-    expect(await run(authenticate, weaker)).toBeUndefined()
-    expect(await run(requireScopes('a'), weaker)).toBe(403)
-    expect(await run(authenticate, stronger)).toBeUndefined()
-    expect(await run(requireScopes('a'), stronger)).toBeUndefined()
-    expect(await run(requireScopes('a'), weaker)).toBe(403)
-    expect([weaker.auth?.scopes, stronger.auth?.scopes]).toEqual([new Set(['b']), new Set(['a', 'b'])])
-  })
-
-  it('keeps what was set on the response before it', async () => {
+  it('keeps headers that were set on the response before it', async () => {
     const app = express()
     app.use((_req, res, next) => {
       res.set({ 'access-control-allow-origin': '*', 'x-request-id': '7' })
@@ -153,27 +125,7 @@ describe.each(expresses)('jwksAuth in %s', (_, express) => {
     expect(headers.get('set-cookie')).toBe('a=b; Path=/')
   })
 
-  it('leaves a response alone that was sent while it waited', async () => {
-    const errors: unknown[] = []
-    const app = express()
-    app.use((_req, res, next) => {
-      next()
-      res.status(504).send('too late')
-    })
-    app.use(world.start())
-    app.use(((error, _req, _res, next) => {
-      errors.push(error)
-      next(error)
-    }) as ErrorRequestHandler)
-    const unknown = await world.issuer.sign({}, { kid: 'unknown' })
-    const answer = await fetch(await world.listen(app), { headers: { authorization: `Bearer ${unknown}` } })
-    expect([answer.status, await answer.text()]).toEqual([504, 'too late'])
-    // Past the time in which the refusal would have been written.
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(errors).toEqual([])
-  })
-
-  it('hands errors on where told to, those of guards too', async () => {
+  it('passes refusals, those of guards too, to the error handler with passErrors', async () => {
     const seen: unknown[] = []
     const app = express().use(world.start({ passErrors: true }))
     app.get('/', requireScopes('c'))
@@ -186,6 +138,9 @@ describe.each(expresses)('jwksAuth in %s', (_, express) => {
     expect((await fetch(url)).status).toBe(401)
     expect((await fetch(url, { headers: { authorization: world.authorization } })).status).toBe(403)
     expect(seen.every((error) => error instanceof JwksAuthError)).toBe(true)
-    expect(seen).toMatchObject([{ code: 'ERR_TOKEN_MISSING' }, { code: 'ERR_SCOPE_MISSING', requiredScopes: ['c'] }])
+    expect(seen).toMatchObject([
+      { status: 401, statusCode: 401, expose: true },
+      { status: 403, statusCode: 403, expose: true, headers: { 'www-authenticate': expect.stringContaining('"c"') } },
+    ])
   })
 })

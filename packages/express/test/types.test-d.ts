@@ -3,6 +3,7 @@ import {
   type Auth,
   type ClaimsOf,
   createRegistry,
+  getAuth,
   type JwksAuthOptions,
   jwksAuth,
   requireScopes,
@@ -41,6 +42,11 @@ app.get('/', requireScopes('a', 'b'), (req, res) => {
   req.auth?.scopes.add('admin')
   res.json({ subject, expiry, role })
 })
+app.get('/orders/:id', (req) => {
+  expectTypeOf(getAuth(req)).toEqualTypeOf<Auth>()
+})
+// @ts-expect-error: a request, not a token
+getAuth('token')
 
 // Options: what must be given.
 // @ts-expect-error: no audience
@@ -69,6 +75,9 @@ jwksAuth({ audience, issuer, tenant: tenantFromHost(':tenant.example.com') })
 jwksAuth({ tenants: { acme: { issuer, audience } }, tenant: () => 7 })
 
 // Options: names and values.
+jwksAuth({ issuer, audience, property: 'client' })
+// @ts-expect-error: a property has a name
+jwksAuth({ issuer, audience, property: 7 })
 // @ts-expect-error: misspelt
 jwksAuth({ issuer, audience, credentialRequired: false })
 // @ts-expect-error: misspelt in a tenant

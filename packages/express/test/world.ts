@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type JwksAuthMiddleware, type JwksAuthOptions, jwksAuth } from '@jwks-auth/express'
+import { type AccessTokenClaims, type JwksAuthMiddleware, jwksAuth, type RequestOptions } from '@jwks-auth/express'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
-import express5, { type Express } from 'express'
+import express5 from 'express'
 import express4 from 'express4'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 
@@ -11,25 +11,25 @@ export const audience = 'https://api.example'
 
 /** The versions that are supported, by name. */
 export const expresses: readonly (readonly [name: string, express: typeof express5])[] = [
-  // The types of 4 say the same of what is used here.
+  // The types of 4 are the same for what is used here.
   ['Express 4', express4 as unknown as typeof express5],
   ['Express 5', express5],
 ]
 
-/** An issuer, a token of it, and what it takes to serve an application; closed after the tests. */
+/** An issuer, one of its tokens, and functions to serve an application; all closed after the tests. */
 export interface World {
   issuer: TestIssuer
   /** A header whose token has the scopes `a` and `b`. */
   authorization: string
-  /** What is done after each test. */
+  /** Functions that are called after each test. */
   readonly closing: (() => unknown)[]
   /** A middleware that is closed after the test. */
-  start(more?: Pick<JwksAuthOptions, 'passErrors' | 'credentialsRequired'>): JwksAuthMiddleware
+  start(more?: RequestOptions<AccessTokenClaims>): JwksAuthMiddleware
   /** Serves an application until the end of the test; resolves to its address. */
-  listen(app: Express): Promise<string>
+  listen(app: RequestListener): Promise<string>
 }
 
-/** The world of the tests of a file. */
+/** Creates the world for the tests of a file. */
 export function useWorld(): World {
   const world: World = {
     issuer: undefined as never,

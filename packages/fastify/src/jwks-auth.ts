@@ -3,16 +3,22 @@ import {
   type Authenticator,
   type AuthOutcome,
   type AuthRefusal,
-  checkGuard,
   createAuthenticator,
-  frameworkRequest,
-  type Guard,
   type JwksAuthOptions,
-  markAuthenticated,
   type RegisteredClaims,
   type Registry,
-  scopeGuard,
 } from '@jwks-auth/core'
+import {
+  authOf,
+  checkGuard,
+  frameworkRequest,
+  type Guard,
+  isResponseOver,
+  isThenable,
+  recordAuthentication,
+  refuseWithoutAuthenticator,
+  scopeGuard,
+} from '@jwks-auth/core/adapter'
 import type {
   FastifyInstance,
   FastifyPluginAsync,
@@ -22,76 +28,151 @@ import type {
   preHandlerHookHandler,
 } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { refuseUnsetHooks } from './unset-hooks.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who is asking, after `jwksAuth`; `undefined` where no token was required and none was sent. */
+    /** Who is calling, after `jwksAuth`; `undefined` where no token was required and none was sent. */
     auth: Auth | undefined
   }
   interface FastifyInstance {
-    /** The hook that authenticates, for routes that opt in: `onRequest: fastify.authenticate`. */
+    /**
+     * The hook that authenticates, for routes that opt in. It exists once the registration of `jwksAuth` was awaited; the
+     * exported {@link authenticate} needs no such order.
+     */
     authenticate: onRequestHookHandler
-    /** What `jwksAuth` was registered with. */
+    /** The authenticator and the registry of `jwksAuth`. */
     jwksAuth: JwksAuthDecoration
   }
 }
 
 type Done = (error?: Error) => void
 
-/** What `fastify.jwksAuth` is. */
-export interface JwksAuthDecoration {
-  /** What it authenticates with. */
+/** One registration of {@link jwksAuth}. */
+export interface JwksAuthRegistration {
+  /** Authenticates without Fastify. */
   readonly authenticator: Authenticator<unknown>
-  /** The registry that holds the keys. */
+  /** The registry that caches the keys. */
   readonly registry: Registry
 }
 
-/** What {@link jwksAuth} is registered with. */
+/** `fastify.jwksAuth`: the first registration in a scope, which `fastify.authenticate` uses, too. */
+export interface JwksAuthDecoration extends JwksAuthRegistration {
+  /** All registrations in this scope, by the option `property`. */
+  readonly registrations: ReadonlyMap<string, JwksAuthRegistration>
+}
+
+/** The options of {@link jwksAuth}. */
 export type JwksAuthPluginOptions<Claims = unknown> = JwksAuthOptions<Claims, RegisteredClaims> & {
-  /** `false` guards no route by itself; routes opt in with `onRequest: fastify.authenticate`. Default `true`. */
+  /** `false` guards no route by itself; routes opt in with `onRequest: authenticate`. Default `true`. */
   readonly global?: boolean | undefined
 }
 
+interface Registered extends JwksAuthRegistration {
+  readonly hook: onRequestHookHandler
+}
+
+/** The registrations in each scope, by their property. */
+const registrationsOf = new WeakMap<object, Map<string, Registered>>()
+
 /**
- * A plugin that verifies bearer tokens of the routes in its scope and attaches what they say as `request.auth`.
- * Registering it rejects with a `TypeError` that names a wrong option.
+ * The plugin that verifies bearer tokens for the routes of its scope and sets `request.auth`, or the property that the
+ * option `property` names. Its registration rejects with a `TypeError` that names a wrong option. Two registrations in one
+ * scope need different values of `property`.
  */
 export const jwksAuth: FastifyPluginAsync<JwksAuthPluginOptions> = fastifyPlugin(
   async (fastify: FastifyInstance, { global: isGlobal = true, ...options }: JwksAuthPluginOptions) => {
     if (typeof isGlobal !== 'boolean') throw new TypeError('global must be true or false')
     const authenticator = createAuthenticator(options as JwksAuthOptions)
-    function settle(outcome: AuthOutcome<unknown>, request: FastifyRequest, reply: FastifyReply, done: Done): void {
-      if (!outcome.ok) {
-        refuse(outcome, authenticator.passErrors, reply, done)
-        return
-      }
-      if (outcome.headers !== undefined) reply.headers(outcome.headers)
-      markAuthenticated(request, authenticator, outcome.auth)
-      // Which claims these are, the application says in `Register`.
-      request.auth = outcome.auth as Auth | undefined
-      done()
-    }
-    // With `done`, since an asynchronous hook would cost each request a promise and a turn of the queue.
-    const authenticate: onRequestHookHandler = (request, reply, done) => {
-      const outcome = authenticator.authenticate(frameworkRequest(request, request.raw))
-      if (!(outcome instanceof Promise)) {
-        settle(outcome, request, reply, done)
-        return
-      }
-      const fail = (error: Error): void => done(error)
-      outcome.then((awaited) => settle(awaited, request, reply, done)).catch(fail)
-    }
     fastify.addHook('onClose', () => authenticator.close())
-    // Where a scope around this one has it, its requests have the decoration already.
-    if (!fastify.hasDecorator('jwksAuth')) fastify.decorateRequest('auth', undefined)
-    fastify.decorate('authenticate', authenticate)
-    fastify.decorate('jwksAuth', { authenticator, registry: authenticator.registry })
-    if (isGlobal) fastify.addHook('onRequest', authenticate)
+    const { property = 'auth' } = options
+    const hook = authenticationHook(authenticator, property)
+    decorate(fastify, property, { authenticator, registry: authenticator.registry, hook })
+    // Routes may still be added, so the check waits until all are there.
+    fastify.addHook('onReady', async () => refuseUnsetHooks(fastify, isGlobal))
+    if (isGlobal) fastify.addHook('onRequest', hook)
   },
   { name: '@jwks-auth/fastify', fastify: '5.x' },
 )
 
-/** Lets requests pass whose token has all of these scopes; answers others with 403. Comes after {@link jwksAuth}. */
+function decorate(fastify: FastifyInstance, property: string, registered: Registered): void {
+  const registrations = registrationsOf.get(fastify) ?? new Map<string, Registered>()
+  const { hook, authenticator, registry } = registered
+  // A second time, for the same property in the same scope, these throw.
+  if (registrations.size === 0 || registrations.has(property)) {
+    fastify.decorate('authenticate', hook)
+    fastify.decorate('jwksAuth', { authenticator, registry, registrations })
+  }
+  if (registrationFor(fastify, property) === undefined) {
+    if (fastify.hasRequestDecorator(property))
+      throw new TypeError(`property must not be ${property}: requests have that`)
+    fastify.decorateRequest(property, undefined)
+  }
+  registrations.set(property, registered)
+  registrationsOf.set(fastify, registrations)
+}
+
+/** Returns the registration of the nearest scope, outwards from this one; without a property, the first one there. */
+function registrationFor(scope: object, property?: string): Registered | undefined {
+  const registrations = registrationsOf.get(scope)
+  const found = property === undefined ? registrations?.values().next().value : registrations?.get(property)
+  const outer: unknown = Object.getPrototypeOf(scope)
+  if (found !== undefined || typeof outer !== 'object' || outer === null) return found
+  return registrationFor(outer, property)
+}
+
+function authenticationHook(authenticator: Authenticator<unknown>, property: string): onRequestHookHandler {
+  function finish(outcome: AuthOutcome<unknown>, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    // Without `done` the request goes no further.
+    if (reply.sent || isResponseOver(reply.raw)) return
+    if (!outcome.ok) {
+      refuse(outcome, authenticator.passErrors, reply, done)
+      return
+    }
+    if (outcome.headers !== undefined) reply.headers(outcome.headers)
+    recordAuthentication(request, authenticator, outcome.auth)
+    Object.assign(request, { [property]: outcome.auth })
+    done()
+  }
+  // With `done`: an asynchronous hook would cost each request a promise and a turn of the microtask queue.
+  return (request, reply, done) => {
+    const outcome = authenticator.authenticate(frameworkRequest(request, request.raw))
+    if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, request, reply, done), done)
+    else finish(outcome, request, reply, done)
+  }
+}
+
+/**
+ * The hook that authenticates, for routes that opt in: `onRequest: authenticate`. It uses the first registration of
+ * {@link jwksAuth} in the scope of the route, or else in the nearest scope around it. It may be used before that is
+ * registered; where there is none, it refuses with 500.
+ */
+export const authenticate: onRequestHookHandler = hookOf()
+
+/** Creates a hook like {@link authenticate} that uses the registration with this value of the option `property`. */
+export function authenticateAs(property: string): onRequestHookHandler {
+  return hookOf(property)
+}
+
+function hookOf(property?: string): onRequestHookHandler {
+  return function (request, reply, done) {
+    const registered = registrationFor(request.server, property)
+    if (registered === undefined) refuse(refuseWithoutAuthenticator(), false, reply, done)
+    else registered.hook.call(this, request, reply, done)
+  }
+}
+
+/**
+ * Returns who is calling, typed with the claims of `Register`, in handlers that {@link jwksAuth} protects.
+ *
+ * @throws AuthenticatorNotRunError where no `jwksAuth` ran: a mistake in the application
+ * @throws TokenMissingError, with the status 401, where `credentialsRequired: false` let a request without a token pass
+ */
+export function getAuth(request: Pick<FastifyRequest, 'id'>): Auth {
+  return authOf(request)
+}
+
+/** Lets requests pass whose token has all of these scopes; refuses others with 403. Comes after {@link jwksAuth}. */
 export function requireScopes(...scopes: string[]): preHandlerHookHandler {
   return guardHook(scopeGuard(scopes))
 }
@@ -109,6 +190,6 @@ function refuse({ error, response }: AuthRefusal, passErrors: boolean, reply: Fa
     done(error)
     return
   }
-  // A buffer: to the type of a string Fastify would add a charset.
+  // A buffer: Fastify would add a charset to the type of a string.
   reply.code(response.status).headers(response.headers).send(Buffer.from(response.body))
 }

@@ -1,4 +1,4 @@
-import { type Auth, jwksAuth, type Registry, requireScopes } from '@jwks-auth/fastify'
+import { type Auth, authenticate, getAuth, jwksAuth, type Registry, requireScopes } from '@jwks-auth/fastify'
 import { fastify } from 'fastify'
 import { expectTypeOf } from 'vitest'
 import { z } from 'zod'
@@ -24,6 +24,11 @@ app.get(
   { onRequest: app.authenticate, preHandler: [requireScopes('a')] },
   (request) => request.auth?.tenant,
 )
+app.get('/imported', { onRequest: [authenticate, requireScopes('a')] }, (request) => {
+  expectTypeOf(getAuth(request)).toEqualTypeOf<Auth>()
+  return getAuth(request).claims.sub
+})
+app.get<{ Params: { id: string } }>('/typed/:id', { onRequest: authenticate }, (request) => getAuth(request).tenant)
 app.get('/early', { onRequest: [app.authenticate, requireScopes('a')] }, () => 'both in one hook')
 
 // @ts-expect-error: no audience

@@ -4,61 +4,86 @@ import {
   type Authenticator,
   type AuthOutcome,
   type AuthRefusal,
-  checkGuard,
   createAuthenticator,
+  type JwksAuthOptions,
+  type RegisteredClaims,
+  type Registry,
+} from '@jwks-auth/core'
+import {
+  authOf,
+  checkGuard,
   frameworkRequest,
   type Guard,
-  type JwksAuthOptions,
-  markAuthenticated,
-  type Registry,
+  isResponseOver,
+  isThenable,
+  recordAuthentication,
   scopeGuard,
-} from '@jwks-auth/core'
+} from '@jwks-auth/core/adapter'
 import type { Context, DefaultState, Middleware, Next, ParameterizedContext } from 'koa'
 
-/** What {@link jwksAuth} adds to `ctx.state`. */
+/** What {@link jwksAuth} adds to `ctx.state`, unless the option `property` names another property. */
 export interface AuthState<Claims = AccessTokenClaims> extends DefaultState {
-  /** Who is asking; `undefined` where no token was required and none was sent. */
+  /** Who is calling; `undefined` where no token was required and none was sent. */
   auth: Auth<Claims> | undefined
 }
 
 type AuthContext<Claims> = ParameterizedContext<AuthState<Claims>>
 
-/** The middleware that {@link jwksAuth} makes. */
+/** The middleware that {@link jwksAuth} creates. */
 export interface JwksAuthMiddleware<Claims = AccessTokenClaims> extends Middleware<AuthState<Claims>> {
-  /** What it authenticates with. */
+  /** Authenticates without Koa. */
   readonly authenticator: Authenticator<Claims>
-  /** The registry that holds the keys. */
+  /** The registry that caches the keys. */
   readonly registry: Registry
   /** Closes the registry, unless it was given in the options. */
   close(): Promise<void>
 }
 
 /**
- * Makes a middleware that verifies bearer tokens and attaches what they say as `ctx.state.auth`.
+ * Creates a middleware that verifies bearer tokens and sets `ctx.state.auth`, or the property of `ctx.state` that the
+ * option `property` names. A request whose response was sent already, or whose client has gone away, goes no further.
  *
  * @throws TypeError that names a wrong option
  */
 export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Claims>): JwksAuthMiddleware<Claims> {
   const authenticator = createAuthenticator<Claims>(options)
-  function settle(outcome: AuthOutcome<Claims>, ctx: AuthContext<Claims>, next: Next): Promise<unknown> | undefined {
+  const { property = 'auth' } = options
+
+  function finish(outcome: AuthOutcome<Claims>, ctx: AuthContext<Claims>, next: Next): Promise<unknown> | undefined {
+    if (isResponseOver(ctx.res)) {
+      // Koa must not end a response that something else is writing.
+      ctx.respond = false
+      return undefined
+    }
     if (!outcome.ok) return refuse(outcome, authenticator.passErrors, ctx)
     if (outcome.headers !== undefined) ctx.set({ ...outcome.headers })
-    markAuthenticated(ctx, authenticator, outcome.auth)
-    ctx.state.auth = outcome.auth
+    recordAuthentication(ctx, authenticator, outcome.auth)
+    Object.assign(ctx.state, { [property]: outcome.auth })
     return next()
   }
+
   const middleware: Middleware<AuthState<Claims>> = (ctx, next) => {
     const outcome = authenticator.authenticate(frameworkRequest(ctx, ctx.req))
-    // Koa makes a promise of whatever comes back, so that one more would only cost.
-    return outcome instanceof Promise
-      ? outcome.then((awaited) => settle(awaited, ctx, next))
-      : settle(outcome, ctx, next)
+    return isThenable(outcome) ? outcome.then((awaited) => finish(awaited, ctx, next)) : finish(outcome, ctx, next)
   }
   const { registry } = authenticator
   return Object.assign(middleware, { authenticator, registry, close: () => authenticator.close() })
 }
 
-/** Lets requests pass whose token has all of these scopes; answers others with 403. Comes after {@link jwksAuth}. */
+/**
+ * Returns who is calling, in handlers that {@link jwksAuth} protects. The claims have the type that the chain of
+ * middlewares gives `ctx.state.auth`, or else that of `Register`.
+ *
+ * @throws AuthenticatorNotRunError where no `jwksAuth` ran: a mistake in the application
+ * @throws TokenMissingError, with the status 401, where `credentialsRequired: false` let a request without a token pass
+ */
+export function getAuth<Claims = RegisteredClaims>(ctx: {
+  readonly state: { readonly auth?: Auth<Claims> | undefined }
+}): Auth<Claims> {
+  return authOf(ctx)
+}
+
+/** Lets requests pass whose token has all of these scopes; refuses others with 403. Comes after {@link jwksAuth}. */
 export function requireScopes(...scopes: string[]): Middleware {
   return guardMiddleware(scopeGuard(scopes))
 }

@@ -1,72 +1,30 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import {
+  AuthenticatorNotRunError,
   createRegistry,
+  getAuth,
   JwksAuthError,
-  type JwksAuthMiddleware,
   type JwksAuthOptions,
   jwksAuth,
   requireScopes,
 } from '@jwks-auth/koa'
-import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
-import Koa3 from 'koa'
-import Koa2 from 'koa2'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { audience, koas, useWorld } from './world.ts'
 
-const audience = 'https://api.example'
-let issuer: TestIssuer
-let authorization: string
-let options: { readonly issuer: string; readonly audience: string; readonly requireHttps: boolean }
-type RequestOptions = Pick<JwksAuthOptions, 'passErrors'>
-const closing: (() => unknown)[] = []
+const world = useWorld()
 
-beforeAll(async () => {
-  issuer = await createTestIssuer({ algorithm: 'ES256', audience })
-  authorization = `Bearer ${await issuer.sign({ scope: 'a b' })}`
-  options = { issuer: issuer.issuer, audience, requireHttps: false }
-})
-afterEach(async () => {
-  await Promise.all(closing.splice(0).map((close) => close()))
-})
-afterAll(async () => {
-  await issuer.close()
-})
-
-/** A middleware that is closed after the test. */
-function start(more: RequestOptions = {}): JwksAuthMiddleware {
-  const middleware = jwksAuth({ ...options, ...more })
-  closing.push(() => middleware.close())
-  return middleware
-}
-
-async function listen(app: { callback(): Parameters<typeof createServer>[1] }): Promise<string> {
-  const server = createServer({}, app.callback()).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  closing.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-describe.each([
-  // The types of 2 say the same of what is used here.
-  ['Koa 2', Koa2 as unknown as typeof Koa3],
-  ['Koa 3', Koa3],
-])('jwksAuth in %s', (_, Koa) => {
-  it('attaches what the token says to ctx.state', async () => {
-    const app = new Koa().use(start()).use((ctx) => {
+describe.each(koas)('jwksAuth in %s', (_, Koa) => {
+  it('sets ctx.state.auth', async () => {
+    const app = new Koa().use(world.start()).use((ctx) => {
       ctx.body = [ctx.state.auth?.tenant, ctx.state.auth?.claims.sub, ctx.state.auth?.scopes.has('b')]
     })
-    const answer = await fetch(await listen(app), { headers: { authorization } })
+    const answer = await fetch(await world.listen(app), { headers: { authorization: world.authorization } })
     expect(await answer.json()).toEqual(['default', 'user-1', true])
   })
 
-  it('carries the registry that it was made with, and closes it', async () => {
-    const middleware = start()
-    const url = await listen(new Koa().use(middleware))
-    await fetch(url, { headers: { authorization } })
+  it('exposes its registry, and closes it', async () => {
+    const middleware = world.start()
+    const url = await world.listen(new Koa().use(middleware))
+    await fetch(url, { headers: { authorization: world.authorization } })
     expect(middleware.registry.status('default', 'default')).toMatchObject({ state: 'ready', kids: ['key-1'] })
     await middleware.close()
     await expect(middleware.registry.resolve('default', 'default')).rejects.toMatchObject({
@@ -76,19 +34,19 @@ describe.each([
 
   it('leaves a shared registry open', async () => {
     const registry = createRegistry({ requireHttps: false })
-    closing.push(() => registry.close())
-    const middleware = jwksAuth({ issuer: issuer.issuer, audience, registry })
+    world.closing.push(() => registry.close())
+    const middleware = jwksAuth({ issuer: world.issuer.issuer, audience, registry })
     expect(middleware.registry).toBe(registry)
     await middleware.close()
     await expect(registry.resolve('default', 'default')).resolves.toMatchObject({ keys: [{ kid: 'key-1' }] })
   })
 
-  it('throws a TypeError for a wrong option when it is made', () => {
-    const misspelt = { issuer: issuer.issuer, audiences: audience } as unknown as JwksAuthOptions
+  it('throws a TypeError for a wrong option when the middleware is created', () => {
+    const misspelt = { issuer: world.issuer.issuer, audiences: audience } as unknown as JwksAuthOptions
     expect(() => jwksAuth(misspelt)).toThrow(TypeError)
   })
 
-  it('leaves errors of later middleware to those before it', async () => {
+  it('passes errors of later middleware to those before it', async () => {
     const app = new Koa()
     app.use(async (ctx, next) => {
       try {
@@ -98,8 +56,8 @@ describe.each([
         ctx.body = `shown: ${(error as Error).message}`
       }
     })
-    app.use(start()).use(async () => await Promise.reject(new Error('later')))
-    const answer = await fetch(await listen(app), { headers: { authorization } })
+    app.use(world.start()).use(async () => await Promise.reject(new Error('later')))
+    const answer = await fetch(await world.listen(app), { headers: { authorization: world.authorization } })
     expect([answer.status, await answer.text()]).toEqual([500, 'shown: later'])
   })
 
@@ -109,11 +67,11 @@ describe.each([
       await next()
       ctx.set('x-refused', String(ctx.status))
     })
-    const { headers } = await fetch(await listen(app.use(start())))
+    const { headers } = await fetch(await world.listen(app.use(world.start())))
     expect(headers.get('x-refused')).toBe('401')
   })
 
-  it('hands errors on where told to, those of guards too', async () => {
+  it('throws refusals, those of guards too, with passErrors', async () => {
     const seen: unknown[] = []
     const app = new Koa()
     app.use(async (_ctx, next) => {
@@ -125,10 +83,59 @@ describe.each([
       }
     })
     app.silent = true
-    const url = await listen(app.use(start({ passErrors: true })).use(requireScopes('c')))
+    const url = await world.listen(app.use(world.start({ passErrors: true })).use(requireScopes('c')))
     expect((await fetch(url)).status).toBe(401)
-    expect((await fetch(url, { headers: { authorization } })).status).toBe(403)
+    expect((await fetch(url, { headers: { authorization: world.authorization } })).status).toBe(403)
     expect(seen.every((error) => error instanceof JwksAuthError)).toBe(true)
-    expect(seen).toMatchObject([{ code: 'ERR_TOKEN_MISSING' }, { code: 'ERR_SCOPE_MISSING', requiredScopes: ['c'] }])
+    expect(seen).toMatchObject([
+      { status: 401, statusCode: 401, expose: true },
+      { status: 403, statusCode: 403, expose: true, headers: { 'www-authenticate': expect.stringContaining('"c"') } },
+    ])
+  })
+})
+
+describe.each(koas)('the option property in %s', (_, Koa) => {
+  it('names the property of ctx.state, and leaves ctx.state.auth alone', async () => {
+    const app = new Koa().use(world.start({ property: 'client' })).use(requireScopes('a'))
+    app.use((ctx) => {
+      ctx.body = [Reflect.get(ctx.state, 'client').claims.sub, Object.hasOwn(ctx.state, 'auth')]
+    })
+    const answer = await fetch(await world.listen(app), { headers: { authorization: world.authorization } })
+    expect(await answer.json()).toEqual(['user-1', false])
+  })
+
+  it.each([7, '', null])('must not be %j', (property) => {
+    const { issuer } = world.issuer
+    expect(() => jwksAuth({ issuer, audience, requireHttps: false, property: property as never })).toThrow(
+      /^property must be a non-empty string/,
+    )
+  })
+})
+
+describe.each(koas)('getAuth in %s', (_, Koa) => {
+  it('returns who is calling', async () => {
+    const app = new Koa().use(world.start()).use((ctx) => {
+      ctx.body = getAuth(ctx).claims.sub
+    })
+    const answer = await fetch(await world.listen(app), { headers: { authorization: world.authorization } })
+    expect(await answer.text()).toBe('user-1')
+  })
+
+  it('throws where no jwksAuth ran, which the framework answers with 500', async () => {
+    const seen: unknown[] = []
+    const app = new Koa().use((ctx) => {
+      ctx.body = getAuth(ctx)
+    })
+    app.on('error', (error) => seen.push(error))
+    expect((await fetch(await world.listen(app))).status).toBe(500)
+    expect(seen).toEqual([expect.any(AuthenticatorNotRunError)])
+  })
+
+  it('throws for an anonymous request, which the framework answers with 401 and the challenge', async () => {
+    const app = new Koa().use(world.start({ credentialsRequired: false })).use((ctx) => {
+      ctx.body = getAuth(ctx)
+    })
+    const answer = await fetch(await world.listen(app))
+    expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="api"'])
   })
 })

@@ -1,4 +1,4 @@
-import { type AccessTokenClaims, type Auth, type ClaimsOf, jwksAuth, requireScopes } from '@jwks-auth/koa'
+import { type AccessTokenClaims, type Auth, type ClaimsOf, getAuth, jwksAuth, requireScopes } from '@jwks-auth/koa'
 import Koa from 'koa'
 import Koa2 from 'koa2'
 import { expectTypeOf } from 'vitest'
@@ -22,6 +22,8 @@ new Koa()
     // @ts-expect-error: undefined where credentials are not required
     ctx.body = ctx.state.auth.claims.sub
     ctx.body = ctx.state.auth?.claims.sub
+    expectTypeOf(getAuth(ctx)).toEqualTypeOf<Auth>()
+    ctx.body = getAuth(ctx).claims.sub
   })
 
 new Koa()
@@ -32,7 +34,15 @@ new Koa()
     // @ts-expect-error: a claim that the schema does not have
     ctx.body = ctx.state.auth?.claims.role
     ctx.body = ctx.state.auth?.claims.org.toFixed()
+    expectTypeOf(getAuth(ctx)).toEqualTypeOf<Auth<{ sub: string; org: number }>>()
   })
+
+// A context without types: the claims of `Register`.
+new Koa().use((ctx) => {
+  expectTypeOf(getAuth(ctx)).toEqualTypeOf<Auth>()
+})
+// @ts-expect-error: a Koa context, not a request
+getAuth({ headers: {} })
 
 // An application with a state of its own keeps it.
 interface AppState {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { jwksAuth, requireScopes, tenantFromHeader } from '@jwks-auth/express'
+import { getAuth, jwksAuth, requireScopes, tenantFromHeader } from '@jwks-auth/express'
 import express from 'express'
 import type { ProtectedApi, Tenants } from './protected-api.ts'
 
@@ -12,11 +12,11 @@ export async function startExpress(tenants: Tenants): Promise<ProtectedApi> {
   const app = express()
   app.use(authenticate)
   app.get('/whoami', (req, res) => {
-    const { tenant, claims, scopes = [], header } = req.auth ?? {}
-    res.json({ tenant, client: claims?.['client_id'], scopes: [...scopes], key: header?.kid })
+    const { tenant, claims, scopes, header } = getAuth(req)
+    res.json({ tenant, client: claims['client_id'], scopes: [...scopes], key: header.kid })
   })
   app.get('/admin', requireScopes('admin'), (req, res) => {
-    res.json({ welcome: req.auth?.claims.sub })
+    res.json({ welcome: getAuth(req).claims.sub })
   })
 
   const server = app.listen(0, '127.0.0.1')

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { type AuthState, jwksAuth, requireScopes, tenantFromHeader } from '@jwks-auth/koa'
+import { type AuthState, getAuth, jwksAuth, requireScopes, tenantFromHeader } from '@jwks-auth/koa'
 import Koa from 'koa'
 import type { ProtectedApi, Tenants } from './protected-api.ts'
 
@@ -14,14 +14,14 @@ export async function startKoa(tenants: Tenants): Promise<ProtectedApi> {
   app.use(authenticate)
   app.use(async (ctx, next) => {
     if (ctx.path === '/whoami') {
-      const { tenant, claims, scopes = [], header } = ctx.state.auth ?? {}
-      ctx.body = { tenant, client: claims?.['client_id'], scopes: [...scopes], key: header?.kid }
+      const { tenant, claims, scopes, header } = getAuth(ctx)
+      ctx.body = { tenant, client: claims['client_id'], scopes: [...scopes], key: header.kid }
     } else await next()
   })
   app.use(async (ctx, next) => {
     if (ctx.path === '/admin') {
       await requireAdmin(ctx, async () => {
-        ctx.body = { welcome: ctx.state.auth?.claims.sub }
+        ctx.body = { welcome: getAuth(ctx).claims.sub }
       })
     } else await next()
   })

@@ -1,9 +1,9 @@
 import type { Registry, TenantConfig } from '@jwks-auth/core'
 
-/** Whose tokens an API takes, by the tenant's name. */
+/** The tenants whose tokens an API accepts, by name. */
 export type Tenants = Readonly<Record<string, TenantConfig>>
 
-/** A protected API that runs. */
+/** A running protected API. */
 export interface ProtectedApi {
   /** The framework that it is written in. */
   readonly name: string

@@ -81,6 +81,11 @@ export interface RequestOptions<Claims, Seen = Claims> {
    * instead of answering them. Default `false`.
    */
   readonly passErrors?: boolean | undefined
+  /**
+   * The name of the property that the result goes to: `req[property]` in Express, `ctx.state[property]` in Koa,
+   * `request[property]` in Fastify. Default `auth`.
+   */
+  readonly property?: string | undefined
 }
 
 /** Where keys are kept: a registry made for this middleware from {@link RegistryOptions}, or one that exists. */
@@ -136,4 +141,5 @@ export const requestOptionNames: readonly (keyof RequestOptions<unknown>)[] = Ob
   'realm',
   'resourceMetadata',
   'passErrors',
+  'property',
 ])

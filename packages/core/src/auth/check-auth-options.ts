@@ -52,6 +52,7 @@ export interface CheckedAuthOptions {
   readonly maxTokenBytes: number
   readonly challenge: ChallengeParameters
   readonly passErrors: boolean
+  readonly property: string
 }
 
 /** The name of the tenant and of its provider in the short form. */
@@ -87,6 +88,7 @@ export function checkAuthOptions(value: unknown): CheckedAuthOptions {
     maxTokenBytes: integerOption('maxTokenBytes', withDefault(given['maxTokenBytes'], 16_384), { min: 1 }),
     challenge: { realm: checkRealm(given['realm']), resourceMetadata: checkMetadataUrl(given['resourceMetadata']) },
     passErrors: booleanOption('passErrors', withDefault(given['passErrors'], false)),
+    property: stringOption('property', withDefault(given['property'], 'auth')),
   }
 }
 

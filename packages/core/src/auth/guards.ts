@@ -2,28 +2,28 @@ import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { AuthenticatorNotRunError, ScopeMissingError, TokenMissingError } from '../base/errors/request-errors.ts'
 import { stringOption } from '../base/options.ts'
 import { answerTo } from './answer.ts'
-import type { Auth } from './auth.ts'
+import type { Auth, RegisteredClaims } from './auth.ts'
 import type { Authenticator } from './authenticator.ts'
 import type { AuthRefusal } from './outcome.ts'
 import { passable } from './passable-error.ts'
 
-/** Decides by a verified token whether a route may be used: `undefined`, or why not. */
+/** Decides by a verified token whether a route may be used. Returns `undefined` where it may, or the reason. */
 export type Guard = (auth: Auth<unknown>) => JwksAuthError | undefined
 
 /** RFC 6749 §3.3. */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
 /**
- * A guard that asks for all of these scopes.
+ * Creates a guard that requires all of these scopes.
  *
- * @throws TypeError for none, or for what is no scope (RFC 6749 §3.3)
+ * @throws TypeError without a scope, or for a value that is not a scope (RFC 6749 §3.3)
  */
 export function scopeGuard(scopes: readonly string[]): Guard {
   if (scopes.length === 0) throw new TypeError('requireScopes takes at least one scope')
   for (const scope of scopes) {
     if (!SCOPE_TOKEN.test(stringOption('requireScopes: a scope', scope))) {
       throw new TypeError(
-        `requireScopes: ${JSON.stringify(scope)} is no scope; give each scope as an argument of its own`,
+        `requireScopes: ${JSON.stringify(scope)} is not a scope; pass each scope as an argument of its own`,
       )
     }
   }
@@ -31,76 +31,80 @@ export function scopeGuard(scopes: readonly string[]): Guard {
   return (auth) => (required.every((scope) => auth.scopes.has(scope)) ? undefined : new ScopeMissingError(required))
 }
 
-/** What an adapter leaves with a framework's request for the guards after it. */
-interface Authenticated {
-  readonly request: object
+/** What an adapter records on a framework's request. */
+interface Authentication {
   readonly authenticator: Pick<Authenticator<unknown>, 'refuse' | 'passErrors'>
   readonly auth: Auth<unknown> | undefined
 }
 
-/** The same in every copy of this package, so that a guard finds what another copy's middleware left. */
-const authenticated: unique symbol = Symbol.for('@jwks-auth/core: authenticated') as never
+/** `Symbol.for`, so that a guard works with a middleware that comes from another copy of this package. */
+const authentication: unique symbol = Symbol.for('@jwks-auth/core: authentication')
 
-interface Marked {
-  [authenticated]?: Authenticated
+interface Recorded {
+  [authentication]?: Authentication
 }
 
 /**
- * Leaves word of who authenticated a framework's request and what came of it.
+ * Records the result of an authentication on a framework's request, for {@link checkGuard} and {@link authOf}. A later
+ * authentication of the same request replaces an earlier one.
  *
- * @param place where, instead of on the request itself, unless another request has left word there
+ * @param request the object that the framework passes to every handler of a request
  */
-export function markAuthenticated(
+export function recordAuthentication(
   request: object,
-  authenticator: Authenticated['authenticator'],
+  authenticator: Authentication['authenticator'],
   auth: Auth<unknown> | undefined,
-  place: object = request,
 ): void {
-  const { [authenticated]: there }: Marked = place
-  // Requests that were made one of the other may share a place: it is the first one's.
-  const marked: Marked = there === undefined || there.request === request ? place : request
-  // Enumerable, since defining it otherwise costs 0.5 µs of a request, ten times as much.
-  marked[authenticated] = { request, authenticator, auth }
+  const recorded: Recorded = request
+  recorded[authentication] = { authenticator, auth }
 }
 
-/**
- * What came of a framework's request, or of the one that it was derived from by `Object.create`.
- *
- * @param place that of {@link markAuthenticated}
- */
-export function authenticatedAs(request: object, place: object = request): Auth<unknown> | undefined {
-  return markOf(request, place)?.auth
-}
-
-function markOf(request: object, place: object): Authenticated | undefined {
-  const { [authenticated]: there }: Marked = place
-  if (there === undefined || there.request === request) return there
-  const { [authenticated]: own }: Marked = request
-  return own ?? (Object.prototype.isPrototypeOf.call(there.request, request) ? there : undefined)
-}
-
-/** A guard's refusal, and whether it goes the framework's own error path. */
+/** A guard's refusal. */
 export interface GuardRefusal extends AuthRefusal {
-  /** True where the refusal goes the framework's own error path instead of being answered. */
+  /** True where the error goes to the framework's error handler; otherwise `response` is to be sent. */
   readonly passErrors: boolean
 }
 
 /**
- * Runs a guard on a framework's request; `undefined` where it may pass.
- *
- * @param place that of {@link markAuthenticated}
+ * Runs a guard on a framework's request. Returns `undefined` where the request may pass. Without an authentication it
+ * refuses: with 401 where the request carried no token, with 500 where no authenticator ran, which is a mistake in the
+ * application.
  */
-export function checkGuard(request: object, guard: Guard, place: object = request): GuardRefusal | undefined {
-  const mark = markOf(request, place)
-  if (mark === undefined) return withoutAuthenticator()
-  const { authenticator, auth } = mark
+export function checkGuard(request: object, guard: Guard): GuardRefusal | undefined {
+  const { [authentication]: recorded }: Recorded = request
+  if (recorded === undefined) return refuseWithoutAuthenticator()
+  const { authenticator, auth } = recorded
   const error = auth === undefined ? new TokenMissingError() : guard(auth)
   return error === undefined ? undefined : { ...authenticator.refuse(error), passErrors: authenticator.passErrors }
 }
 
-/** A mistake in the application. Answered, not passed on: there is no authenticator that was told `passErrors`. */
-function withoutAuthenticator(): GuardRefusal {
+/**
+ * Returns the refusal of a request that no authenticator ran for: 500, a mistake in the application. It is sent and not
+ * passed to the error handler, since without an authenticator there is no option `passErrors`.
+ */
+export function refuseWithoutAuthenticator(): GuardRefusal {
   const error = new AuthenticatorNotRunError()
   const response = answerTo(error, { realm: 'api', resourceMetadata: undefined }, 'before-tenant')
-  return { ok: false, error: passable(error, response), response, passErrors: false }
+  return { ok: false, error, response, passErrors: false }
+}
+
+/**
+ * Returns who authenticated on a framework's request, typed with the claims of `Register`. Where several authenticators
+ * ran, that is the result of the last one.
+ *
+ * @throws AuthenticatorNotRunError where no authenticator ran: a mistake in the application
+ * @throws TokenMissingError where `credentialsRequired: false` let a request without a token pass. It has the `status` 401
+ * and the challenge in `headers`, so that a framework's own error handler refuses the request
+ */
+export function authOf<Claims = RegisteredClaims>(request: object): Auth<Claims> {
+  const { [authentication]: recorded }: Recorded = request
+  if (recorded === undefined) {
+    const error = new AuthenticatorNotRunError()
+    Error.captureStackTrace(error, authOf)
+    throw error
+  }
+  const { authenticator, auth } = recorded
+  if (auth !== undefined) return auth as Auth<Claims>
+  const error = new TokenMissingError()
+  throw passable(error, authenticator.refuse(error).response)
 }

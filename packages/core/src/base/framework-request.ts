@@ -1,17 +1,19 @@
 import type { AuthRequest } from './auth-request.ts'
 import { type NodeHeaders, nodeHeader, nodeHeaders } from './node-headers.ts'
 
-/** What the requests of Express, Koa and Fastify have in common. */
+/** What the requests of Express, Koa, Fastify and plain Node have in common. */
 export interface FrameworkRequest {
   /** The method, in upper case. */
-  readonly method: string
-  /** The request target as the client sent it. */
-  readonly originalUrl: string
+  readonly method?: string | undefined
+  /** The request target as the client sent it, where a framework changes `url` under a mount. */
+  readonly originalUrl?: string | undefined
+  /** The request target, where there is no `originalUrl`: plain Node. */
+  readonly url?: string | undefined
   /** The host name without port, by the framework's rules for proxies. */
-  readonly hostname: string | undefined
+  readonly hostname?: string | undefined
 }
 
-/** Looks at the framework's request only for what it is asked: most requests need one header and nothing else. */
+/** Reads a framework's request lazily: most requests need one header and nothing else. */
 class LazyAuthRequest implements AuthRequest {
   readonly raw: FrameworkRequest
   readonly #node: NodeHeaders
@@ -23,11 +25,11 @@ class LazyAuthRequest implements AuthRequest {
   }
 
   get method(): string {
-    return this.raw.method
+    return this.raw.method ?? 'GET'
   }
 
   get url(): string {
-    return this.raw.originalUrl
+    return this.raw.originalUrl ?? this.raw.url ?? '/'
   }
 
   get hostname(): string | undefined {
@@ -45,16 +47,16 @@ class LazyAuthRequest implements AuthRequest {
 }
 
 /**
- * The request of a framework on Node, as authentication looks at it.
+ * Returns the request of a framework on Node in the form that an authenticator takes.
  *
- * @param request the framework's own, which resolvers get as `raw`
+ * @param request the framework's own request, which resolvers and callbacks get as `raw`
  * @param node the Node request under it
  */
 export function frameworkRequest(request: FrameworkRequest, node: NodeHeaders): AuthRequest {
   return new LazyAuthRequest(request, node)
 }
 
-/** One header of a request, by its lower-case name. For a framework's request, no other header is looked at. */
+/** Returns one header of a request, by its lower-case name. Of a framework's request it reads no other header. */
 export function headerOf(request: AuthRequest, name: string): string | readonly string[] | undefined {
   return request instanceof LazyAuthRequest ? request.header(name) : request.headers[name]
 }

@@ -1,6 +1,6 @@
 import type { AuthRequest } from './auth-request.ts'
 
-/** A Node request's headers, as its `headers` and `rawHeaders` have them. */
+/** The headers of a Node request. */
 export interface NodeHeaders {
   /** Headers by lower-case name, repeated ones joined or dropped by Node. */
   readonly headers: AuthRequest['headers']
@@ -9,8 +9,8 @@ export interface NodeHeaders {
 }
 
 /**
- * One header, by its lower-case name; an array where it came more than once. `headers` alone does not tell: of a second
- * `Authorization` or `Host` Node keeps the first and says nothing, and it joins other repeated ones.
+ * Returns one header, by its lower-case name; an array where it came more than once. `headers` does not show that: Node
+ * silently drops a second `Authorization` or `Host`, and joins other repeated headers.
  */
 export function nodeHeader({ headers, rawHeaders }: NodeHeaders, name: string): string | readonly string[] | undefined {
   if (rawHeaders === undefined) return headers[name]
@@ -19,16 +19,16 @@ export function nodeHeader({ headers, rawHeaders }: NodeHeaders, name: string): 
   return count > 1 ? rawHeaders.filter((_, at) => at % 2 === 1 && isNamed(rawHeaders[at - 1], name)) : headers[name]
 }
 
-/** Most names differ in length, so that this costs next to nothing for each of them. */
+/** Compares lengths first, since most names differ in length. */
 function isNamed(written: string | undefined, name: string): boolean {
   if (written === undefined || written.length !== name.length) return false
   return written === name || written.toLowerCase() === name
 }
 
-/** All headers, with an array wherever one came more than once. */
+/** Returns all headers, with an array for each that came more than once. Use it instead of a Node request's `headers`. */
 export function nodeHeaders({ headers, rawHeaders }: NodeHeaders): AuthRequest['headers'] {
   if (rawHeaders === undefined) return headers
-  // Not by comparing lengths: middleware may have added to `headers` what makes up for what Node left out.
+  // Counting `headers` is not enough: a middleware may have added as many as Node left out.
   const seen = new Map<string, string[]>()
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? '').toLowerCase()

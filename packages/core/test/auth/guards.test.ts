@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Auth, checkGuard, createAuthenticator, markAuthenticated, scopeGuard } from '../../src/index.ts'
+import { authOf, checkGuard, recordAuthentication, scopeGuard } from '../../src/adapter.ts'
+import { type Auth, createAuthenticator } from '../../src/index.ts'
 
 const { refuse, passErrors } = createAuthenticator({ issuer: 'https://issuer.example', audience: 'api' })
 const authenticator = { refuse, passErrors }
@@ -22,17 +23,17 @@ describe('a guard for scopes', () => {
   })
 
   it.each([[[]], [['']], [['a b']], [['a"']], [['a\\']], [['a\n']], [['ä']], [[7]], [[['a']]]])(
-    'cannot be made of %j',
+    'throws a TypeError for the scopes %j',
     (scopes) => {
       expect(() => scopeGuard(scopes as string[])).toThrow(TypeError)
     },
   )
 
-  it('tells in its refusal what it required', () => {
+  it('names the required scopes in its refusal', () => {
     expect(scopeGuard(['a', 'b'])(authWith('a'))).toMatchObject({ requiredScopes: ['a', 'b'] })
   })
 
-  it('is not changed by who made it', () => {
+  it('does not change with the list that it was created from', () => {
     const scopes = ['a']
     const guard = scopeGuard(scopes)
     scopes.push('b')
@@ -41,37 +42,67 @@ describe('a guard for scopes', () => {
 })
 
 describe('a guard on a request', () => {
-  it('passes where the token has the scopes', () => {
+  it('lets a request pass whose token has the scopes', () => {
     const request = {}
-    markAuthenticated(request, authenticator, authWith('a'))
+    recordAuthentication(request, authenticator, authWith('a'))
     expect(checkGuard(request, scopeGuard(['a']))).toBeUndefined()
   })
 
   it.each([
     ['with a token that lacks a scope', authWith(), 403, 'ERR_SCOPE_MISSING'],
     ['without a token', undefined, 401, 'ERR_TOKEN_MISSING'],
-  ] as const)('%s is refused', (_, auth, status, code) => {
+  ] as const)('refuses a request %s', (_, auth, status, code) => {
     const request = {}
-    markAuthenticated(request, authenticator, auth)
+    recordAuthentication(request, authenticator, auth)
     expect(checkGuard(request, scopeGuard(['a']))).toMatchObject({ error: { code }, response: { status } })
   })
 
-  it('that no authenticator saw is a mistake of the application', () => {
+  it('refuses with 500 where no authenticator ran', () => {
     expect(checkGuard({}, scopeGuard(['a']))).toMatchObject({
       error: { code: 'ERR_AUTHENTICATOR_NOT_RUN' },
       response: { status: 500 },
     })
   })
 
-  it('goes by the last authenticator that ran', () => {
+  it('uses the result of the last authenticator that ran', () => {
     const request = {}
-    markAuthenticated(request, authenticator, authWith('a'))
-    markAuthenticated(request, authenticator, undefined)
+    recordAuthentication(request, authenticator, authWith('a'))
+    recordAuthentication(request, authenticator, undefined)
     expect(checkGuard(request, scopeGuard(['a']))).toMatchObject({ error: { code: 'ERR_TOKEN_MISSING' } })
   })
 
-  it('cannot be told that it passed by what a client sends', () => {
-    const request = JSON.parse('{"Symbol(@jwks-auth/core: authenticated)":{"auth":{"scopes":["a"]}}}') as object
+  it('sees what was recorded on a request that this one was derived from', () => {
+    const request = {}
+    recordAuthentication(request, authenticator, authWith('a'))
+    expect(checkGuard(Object.create(request) as object, scopeGuard(['a']))).toBeUndefined()
+  })
+
+  it('does not take a member of a client’s JSON for a recorded authentication', () => {
+    const request = JSON.parse('{"Symbol(@jwks-auth/core: authentication)":{"auth":{"scopes":["a"]}}}') as object
     expect(checkGuard(request, scopeGuard(['a']))).toMatchObject({ error: { code: 'ERR_AUTHENTICATOR_NOT_RUN' } })
+  })
+})
+
+describe('authOf', () => {
+  it('returns the recorded authentication', () => {
+    const request = {}
+    const auth = authWith('a')
+    recordAuthentication(request, authenticator, auth)
+    expect(authOf(request)).toBe(auth)
+  })
+
+  it('throws where no authenticator ran, with a stack that names the caller', () => {
+    function handler(): void {
+      authOf({})
+    }
+    expect(handler).toThrow(expect.objectContaining({ code: 'ERR_AUTHENTICATOR_NOT_RUN' }))
+    expect(handler).toThrow(expect.objectContaining({ stack: expect.stringContaining('at handler') }))
+  })
+
+  it('throws what a framework answers with 401 and a challenge where there was no token', () => {
+    const request = {}
+    recordAuthentication(request, authenticator, undefined)
+    const headers = expect.objectContaining({ 'www-authenticate': 'Bearer realm="api"' })
+    expect(() => authOf(request)).toThrow(expect.objectContaining({ status: 401, statusCode: 401, headers }))
   })
 })

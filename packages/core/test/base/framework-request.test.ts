@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { frameworkRequest } from '../../src/adapter.ts'
 import { headerOf } from '../../src/base/framework-request.ts'
-import { frameworkRequest, nodeHeaders } from '../../src/index.ts'
+import { nodeHeaders } from '../../src/index.ts'
 
 const rawHeaders = ['Host', 'a', 'Authorization', 'Bearer x', 'AUTHORIZATION', 'Bearer y', 'X-Tenant', 'acme']
 const node = { headers: { host: 'a', authorization: 'Bearer x', 'x-tenant': 'acme', 'x-request-id': '1' }, rawHeaders }
 
-describe('a framework’s request', () => {
-  it('has the documented shape', () => {
+describe('frameworkRequest', () => {
+  it('has method, url, hostname and headers of the framework’s request', () => {
     const own = { method: 'GET', originalUrl: '/a?b', hostname: 'api.example' }
     const { method, url, hostname, headers, raw } = frameworkRequest(own, node)
     expect({ method, url, hostname, headers }).toEqual({
@@ -18,7 +19,15 @@ describe('a framework’s request', () => {
     expect(raw).toBe(own)
   })
 
-  it('is asked for nothing that is not asked of it', () => {
+  it.each([
+    ['originalUrl, under a mount', { originalUrl: '/api/who', url: '/who' }, '/api/who'],
+    ['url, where a plain Node request has no originalUrl', { url: '/who' }, '/who'],
+    ['the root, where a request that was made up has neither', {}, '/'],
+  ])('takes the URL from %s', (_, own, url) => {
+    expect(frameworkRequest(own, node)).toMatchObject({ method: 'GET', url })
+  })
+
+  it('reads only what it is asked for', () => {
     const asked: string[] = []
     const own = new Proxy(
       { method: 'GET', originalUrl: '/', hostname: 'a' },
@@ -37,7 +46,7 @@ describe('a framework’s request', () => {
   })
 
   it.each(['host', 'authorization', 'x-tenant', 'x-request-id', 'absent'])(
-    'has the same %s by itself as among all headers, in a plain object, too',
+    'gives the same value of %s alone and among all headers, and for a plain object',
     (name) => {
       const all = nodeHeaders(node)[name]
       expect(headerOf(frameworkRequest({ method: 'GET', originalUrl: '/', hostname: 'a' }, node), name)).toEqual(all)
@@ -45,7 +54,7 @@ describe('a framework’s request', () => {
     },
   )
 
-  it('has one that came twice as a list, wherever that is read', () => {
+  it('gives a list for a header that came twice', () => {
     const request = frameworkRequest({ method: 'GET', originalUrl: '/', hostname: 'a' }, node)
     expect(headerOf(request, 'authorization')).toEqual(['Bearer x', 'Bearer y'])
     expect(

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { nodeHeaders } from '../../src/index.ts'
 
-describe('the headers of a Node request', () => {
-  it('are as Node has them where each came once', () => {
+describe('nodeHeaders', () => {
+  it('returns Node’s own headers where each came once', () => {
     const headers = { host: 'a', authorization: 'Bearer x' }
     expect(nodeHeaders({ headers, rawHeaders: ['Host', 'a', 'Authorization', 'Bearer x'] })).toBe(headers)
   })
 
-  it('are as they are without rawHeaders', () => {
+  it('returns the headers of a request without rawHeaders', () => {
     const headers = { host: 'a' }
     expect(nodeHeaders({ headers })).toBe(headers)
   })
@@ -19,11 +19,11 @@ describe('the headers of a Node request', () => {
       { authorization: 'Bearer x, Bearer y' },
       ['authorization', 'Bearer x', 'authorization', 'Bearer y'],
     ],
-  ])('have a list for a second one %s', (_, headers, rawHeaders) => {
+  ])('returns a list for a repeated header %s', (_, headers, rawHeaders) => {
     expect(nodeHeaders({ headers, rawHeaders })['authorization']).toEqual(['Bearer x', 'Bearer y'])
   })
 
-  it('have that list where middleware has added a header of its own', () => {
+  it('returns a list, too, where a middleware has added a header of its own', () => {
     const headers = { host: 'a', 'x-request-id': '1' }
     expect(nodeHeaders({ headers, rawHeaders: ['Host', 'a', 'Host', 'b'] })).toEqual({
       host: ['a', 'b'],
@@ -31,7 +31,7 @@ describe('the headers of a Node request', () => {
     })
   })
 
-  it('keep a header that is named __proto__ a header', () => {
+  it('keeps a header named __proto__ an own property', () => {
     const rawHeaders = ['__proto__', 'a', '__proto__', 'b']
     const headers = nodeHeaders({ headers: {}, rawHeaders })
     expect(Object.hasOwn(headers, '__proto__')).toBe(true)
