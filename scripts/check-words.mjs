@@ -28,14 +28,20 @@ const phrases = [
   [/\bask(?:s|ed|ing)? (?:nobody|no one|upstream|past)\b/i, 'does not fetch, fetches'],
   [/\bfor good\b(?! tokens| requests| clients| measure)/i, 'permanently'],
   [/\bas (?:it|they) comes?\b(?! (?:in|from|out|with))/i, 'with its defaults'],
-  [/\b(?:a|an|one|each|every|no|any|per|last|next|first|another|more) looks?\b(?! ?(?:like|at|up|ahead|-))/i, 'refetch, upstream request'],
+  [
+    /\b(?:a|an|one|each|every|no|any|per|last|next|first|another|more) looks?\b(?! ?(?:like|at|up|ahead|-))/i,
+    'refetch, upstream request',
+  ],
   [/\blooks? upstream\b/i, 'refetch, upstream request'],
   [/\bhas (?:it|them|\w+) (?:do|say|know)\b/i, 'makes it do'],
   [/\bwhat is held\b|\bheld keys\b|\bholdings\b/i, 'cached keys, CacheState'],
   [/\btombstones?\b/i, 'revocation'],
   [/\bwithout a word\b/i, 'silently'],
   [/\bslip of the pen\b/i, 'mistake'],
-  [/\bgives? (?:its|their) word\b|\bis (?:its|his|her|their) word\b|\bby (?:its|his|their) own word\b/i, 'states, as reported by'],
+  [
+    /\bgives? (?:its|their) word\b|\bis (?:its|his|her|their) word\b|\bby (?:its|his|their) own word\b/i,
+    'states, as reported by',
+  ],
   [/\bleave to fetch\b/i, 'fetch lease'],
   [/\bs(?:ees?|aw|een) to it that\b/i, 'makes sure that, ensures'],
   [/\bown doings\b|\bthe trouble of\b/i, 'say what it does'],
@@ -74,7 +80,9 @@ if (absent.length > 0) {
 const listed = existsSync(listFile) ? readFileSync(listFile, 'utf8').split('\n').filter(Boolean) : []
 const unconverted = new Set(chosen.length > 0 ? [] : listed)
 const files =
-  chosen.length > 0 ? chosen.flatMap((path) => (statSync(root + path).isDirectory() ? filesIn(path) : [path])) : filesIn('')
+  chosen.length > 0
+    ? chosen.flatMap((path) => (statSync(root + path).isDirectory() ? filesIn(path) : [path]))
+    : filesIn('')
 const problems = new Map(files.map((path) => [path, problemsIn(path)]))
 
 if (isUpdate) {
