@@ -16,7 +16,7 @@ const settings = ({ issuer, jwksUri }: TestIssuer, publicKeyPath: string) =>
 
 async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'jwks-auth-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 10 }))
   return directory
 }
 

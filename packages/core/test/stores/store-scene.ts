@@ -15,7 +15,7 @@ export const acmeFile = 'jwks-acme-auth0-78026b1c016558614fea6cbb0a22b6c1.json'
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'jwks-auth-'))
   chmodSync(directory, 0o755)
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true, maxRetries: 10 }))
   return directory
 }
 
