@@ -114,10 +114,10 @@ async function measure({ issuers, tokens, deadPort }) {
     return authenticator.authenticate({ ...request, headers: { ...request.headers, 'x-tenant': tenant } })
   }
 
-  let stopped = false
+  const stopping = new AbortController()
   const waiting = dead.map(async ({ issuer: iss }, index) => {
     const [token = ''] = await signTokens(issuers.warm, 1, { claims: () => ({ iss }) })
-    while (!stopped) await authenticate(token, `dead-${index}`)
+    while (!stopping.signal.aborted) await authenticate(token, `dead-${index}`)
   })
   await new Promise((resolve) => setTimeout(resolve, 200))
 
@@ -136,7 +136,7 @@ async function measure({ issuers, tokens, deadPort }) {
     await time('warm', token, 'warm')
     await new Promise(setImmediate)
   }
-  stopped = true
+  stopping.abort()
   await authenticator.close()
   await Promise.allSettled(waiting)
   return round

@@ -25,7 +25,7 @@ export async function run() {
     issuer.clearRequests()
     const start = performance.now()
     const outcomes = await Promise.all(
-      all.map((token, index) => {
+      all.map(async (token, index) => {
         const request = requestWith(`Bearer ${token}`)
         return authenticator.authenticate({
           ...request,

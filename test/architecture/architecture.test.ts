@@ -12,10 +12,23 @@ import { unbuiltProjects } from './workspace.ts'
 const repository = readRepository()
 
 /** Files in the longest import chain of core. The restructuring brings it down to 14; then the limit is 14. */
-const longestChainAllowed = 24
+const longestChainAllowed = 23
 
 /** Why these files and functions are longer than the limit: `path` or `path#function`, and the reason. */
-const reasonsForLength: Readonly<Record<string, string>> = {}
+const reasonsForLength: Readonly<Record<string, string>> = {
+  'packages/core/src/jwks-cache/provider-cache.ts':
+    'One class owns the state of a provider and carries out every effect; its methods are short and share that state.',
+  'packages/core/src/persistence/fetch-lease.ts#createFetchLease':
+    'A factory: the phases of one lease, each a short function, share its state as methods of a class would.',
+  'packages/core/src/persistence/persistence.ts#createPersistence':
+    'A factory: it composes the parts of persistence, which refer to one another.',
+  'packages/core/src/persistence/provider-snapshots.ts#createProviderSnapshots':
+    'A factory: loading, saving and retrying share what was last read and written.',
+  'packages/core/src/persistence/revocation-log.ts#createRevocationLog':
+    'A factory: short functions share the records in memory and the writes under way.',
+  'packages/core/src/persistence/store-circuit.ts#createStoreCircuit':
+    'A factory: short functions share the health of one store.',
+}
 
 /**
  * What does not keep the rules on length and promises yet: files, or `path#function`. The lists only get shorter; an
@@ -25,34 +38,20 @@ const unconverted = {
   length: [
     'packages/core/src/auth/acceptance.ts#createAcceptance',
     'packages/core/src/auth/authenticator.ts#createAuthenticator',
-    'packages/core/src/cache/create-holdings.ts#createHoldings',
-    'packages/core/src/cache/fleet-turn.ts#createFleetTurns',
-    'packages/core/src/cache/held-keys.ts#createHeldKeys',
-    'packages/core/src/cache/provider-snapshots.ts#createProviderSnapshots',
-    'packages/core/src/cache/revocation-book.ts#createRevocationBook',
-    'packages/core/src/cache/store-access.ts#createStoreAccess',
     'packages/core/src/registry/create-registry.ts#createRegistryFrom',
-    'packages/core/src/registry/persistence.ts#createPersistence',
   ],
   promiseClass: [
     'packages/core/src/auth/verify-token.ts',
     'packages/core/src/auth/acceptance.ts',
     'packages/core/src/auth/first-use.ts',
-    'packages/core/src/cache/provider-cache.ts',
-    'packages/core/src/cache/key-search.ts',
     'packages/core/src/base/events.ts',
+    'packages/core/src/jwks-cache/provider-cache.ts',
     'packages/express/src/jwks-auth.ts',
     'packages/fastify/src/jwks-auth.ts',
     'packages/koa/src/jwks-auth.ts',
   ],
   discardedPromises: [
-    'packages/core/src/cache/revocation-book.ts',
-    'packages/core/src/cache/provider-cache.ts',
-    'packages/core/src/cache/provider-snapshots.ts',
-    'packages/core/src/cache/store-access.ts',
-    'packages/core/src/cache/fleet-turn.ts',
     'packages/core/src/http/transport.ts',
-    'packages/core/src/registry/persistence.ts',
     'packages/redis/src/message-connection.ts',
     'packages/testing/src/issuer.ts',
     'packages/testing/src/memory-store.ts',
@@ -186,9 +185,9 @@ describe('import cycles', () => {
 })
 
 describe('import chains', () => {
-  it(`of core have ${longestChainAllowed} files at most`, ({ annotate }) => {
+  it(`of core have ${longestChainAllowed} files at most`, async ({ annotate }) => {
     const chain = longestImportChain(repository, 'core')
-    void annotate(`${chain.length} files: ${chain.join(' → ')}`)
+    await annotate(`${chain.length} files: ${chain.join(' → ')}`)
     expect(chain.length, chain.join(' → ')).toBeLessThanOrEqual(longestChainAllowed)
     expect(chain.length).toBeGreaterThan(3)
   })

@@ -7,8 +7,6 @@ const levels: Readonly<Record<string, number>> = {
   http: 1,
   stores: 1,
   'jwks-cache': 2,
-  // Becomes `jwks-cache` and `persistence`; remove it with the folder.
-  cache: 2,
   persistence: 3,
   registry: 4,
   tenants: 5,

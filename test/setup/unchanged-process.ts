@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect } from 'vitest'
+import assert from 'node:assert/strict'
+import { afterAll, beforeAll } from 'vitest'
 
 /**
  * Test files of the quick set share processes. Each must leave them as it found them; one that cannot is recognised by
@@ -11,7 +12,7 @@ beforeAll(() => {
 })
 
 afterAll(() => {
-  expect(stateOfProcess(), 'the test file changes the process for those after it').toEqual(before)
+  assert.deepEqual(stateOfProcess(), before, 'the test file changes the process for those after it')
 })
 
 function stateOfProcess() {

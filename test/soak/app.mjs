@@ -20,13 +20,14 @@ const delays = monitorEventLoopDelay({ resolution: 5 })
 /** @param {import('@jwks-auth/core').JwksAuthOptions} options */
 function serve(options) {
   const authenticator = createAuthenticator(options)
-  // Long enough for the longest token to reach the package.
-  const server = createServer({ maxHeaderSize: 65_536 }, async (request, response) => {
-    const { method = 'GET', url = '/', headers } = request
+  /** @param {import('node:http').IncomingMessage} request @param {import('node:http').ServerResponse} response */
+  async function handle({ method = 'GET', url = '/', headers }, response) {
     const outcome = await authenticator.authenticate({ method, url, headers })
     if (outcome.ok) response.end()
     else response.writeHead(outcome.response.status, outcome.response.headers).end(outcome.response.body)
-  })
+  }
+  // The longest token has to reach the package. A rejection goes unhandled, and so is reported.
+  const server = createServer({ maxHeaderSize: 65_536 }, (request, response) => void handle(request, response))
   server.listen(0, '127.0.0.1', () => {
     const address = server.address()
     process.send?.({ port: typeof address === 'object' ? address?.port : undefined })
