@@ -154,6 +154,23 @@ describe('docs/caching.md', () => {
   })
 })
 
+describe('SECURITY.md', () => {
+  const text = documents.get('SECURITY.md') ?? ''
+  const named = [...text.matchAll(/`((?:test|packages)\/[\w./-]+)`/g)].map(([, path = '']) => path)
+
+  it('names tests that exist', () => {
+    const paths = repository.map(({ path }) => path)
+    expect(named.filter((name) => !paths.some((path) => path === name || path.startsWith(`${name}/`)))).toEqual([])
+    expect(named.length).toBeGreaterThan(30)
+  })
+
+  it('names a test for every attacker', () => {
+    const attackers = tableRows(text).filter(({ section }) => section === 'Attackers')
+    expect(attackers).toHaveLength(6)
+    for (const { cells } of attackers) expect(cells[4]).toMatch(/`(?:test|packages)\//)
+  })
+})
+
 describe('links between documents', () => {
   it('lead to files and headings that exist', () => {
     expect(brokenLinks(repository)).toEqual([])
