@@ -23,18 +23,19 @@ const prelude = `
     }
   }
   const registration = { tenant: 't', provider: 'p', issuer: 'https://issuer.example' }
+  const overTls = { issuer: 'https://issuer.example', audience: 'api' }
   const pin = Buffer.alloc(32).toString('base64')
 `
 
 /** Options that the address of a connection or its certificates would have to be checked for. */
 const unenforceable = {
   pinnedSpki: [
-    `await creation(() => createAuthenticator({ ...options, pinnedSpki: [pin] }))`,
+    `await creation(() => createAuthenticator({ ...overTls, pinnedSpki: [pin] }))`,
     `await creation(() => createRegistry().register({ ...registration, network: 'any', pinnedSpki: [pin] }))`,
   ],
   ca: [`await creation(() => createRegistry().register({ ...registration, network: 'any', ca: 'PEM' }))`],
   network: [
-    `await creation(() => createAuthenticator({ ...options, network: 'public' }))`,
+    `await creation(() => createAuthenticator({ ...overTls, network: 'public' }))`,
     `await creation(() => createRegistry().register({ ...registration, network: 'public' }))`,
     `await creation(() => createRegistry().register(registration))`,
   ],
