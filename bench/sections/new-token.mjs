@@ -1,4 +1,4 @@
-/** A token that nobody has seen: its signature has to be checked, alone or with 31 others under way. */
+/** A token seen for the first time: its signature has to be checked, alone or with 31 others in flight. */
 import { constants, KeyObject, verify } from 'node:crypto'
 import * as format from '../harness/format.mjs'
 import { requestWith, tokenCacheOf, warmAuthenticator, withoutTokenCache } from '../harness/ours.mjs'

@@ -37,7 +37,7 @@ async function messageOf(work: () => unknown): Promise<string> {
   }
 }
 
-/** The names that an entry point takes, by its own word, when it is given one that it does not know. */
+/** The names that an entry point accepts, as its error for an unknown one lists them. */
 async function namesTakenBy(work: (wrong: never) => unknown): Promise<string[]> {
   const message = await messageOf(() => work({ nonsense: true } as never))
   return message.replace(/^.*; it takes /, '').split(', ')
