@@ -1,7 +1,7 @@
 /**
  * Everything that is checked besides the tests: `npm run check` runs each `check:*` script of package.json
  * and reports it with its time; `node scripts/check.mjs types lint` runs some of them. The output of a
- * stage is shown only if it fails.
+ * stage is shown only if it fails, except for lines that begin with `note: `.
  */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ const stages = new Map(
 )
 
 /**
- * Runs a command as npm would; resolves to whether it succeeded and what it said.
+ * Runs a command as npm would; resolves to whether it succeeded and its output.
  *
  * @param {string} command
  * @returns {Promise<{ ok: boolean, output: string }>}
@@ -58,7 +58,8 @@ for (const name of chosen) {
   const { ok, output } = await run(command)
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
   console.log(`${ok ? 'ok    ' : 'FAILED'}  ${name.padEnd(14)}${seconds.padStart(5)} s`)
-  if (!ok) failures.push(`\n── ${name}: ${command} ──\n${output}`)
+  if (ok) for (const [line] of output.matchAll(/^note: .*$/gm)) console.log(`        ${line}`)
+  else failures.push(`\n── ${name}: ${command} ──\n${output}`)
 }
 for (const failure of failures) console.log(failure)
 process.exitCode = failures.length > 0 ? 1 : 0

@@ -14,6 +14,6 @@ for (const [name, value] of Object.entries({ runs, seed })) {
 
 const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'test/fuzz'], {
   stdio: 'inherit',
-  env: { ...process.env, FUZZ_RUNS: runs, ...(seed === undefined ? {} : { FUZZ_SEED: seed }) },
+  env: { ...process.env, FUZZ_RUNS: runs, FUZZ_TIMED: 'yes', ...(seed === undefined ? {} : { FUZZ_SEED: seed }) },
 })
 process.exitCode = status ?? 1

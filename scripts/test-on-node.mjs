@@ -65,8 +65,8 @@ function testOn(version, folder) {
         [
           'node_modules/vitest/vitest.mjs',
           'run',
-          // The others take their time, and are not about the version of Node.
-          '--project=tests',
+          // The others take long, and do not depend on the version of Node.
+          '--project=quick*',
           '--reporter=default',
           '--reporter=json',
           `--outputFile.json=${report}`,

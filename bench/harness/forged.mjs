@@ -1,7 +1,7 @@
 /** Tokens that an attacker without a key can make. */
 
 /**
- * Good tokens with another `kid` in the header, no two alike. Nobody can sign for a key that does not exist, so the
+ * Good tokens with another `kid` in the header, no two alike. A key that does not exist cannot sign, so the
  * signatures are another token's.
  *
  * @param {readonly string[]} good

@@ -128,7 +128,7 @@ export async function steadyLoad({ port, requests, rate, milliseconds, connectio
 
   const dispatch = () => {
     while (queue.length > 0 && free.length > 0) {
-      // The one that has been free for longest: a server closes connections that nobody uses.
+      // The one that has been free for longest: a server closes idle connections.
       const connection = free.shift()
       const job = queue.shift()
       if (connection === undefined || job === undefined) return

@@ -14,7 +14,7 @@ export function report(results, { machine, peers, seconds }) {
       'same rounds. Figures per second are this machine’s and compare with nothing outside of this run.',
     targetTable(results),
     'One target is no business of one machine’s clock and stands in the tests instead: how often eight processes ' +
-      'that share a Redis ask upstream.',
+      'that share a Redis send upstream requests.',
     ...results.flatMap((result) => section(result, 'plots/')),
     '## What it ran on',
     list(machine.map(([name, value]) => `${name}: ${value}`)),

@@ -71,6 +71,27 @@ export async function throughput(operation, { milliseconds, concurrency = 1 }) {
 }
 
 /**
+ * As {@link throughput}, one at a time, each in an event-loop turn of its own, as requests of a quiet API come: operations
+ * per second of their own time. What the event loop does between them does not count.
+ *
+ * @param {() => unknown} operation
+ * @param {{ milliseconds: number }} plan
+ */
+export async function throughputInTurns(operation, { milliseconds }) {
+  const end = performance.now() + milliseconds
+  let [done, took] = [0, 0]
+  for (;;) {
+    const start = performance.now()
+    if (start >= end) return done / (took / 1000)
+    const result = operation()
+    if (result instanceof Promise) await result
+    took += performance.now() - start
+    done += 1
+    await new Promise(setImmediate)
+  }
+}
+
+/**
  * @template Item
  * @param {readonly Item[]} items at least one
  * @returns {() => Item} gives each in turn, and from the start again

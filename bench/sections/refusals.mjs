@@ -22,7 +22,7 @@ export async function run({ quick }) {
   const count = quick ? 200 : 1_000
   const good = await signTokens(issuer, count)
   const bad = await badTokens(issuer, good, count)
-  // A cool-down that outlasts the section: what is measured is the refusal, not the look upstream.
+  // A cooldown that outlasts the section: what is measured is the refusal, not the refetch.
   const authenticator = await warmAuthenticator(issuer, good[0] ?? '', { unknownKidCooldown: 600_000 })
   const jose = peers.joseRemote(peers.settingOf(issuer))
 

@@ -1,4 +1,4 @@
-/** New signing keys under load: is a good token refused, and does anybody wait? */
+/** New signing keys under load: is a good token refused, and does a request wait? */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ours, startApp } from '../harness/apps.mjs'
 import { startChild } from '../harness/calls.mjs'
@@ -40,9 +40,9 @@ export async function run({ quick, log }) {
     text: [
       `${rate} requests per second with good tokens while the issuer, which takes ${upstream} ms to answer and allows ` +
         'its keys to be kept for two seconds, changes its signing key. In an orderly rotation the new key is published ' +
-        'first, signs a time to live later, and the old one is withdrawn when its tokens are gone: nobody should ' +
+        'first, signs a time to live later, and the old one is withdrawn when its tokens are gone: no request should ' +
         'notice. In an abrupt one the new key signs as soon as it is published, so that the first requests have to ' +
-        'wait for one look upstream. The others have their default settings, under which they learn of a key when a ' +
+        'wait for a refetch. The others have their default settings, under which they learn of a key when a ' +
         'token first names it.',
     ],
     tables: [

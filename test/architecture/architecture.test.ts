@@ -1,14 +1,70 @@
 import { describe, expect, it } from 'vitest'
-import { importCycles } from './cycles.ts'
 import { dependencyViolations } from './dependencies.ts'
-import { escapeViolations, floorViolations } from './floors.ts'
+import { importCycles, longestImportChain } from './import-graph.ts'
+import { escapeViolations, levelViolations } from './levels.ts'
+import { discardedPromises, promiseClassChecks } from './promises.ts'
 import { exportAllViolations } from './public-exports.ts'
 import { outsideViolations } from './self-contained.ts'
-import { adapterViolations, lengthViolations, linesOfCode } from './size.ts'
+import { adapterViolations, lengthViolations, linesOfCode, longItems } from './size.ts'
 import { importsOf, packageSources, readRepository, type SourceFile } from './source-file.ts'
 import { unbuiltProjects } from './workspace.ts'
 
 const repository = readRepository()
+
+/** Files in the longest import chain of core. The restructuring brings it down to 14; then the limit is 14. */
+const longestChainAllowed = 23
+
+/** Why these files and functions are longer than the limit: `path` or `path#function`, and the reason. */
+const reasonsForLength: Readonly<Record<string, string>> = {
+  'packages/core/src/jwks-cache/provider-cache.ts':
+    'One class owns the state of a provider and carries out every effect; its methods are short and share that state.',
+  'packages/core/src/persistence/fetch-lease.ts#createFetchLease':
+    'A factory: the phases of one lease, each a short function, share its state as methods of a class would.',
+  'packages/core/src/persistence/persistence.ts#createPersistence':
+    'A factory: it composes the parts of persistence, which refer to one another.',
+  'packages/core/src/persistence/provider-snapshots.ts#createProviderSnapshots':
+    'A factory: loading, saving and retrying share what was last read and written.',
+  'packages/core/src/persistence/revocation-log.ts#createRevocationLog':
+    'A factory: short functions share the records in memory and the writes under way.',
+  'packages/core/src/persistence/store-circuit.ts#createStoreCircuit':
+    'A factory: short functions share the health of one store.',
+}
+
+/**
+ * What does not keep the rules on length and promises yet: files, or `path#function`. The lists only get shorter; an
+ * entry that is no longer needed does no harm.
+ */
+const unconverted = {
+  length: [
+    'packages/core/src/auth/acceptance.ts#createAcceptance',
+    'packages/core/src/auth/authenticator.ts#createAuthenticator',
+    'packages/core/src/registry/create-registry.ts#createRegistryFrom',
+  ],
+  promiseClass: [
+    'packages/core/src/auth/verify-token.ts',
+    'packages/core/src/auth/acceptance.ts',
+    'packages/core/src/auth/first-use.ts',
+    'packages/core/src/base/events.ts',
+    'packages/core/src/jwks-cache/provider-cache.ts',
+    'packages/express/src/jwks-auth.ts',
+    'packages/fastify/src/jwks-auth.ts',
+    'packages/koa/src/jwks-auth.ts',
+  ],
+  discardedPromises: [
+    'packages/core/src/http/transport.ts',
+    'packages/redis/src/message-connection.ts',
+    'packages/testing/src/issuer.ts',
+    'packages/testing/src/memory-store.ts',
+    'packages/testing/src/send.ts',
+  ],
+} as const
+
+/** The violations, without those of an unconverted file or function. */
+function newOnes(violations: readonly string[], old: readonly string[]): string[] {
+  return violations.filter(
+    (violation) => !old.some((name) => violation.startsWith(`${name}:`) || violation.startsWith(`${name} `)),
+  )
+}
 
 /** A file of core, so that an example of a rule is one line. */
 function core(path: string, text: string): SourceFile {
@@ -50,38 +106,40 @@ describe('reading the repository', () => {
   })
 })
 
-describe('floors of core', () => {
-  it('are kept', () => {
-    expect(floorViolations(repository)).toEqual([])
+describe('levels of core', () => {
+  it('are respected by every import', () => {
+    expect(levelViolations(repository)).toEqual([])
   })
 
   it.each([
-    ['base/clock.ts', "import { a } from '../keys/a.ts'"],
-    ['keys/parse.ts', "import type { A } from '../http/a.ts'"],
-    ['http/fetch.ts', "export { a } from '../keys/a.ts'"],
-    ['http/fetch.ts', "const a = await import('../cache/a.ts')"],
-    ['cache/entry.ts', "type A = import('../registry/a.ts').A"],
+    ['base/clock.ts', "import { a } from '../jwks/a.ts'"],
+    ['jwks/parse.ts', "import type { A } from '../http/a.ts'"],
+    ['http/fetch.ts', "export { a } from '../stores/a.ts'"],
+    ['http/fetch.ts', "const a = await import('../jwks-cache/a.ts')"],
+    ['jwks-cache/state.ts', "import type { A } from '../persistence/a.ts'"],
+    ['persistence/lease.ts', "type A = import('../registry/a.ts').A"],
     ['registry/registry.ts', "import '../tenants/a.ts'"],
-    ['tenants/stores/deep.ts', "import { a } from '../../auth/a.ts'"],
+    ['tenants/directory/deep.ts', "import { a } from '../../auth/a.ts'"],
     ['auth/guard.ts', "import { a } from '../index.ts'"],
-  ])('forbid %s to say %s', (path, text) => {
-    expect(floorViolations([core(path, text)])).toHaveLength(1)
+  ])('forbid %s to contain %s', (path, text) => {
+    expect(levelViolations([core(path, text)])).toHaveLength(1)
   })
 
-  it('forbid a folder that has none', () => {
-    expect(floorViolations([core('other/a.ts', '')])).toEqual([
-      'packages/core/src/other/a.ts: the folder "other" has no floor',
+  it('forbid a folder without a level', () => {
+    expect(levelViolations([core('other/a.ts', '')])).toEqual([
+      'packages/core/src/other/a.ts: the folder "other" has no level',
     ])
-    expect(floorViolations([core('index.ts', "import './other/a.ts'")])).toHaveLength(1)
+    expect(levelViolations([core('index.ts', "import './other/a.ts'")])).toHaveLength(1)
   })
 
-  it('allow imports downwards, within a folder, and from an entry point', () => {
+  it('allow imports from lower levels, within a folder, and by an entry point', () => {
     const files = [
       core('auth/guard.ts', "import { a } from '../base/a.ts'\nimport { b } from './deep/b.ts'"),
-      core('auth/deep/b.ts', "import { c } from '../c.ts'\nimport { d } from '../../keys/d.ts'"),
+      core('auth/deep/b.ts', "import { c } from '../c.ts'\nimport { d } from '../../jwks/d.ts'"),
+      core('registry/compose.ts', "import { a } from '../persistence/a.ts'\nimport { b } from '../jwks-cache/b.ts'"),
       core('index.ts', "export { a } from './auth/a.ts'\nexport { b } from './entry.ts'"),
     ]
-    expect(floorViolations(files)).toEqual([])
+    expect(levelViolations(files)).toEqual([])
   })
 })
 
@@ -123,6 +181,34 @@ describe('import cycles', () => {
       core('d.ts', ''),
     ]
     expect(importCycles(files)).toEqual([])
+  })
+})
+
+describe('import chains', () => {
+  it(`of core have ${longestChainAllowed} files at most`, async ({ annotate }) => {
+    const chain = longestImportChain(repository, 'core')
+    await annotate(`${chain.length} files: ${chain.join(' → ')}`)
+    expect(chain.length, chain.join(' → ')).toBeLessThanOrEqual(longestChainAllowed)
+    expect(chain.length).toBeGreaterThan(3)
+  })
+
+  it('are measured along types, re-exports and dynamic imports, within one package', () => {
+    const files = [
+      core('a.ts', "import type { B } from './b.ts'\nimport './d.ts'"),
+      core('b.ts', "export { c } from './base/c.ts'"),
+      core('base/c.ts', "const d = await import('../d.ts')"),
+      core('d.ts', ''),
+      { path: 'packages/koa/src/e.ts', text: "import '../../core/src/a.ts'" },
+    ]
+    expect(longestImportChain(files, 'core')).toEqual(
+      ['a.ts', 'b.ts', 'base/c.ts', 'd.ts'].map((path) => `packages/core/src/${path}`),
+    )
+    expect(longestImportChain(files, 'koa')).toEqual(['packages/koa/src/e.ts'])
+  })
+
+  it('have no length where there is a cycle', () => {
+    const files = [core('a.ts', "import './b.ts'"), core('b.ts', "import './a.ts'")]
+    expect(() => longestImportChain(files, 'core')).toThrow('import cycle')
   })
 })
 
@@ -173,14 +259,37 @@ describe('dependencies between packages', () => {
 })
 
 describe('size', () => {
-  it('of a file is 250 lines at most', () => {
-    expect(lengthViolations(repository)).toEqual([])
+  it('of more than 400 lines for a file or 100 for a function has a reason', () => {
+    expect(newOnes(lengthViolations(repository, reasonsForLength), unconverted.length)).toEqual([])
   })
 
-  it('of 251 lines is too much for a file', () => {
-    expect(lengthViolations([core('a.ts', linesOf(250))])).toEqual([])
-    expect(lengthViolations([core('a.ts', linesOf(251))])).toEqual([
-      'packages/core/src/a.ts has 251 lines; at most 250',
+  it('of 401 lines is too much for a file', () => {
+    expect(longItems([core('a.ts', linesOf(400))])).toEqual([])
+    expect(longItems([core('a.ts', linesOf(401))])).toEqual([{ name: 'packages/core/src/a.ts', lines: 401 }])
+  })
+
+  it.each([
+    ['a', (body: string) => `export function a(): void {\n${body}}`],
+    ['a', (body: string) => `export const a = (): void => {\n${body}}`],
+    ['a', (body: string) => `export class A {\na(): void {\n${body}}\n}`],
+    ['constructor', (body: string) => `export class A {\nconstructor() {\n${body}}\n}`],
+    ['anonymous', (body: string) => `export default function () {\n${body}}`],
+  ])('of 101 lines is too much for a function: %s', (name, code) => {
+    const statements = (count: number) => 'x()\n'.repeat(count)
+    expect(longItems([core('a.ts', code(statements(98)))])).toEqual([])
+    expect(longItems([core('a.ts', code(statements(99)))])).toEqual([
+      { name: `packages/core/src/a.ts#${name}`, lines: 101 },
+    ])
+  })
+
+  it('that is long again needs its reason, and no reason outlives what it is for', () => {
+    const name = 'packages/core/src/a.ts'
+    expect(lengthViolations([core('a.ts', linesOf(401))], { [name]: 'one table' })).toEqual([])
+    expect(lengthViolations([core('a.ts', linesOf(401))], {})).toEqual([
+      `${name} has 401 lines; give a reason or divide it by ideas`,
+    ])
+    expect(lengthViolations([core('a.ts', linesOf(1))], { [name]: 'one table' })).toEqual([
+      `${name} is short enough; remove its reason`,
     ])
   })
 
@@ -204,28 +313,75 @@ describe('size', () => {
   })
 })
 
-describe('export *', () => {
-  const adapter = (path: string, text: string): SourceFile => ({ path: `packages/koa/src/${path}`, text })
-
-  it('is used only by adapters, for core', () => {
-    expect(exportAllViolations(repository)).toEqual([])
+describe('promises', () => {
+  it('are recognised by their then method, never by their class', () => {
+    expect(newOnes(promiseClassChecks(repository), unconverted.promiseClass)).toEqual([])
   })
 
   it.each([
-    core('index.ts', "export * from './a.ts'"),
-    core('index.ts', "export * as a from './a.ts'"),
-    core('index.ts', "export type * from './a.ts'"),
-    core('index.ts', "export * from '@jwks-auth/core'"),
-    adapter('index.ts', "export * from './jwks-auth.ts'"),
-    adapter('index.ts', "export * from '@jwks-auth/core/adapter'"),
-    adapter('index.ts', "export * as core from '@jwks-auth/core'"),
-    adapter('jwks-auth.ts', "export * from '@jwks-auth/core'"),
-  ])('is found in $path: $text', (file) => {
-    expect(exportAllViolations([file])).toHaveLength(1)
+    'x instanceof Promise',
+    '!(x instanceof Promise)',
+    'x instanceof globalThis.Promise',
+    'x instanceof (Promise)',
+  ])('may not be recognised by %s', (expression) => {
+    expect(promiseClassChecks([core('a.ts', `export const a = ${expression}`)])).toEqual([
+      'packages/core/src/a.ts:1 checks for instanceof Promise; use isThenable',
+    ])
   })
 
-  it('is allowed for core in the entry point of an adapter', () => {
-    expect(exportAllViolations([adapter('index.ts', "export * from '@jwks-auth/core'")])).toEqual([])
+  it('may be named in types, strings and comments', () => {
+    const text = "// instanceof Promise\nexport const a: Promise<void> = f('x instanceof Promise')\na instanceof Date"
+    expect(promiseClassChecks([core('a.ts', text)])).toEqual([])
+  })
+
+  it('are discarded only where the called function cannot reject', () => {
+    expect(newOnes(discardedPromises(repository), unconverted.discardedPromises)).toEqual([])
+  })
+
+  it.each([
+    'void save()',
+    'void this.#save()',
+    'void store.save().finally(next)',
+    'void (async () => {})()',
+    'void saving',
+    'const f = () => void save()',
+  ])('may not be discarded as in %s', (statement) => {
+    expect(discardedPromises([core('a.ts', statement)])).toHaveLength(1)
+  })
+
+  it.each([
+    ['void saveInBackground()', ''],
+    ['void this.#saveInBackground(1)', ''],
+    ['void (store.saveInBackground())', ''],
+    ['void save()', '/** Saves. Never rejects: failures are events. */\nasync function save() {}'],
+    ['void this.#save()', 'class A {\n/** Never rejects. */\nasync #save() {}\n}'],
+    ['void store.save()', 'interface A {\n/** Never rejects. */\nsave(): Promise<void>\n}'],
+    ['void save()', '/** Never rejects. */\nconst save = async () => {}'],
+  ])('may be discarded as in %s', (statement, declaration) => {
+    expect(discardedPromises([core('a.ts', statement), core('b.ts', declaration)])).toEqual([])
+  })
+})
+
+describe('export *', () => {
+  it('is used by adapters for core alone', () => {
+    expect(exportAllViolations(repository)).toEqual([])
+  })
+
+  it.each(["export * from './a.ts'", "export * as a from './a.ts'", "export type * from './a.ts'"])(
+    'is found in %s',
+    (text) => {
+      expect(exportAllViolations([core('index.ts', text)])).toHaveLength(1)
+    },
+  )
+
+  it('of core is for the entry point of an adapter', () => {
+    const text = "export * from '@jwks-auth/core'"
+    const inside = (path: string) => exportAllViolations([{ path: `packages/${path}`, text }])
+    expect(inside('koa/src/index.ts')).toEqual([])
+    expect(inside('koa/src/jwks-auth.ts')).toHaveLength(1)
+    expect(inside('redis/src/index.ts')).toHaveLength(1)
+    const other = { path: 'packages/koa/src/index.ts', text: "export * from '@jwks-auth/core/adapter'" }
+    expect(exportAllViolations([other])).toHaveLength(1)
   })
 
   it('is not seen in a named export', () => {
@@ -254,7 +410,7 @@ describe('the repository', () => {
 
   it.each([
     ['docs/a.md', `see [contributing](${up}CONTRIBUTING.md)`],
-    ['packages/core/src/cache/a.ts', `import { a } from '${up}keys/a.ts'`],
+    ['packages/core/src/registry/a.ts', `import { a } from '${up}jwks/a.ts'`],
     ['test/a.ts', `const traversal = '${up}${up}${up}etc/passwd'`],
     ['test/a.ts', `const url = 'https://example.com${slash}home/page'`],
   ])('may say in %s: %s', (path, text) => {

@@ -37,7 +37,7 @@ async function messageOf(work: () => unknown): Promise<string> {
   }
 }
 
-/** The names that an entry point takes, by its own word, when it is given one that it does not know. */
+/** The names that an entry point accepts, as its error for an unknown one lists them. */
 async function namesTakenBy(work: (wrong: never) => unknown): Promise<string[]> {
   const message = await messageOf(() => work({ nonsense: true } as never))
   return message.replace(/^.*; it takes /, '').split(', ')
@@ -151,6 +151,23 @@ describe('docs/caching.md', () => {
     const names = members.flatMap((row) => row.names)
     expect(names.toSorted()).toEqual(Object.keys(registry.status('acme', 'main')).toSorted())
     await registry.close()
+  })
+})
+
+describe('SECURITY.md', () => {
+  const text = documents.get('SECURITY.md') ?? ''
+  const named = [...text.matchAll(/`((?:test|packages)\/[\w./-]+)`/g)].map(([, path = '']) => path)
+
+  it('names tests that exist', () => {
+    const paths = repository.map(({ path }) => path)
+    expect(named.filter((name) => !paths.some((path) => path === name || path.startsWith(`${name}/`)))).toEqual([])
+    expect(named.length).toBeGreaterThan(30)
+  })
+
+  it('names a test for every attacker', () => {
+    const attackers = tableRows(text).filter(({ section }) => section === 'Attackers')
+    expect(attackers).toHaveLength(6)
+    for (const { cells } of attackers) expect(cells[4]).toMatch(/`(?:test|packages)\//)
   })
 })
 

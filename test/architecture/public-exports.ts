@@ -1,27 +1,26 @@
 import ts from 'typescript-api'
-import { lineOf, packageSources, parse, type SourceFile } from './source-file.ts'
+import { lineOf, packageOf, packageSources, parse, type SourceFile } from './source-file.ts'
 
-/** The one package of which adapters export everything, so that one import serves an application. */
-const core = "'@jwks-auth/core'"
+/** The one module that adapters re-export whole, so that one import serves and the lists cannot drift. */
+const core = '@jwks-auth/core'
+const adapters: ReadonlySet<string> = new Set(['express', 'koa', 'fastify', 'fetch', 'nestjs', 'mcp'])
 
-/**
- * Public names are exported by hand: `export *` is not used, under a name neither. The exception is the entry point of
- * an adapter, which exports everything of core, so that the lists cannot drift.
- */
+/** Uses of `export *`, other than an adapter's entry point re-exporting core. */
 export function exportAllViolations(files: readonly SourceFile[]): string[] {
   return packageSources(files).flatMap((file) =>
     parse(file)
       .statements.filter(ts.isExportDeclaration)
       .filter((node) => node.exportClause === undefined || ts.isNamespaceExport(node.exportClause))
-      .filter((node) => !(isEntryPointOfAdapter(file) && isEverythingOfCore(node)))
+      .filter((node) => !reExportsCore(file, node))
       .map((node) => `${file.path}:${lineOf(node)} exports everything of ${node.moduleSpecifier?.getText() ?? '?'}`),
   )
 }
 
-function isEntryPointOfAdapter({ path }: SourceFile): boolean {
-  return /^packages\/(?:express|koa|fastify)\/src\/index\.ts$/.test(path)
-}
-
-function isEverythingOfCore(node: ts.ExportDeclaration): boolean {
-  return node.exportClause === undefined && !node.isTypeOnly && node.moduleSpecifier?.getText() === core
+function reExportsCore(
+  { path }: SourceFile,
+  { exportClause, isTypeOnly, moduleSpecifier }: ts.ExportDeclaration,
+): boolean {
+  const isEntryPoint = adapters.has(packageOf(path) ?? '') && path.endsWith('/src/index.ts')
+  const specifier = moduleSpecifier !== undefined && ts.isStringLiteral(moduleSpecifier) ? moduleSpecifier.text : ''
+  return isEntryPoint && exportClause === undefined && !isTypeOnly && specifier === core
 }

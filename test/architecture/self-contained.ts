@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import ts from 'typescript-api'
 import { importsOf, lineOf, parse, resolveRelative, type SourceFile } from './source-file.ts'
 
-/** Where checkouts and home folders lie on somebody's machine. */
+/** Where checkouts and home folders are on a developer's machine. */
 const machinePath = /(?<![\w.:/*-])\/(?:home|Users|root|work|workspace)\/[\w.-]+/
 
 /** No file refers to anything outside of the repository: it works in any clone. */

@@ -2,8 +2,6 @@ import { validateHeaderValue } from 'node:http'
 import { createTestIssuer } from '@jwks-auth/testing'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { entryTimes, timeToLive } from '../../packages/core/src/jwks-cache/lifetimes.ts'
-import { requestHeaders } from '../../packages/core/src/jwks-cache/key-set-response.ts'
 import {
   freshnessOf,
   type ResponseHeaders,
@@ -12,6 +10,8 @@ import {
 } from '../../packages/core/src/http/freshness.ts'
 import { readRetryAfter } from '../../packages/core/src/http/retry-after.ts'
 import { createKeySet } from '../../packages/core/src/jwks/key-set.ts'
+import { requestHeaders } from '../../packages/core/src/jwks-cache/key-set-response.ts'
+import { entryTimes, timeToLive } from '../../packages/core/src/jwks-cache/lifetimes.ts'
 import { providerDefaults } from '../../packages/core/src/registry/provider-options.ts'
 import { startAuthenticatorFor, startRegistryWith, verdict } from '../integration/start.ts'
 import { fragments, headerValue } from './arbitraries.ts'

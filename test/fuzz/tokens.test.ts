@@ -43,7 +43,7 @@ function unsignedTokens(): fc.Arbitrary<string> {
     .map(([head, body, signature, dot]) => [head, body, Buffer.from(signature).toString('base64url')].join(dot))
 }
 
-describe('a token that nobody signed', () => {
+describe('an unsigned token', () => {
   it.each([
     ['of any bytes', () => latin1(200)],
     [

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -15,7 +16,8 @@ export const acmeFile = 'jwks-acme-auth0-78026b1c016558614fea6cbb0a22b6c1.json'
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'jwks-auth-'))
   chmodSync(directory, 0o755)
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  // A write that is under way when the test ends may still add a file: the removal waits and tries again.
+  onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 10 }))
   return directory
 }
 

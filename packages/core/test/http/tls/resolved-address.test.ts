@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { ResolveName } from '../../../src/http/name-resolution.ts'
 import type { TransportPolicy } from '../../../src/http/transport.ts'
@@ -15,9 +17,20 @@ const policy: TransportPolicy = { ...loopbackPolicy, network: 'public', allowAdd
 
 /** Two servers at one port, of which only one has an address that is allowed. */
 async function startPair() {
-  const reachable = await startTlsServer({ chain, host: publicAddress })
-  const secret = await startTlsServer({ chain, host: '127.0.0.1', port: reachable.port })
-  return { reachable, secret, url: `https://issuer.example:${reachable.port}/jwks` }
+  const port = await portFreeOnBoth()
+  const reachable = await startTlsServer({ chain, host: publicAddress, port })
+  const secret = await startTlsServer({ chain, host: '127.0.0.1', port })
+  return { reachable, secret, url: `https://issuer.example:${port}/jwks` }
+}
+
+/** A port that nothing uses on any address: one that is free on one of them may be taken on another. */
+async function portFreeOnBoth(): Promise<number> {
+  const server = createServer().listen(0, '0.0.0.0')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 function requestFor(url: string) {

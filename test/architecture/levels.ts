@@ -1,37 +1,38 @@
 import { importsOf, packageOf, packageSources, resolveRelative, type SourceFile } from './source-file.ts'
 
-/** The folders of `packages/core/src` by floor. Entry points, the files beside them, stand above all. */
-const floors: Readonly<Record<string, number>> = {
+/** The level of each folder in `packages/core/src`. Entry points, the files directly in `src`, are above all. */
+const levels: Readonly<Record<string, number>> = {
   base: 0,
   jwks: 1,
   http: 1,
   stores: 1,
-  cache: 2,
-  registry: 3,
-  tenants: 4,
-  auth: 5,
+  'jwks-cache': 2,
+  persistence: 3,
+  registry: 4,
+  tenants: 5,
+  auth: 6,
 }
 const coreSources = 'packages/core/src/'
 const entryPoint = ''
 
-/** Core's imports stay in their folder or go to a lower floor. */
-export function floorViolations(files: readonly SourceFile[]): string[] {
+/** Imports in core, type imports included, that point neither into their own folder nor to a lower level. */
+export function levelViolations(files: readonly SourceFile[]): string[] {
   return packageSources(files)
     .filter((file) => file.path.startsWith(coreSources))
     .flatMap((file) => {
       const from = folderOf(file.path)
-      if (heightOf(from) === undefined) return [`${file.path}: the folder "${from}" has no floor`]
+      if (levelOf(from) === undefined) return [`${file.path}: the folder "${from}" has no level`]
       return importsOf(file).flatMap(({ specifier, line }) => {
         const target = resolveRelative(file.path, specifier)
         if (!target?.startsWith(coreSources)) return []
-        return goesDown(from, folderOf(target))
+        return pointsDown(from, folderOf(target))
           ? []
-          : [`${file.path}:${line} imports upwards or sideways: ${specifier}`]
+          : [`${file.path}:${line} imports from the same or a higher level: ${specifier}`]
       })
     })
 }
 
-/** A relative import stays among the sources of its own package. */
+/** Relative imports that leave the sources of their own package. */
 export function escapeViolations(files: readonly SourceFile[]): string[] {
   return packageSources(files).flatMap((file) =>
     importsOf(file).flatMap(({ specifier, line }) => {
@@ -47,12 +48,12 @@ function folderOf(path: string): string {
   return folder === undefined || rest.length === 0 ? entryPoint : folder
 }
 
-function heightOf(folder: string): number | undefined {
-  return folder === entryPoint ? Number.POSITIVE_INFINITY : floors[folder]
+function levelOf(folder: string): number | undefined {
+  return folder === entryPoint ? Number.POSITIVE_INFINITY : levels[folder]
 }
 
-function goesDown(from: string, to: string): boolean {
+function pointsDown(from: string, to: string): boolean {
   if (from === to) return true
-  const [above, below] = [heightOf(from), heightOf(to)]
+  const [above, below] = [levelOf(from), levelOf(to)]
   return above !== undefined && below !== undefined && below < above
 }

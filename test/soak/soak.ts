@@ -1,0 +1,158 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { createTestIssuer } from '@jwks-auth/testing'
+import { createChance } from './chance.mjs'
+import { hostileToken, type Seen, startClients } from './clients.ts'
+import { startFullBacklog } from './full-backlog.mjs'
+
+/** What a soak showed. */
+export interface SoakReport {
+  /** The good tenant's clients, without anything else and beside the hostile tenants. */
+  readonly alone: Seen
+  readonly beside: Seen
+  /** The hostile tenants' clients. */
+  readonly hostile: Seen
+  /** Rejections and exceptions that nothing in the application's process handled. */
+  readonly escaped: readonly string[]
+  /** Milliseconds for which its event loop stood still, at most, alone and beside. */
+  readonly longestStall: { readonly alone: number; readonly beside: number }
+  /** Its exit code, or the signal; undefined while it runs, as it should. */
+  readonly exit: number | string | undefined
+  /** How many documents of which kind the hostile provider was asked for. */
+  readonly documents: Readonly<Record<string, number>>
+}
+
+/** How long to soak, and how. */
+export interface SoakOptions {
+  /** For all of it; a fifth is for the good tenant alone. */
+  readonly milliseconds: number
+  readonly seed: number
+}
+
+const hostileTenants = 10
+const deadTenants = 40
+const audience = 'api'
+
+/**
+ * Runs an application in a process of its own, with a good tenant, hostile ones that do all they can, and ones whose
+ * providers cannot be connected to.
+ *
+ * @param onEnd takes the functions that end what was started, to be called in reverse order
+ */
+export async function soak(
+  { milliseconds, seed }: SoakOptions,
+  onEnd: (close: () => Promise<unknown>) => void,
+): Promise<SoakReport> {
+  const chance = createChance(seed)
+  const directory = await mkdtemp(join(tmpdir(), 'soak-'))
+  onEnd(() => rm(directory, { recursive: true, force: true }))
+  const good = await createTestIssuer({ algorithm: 'RS256', audience })
+  onEnd(() => good.close())
+  good.setHeaders('jwks', { 'cache-control': 'max-age=5' })
+  const backlog = await startFullBacklog()
+  onEnd(() => backlog.close())
+  const provider = startProcess('hostile-provider.mjs')
+  onEnd(() => end(provider))
+  const { port: hostilePort } = await ask<{ port: number }>(provider, { seed })
+
+  const hostileIssuers = Array.from(
+    { length: hostileTenants },
+    (_, index) => `http://127.0.0.1:${hostilePort}/${index}`,
+  )
+  const deadIssuers = Array.from({ length: deadTenants }, (_, index) => `http://127.0.0.1:${backlog.port}/${index}`)
+  const issuers = [good.issuer, ...hostileIssuers, ...deadIssuers]
+  const app = startProcess('app.mjs')
+  onEnd(() => end(app))
+  const { port } = await ask<{ port: number }>(app, {
+    tenants: Object.fromEntries(
+      issuers.map((issuer, index) => [`tenant-${index}`, { issuer, jwksUri: `${issuer}/jwks`, audience }]),
+    ),
+    requireHttps: false,
+    minTtl: 1_000,
+    unknownKidCooldown: 1_000,
+    publicKeyPath: directory,
+    integrityKey: 'a key of at least thirty-two bytes, for tests',
+  })
+
+  const goodTokens = await Promise.all(
+    Array.from({ length: 500 }, (_, index) => good.sign({ jti: `${index}`, exp: 4e9 })),
+  )
+  const startGood = () =>
+    startClients(port, { count: 8, pause: 10, nextToken: () => chance.pick([goodTokens[0] ?? '', ...goodTokens]) })
+  const startHostile = (targets: readonly string[], count: number) =>
+    startClients(port, {
+      count,
+      pause: 10,
+      nextToken: () => hostileToken(chance, chance.pick([targets[0] ?? '', ...targets])),
+    })
+
+  const warmUp = startGood()
+  await sleep(1_000)
+  await warmUp.stop()
+  await ask(app, 'report')
+
+  const alonePhase = startGood()
+  await sleep(milliseconds / 5)
+  const alone = await alonePhase.stop()
+  const before = await ask<AppReport>(app, 'report')
+
+  const attackers = [startHostile(hostileIssuers, 24), startHostile(deadIssuers, deadTenants)]
+  const besidePhase = startGood()
+  await Promise.race([sleep((milliseconds * 4) / 5), once(app, 'exit')])
+  const [beside, ...hostile] = await Promise.all([besidePhase, ...attackers].map((clients) => clients.stop()))
+  const exit = app.exitCode ?? app.signalCode ?? undefined
+  const after = exit === undefined ? await ask<AppReport>(app, 'report') : undefined
+  const { counts } = await ask<{ counts: Record<string, number> }>(provider, 'report')
+  return {
+    alone,
+    beside: beside ?? alone,
+    hostile: together(hostile),
+    escaped: after?.escaped ?? [],
+    longestStall: { alone: before.longestStall, beside: after?.longestStall ?? Number.POSITIVE_INFINITY },
+    exit,
+    documents: counts,
+  }
+}
+
+interface AppReport {
+  readonly escaped: readonly string[]
+  readonly longestStall: number
+  readonly heapUsed: number
+}
+
+/** The latency that so many of all requests do not exceed. */
+export function percentile({ latencies }: Seen, share: number): number {
+  const sorted = latencies.toSorted((one, other) => one - other)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+}
+
+function together(parts: readonly Seen[]): Seen {
+  const statuses = new Map<number, number>()
+  for (const part of parts) {
+    for (const [status, count] of part.statuses) statuses.set(status, (statuses.get(status) ?? 0) + count)
+  }
+  return { statuses, latencies: parts.flatMap(({ latencies }) => latencies) }
+}
+
+function startProcess(file: string): ChildProcess {
+  return fork(fileURLToPath(new URL(file, import.meta.url)), { env: { ...process.env, NODE_ENV: 'production' } })
+}
+
+async function ask<Reply>(child: ChildProcess, message: object | string): Promise<Reply> {
+  const reply = once(child, 'message')
+  child.send(message)
+  const [value]: unknown[] = await reply
+  return value as Reply
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
