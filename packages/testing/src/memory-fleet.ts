@@ -16,7 +16,9 @@ interface Expiring {
 
 /** The optional parts of a store in memory. */
 export interface MemoryFleet {
+  /** The store's revocations. */
   readonly revocations: RevocationStore
+  /** The store's coordination. */
   readonly coordination: FleetCoordination
   /** Replaces the generation after a save without a condition, or removes it with the snapshot. */
   changed(key: ProviderKey, generation: string | undefined): void
