@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AuthRequest } from '../base/auth-request.ts'
-import type { ProviderOptions } from '../registry/provider-options.ts'
 import type { ProviderLocation } from '../registry/provider-location.ts'
+import type { ProviderOptions } from '../registry/provider-options.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { RegistryOptions } from '../registry/registry-options.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'

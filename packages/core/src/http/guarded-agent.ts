@@ -25,31 +25,31 @@ export function createGuardedAgents(connect: Connect): GuardedAgents {
   const closing = new AbortController()
 
   function guarded<Guarded extends HttpAgent>(agent: Guarded, isTls: boolean): Guarded {
-    agent.createConnection = (options: ClientRequestArgs, callback): undefined => {
+    agent.createConnection = (options: ClientRequestArgs, onCreate): undefined => {
       const attempt: unknown = Reflect.get(options, 'attempt')
-      if (!(attempt instanceof Attempt) || callback === undefined) throw new TypeError('a request without an attempt')
+      if (!(attempt instanceof Attempt) || onCreate === undefined) throw new TypeError('a request without an attempt')
       const target = { host: String(options.host), port: Number(options.port), isTls }
-      connectFor(target, attempt, callback)
+      connectFor(target, attempt, onCreate)
     }
     return agent
   }
 
-  /** Cannot reject: the outcome goes to the callback. */
+  /** Cannot reject: the outcome goes to `onCreate`. */
   function connectFor(
     target: Parameters<Connect>[0],
     attempt: Attempt,
-    callback: (error: Error | null, socket: Duplex) => void,
+    onCreate: (error: Error | null, socket: Duplex) => void,
   ): void {
     connect(target, attempt).then(
       (socket) => {
         sockets.add(socket)
         socket.once('close', () => sockets.delete(socket))
         if (closing.signal.aborted) socket.destroy()
-        callback(null, socket)
+        onCreate(null, socket)
       },
       (error: unknown) => {
         // Node takes no socket with an error, whatever the types say.
-        const report = callback as (error: Error) => void
+        const report = onCreate as (error: Error) => void
         report(error instanceof Error ? error : new Error('The attempt has ended', { cause: error }))
       },
     )

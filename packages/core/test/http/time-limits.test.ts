@@ -45,7 +45,7 @@ describe('an attempt that has ended rejects immediately, and says what it was do
     }
     expect(await errorOf(`https://127.0.0.1:${server.port}/`, hasHello)).toMatchObject({ step: 'TLS handshake' })
     const [socket] = server.sockets
-    if (socket?.closed === false) await once(socket, 'close')
+    if (socket !== undefined && !socket.closed) await once(socket, 'close')
     expect(socket?.closed).toBe(true)
   })
 
