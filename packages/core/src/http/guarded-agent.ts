@@ -89,6 +89,6 @@ export function hostOf({ hostname }: URL): string {
 }
 
 /** The port of a URL, the scheme's own where it has none. */
-export function portOf({ port, protocol }: URL): number {
+function portOf({ port, protocol }: URL): number {
   return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
 }
