@@ -16,7 +16,7 @@ export interface AddressRules {
 export type AddressCheck = (address: string) => boolean
 
 /**
- * Where clouds answer with their machines' credentials: AWS, Azure, GCP and most others; ECS tasks; Tencent; Scaleway;
+ * Where clouds serve the credentials of their machines: AWS, Azure, GCP and most others; ECS tasks; Tencent; Scaleway;
  * Alibaba; Azure's wire server; Oracle; and AWS's, GCP's, OpenStack's and Scaleway's over IPv6.
  */
 const CLOUD_METADATA = [

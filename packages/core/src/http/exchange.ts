@@ -23,8 +23,9 @@ export interface IncomingResponse {
 /** Sends one request and waits for the head of the response. */
 export type Exchange = (request: ExchangeRequest, attempt: Attempt) => Promise<IncomingResponse>
 
-/** A client's part of an HTTP dispatcher: any `Dispatcher` of undici 6, 7 or 8 has this. */
+/** The part of an HTTP dispatcher that is needed here: any `Dispatcher` of undici 6, 7 or 8 has it. */
 export interface HttpDispatcher {
+  /** Sends one request and resolves with the head of the response, and its body as it arrives. */
   request(options: {
     readonly origin: string
     readonly path: string

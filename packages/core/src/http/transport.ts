@@ -2,6 +2,9 @@ import { lookup } from 'node:dns'
 import { LRUCache } from 'lru-cache'
 import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import {
+  ContentCodingNotSupportedError,
+  KeyPinMismatchError,
+  ResponseTooLargeError,
   UpstreamAddressNotAllowedError,
   type UpstreamDocument,
   UpstreamTimedOutError,
@@ -112,7 +115,7 @@ export function createTransport(dispatcher?: HttpDispatcher, parts: TransportPar
       pinnedSpki: policy.pinnedSpki,
       ca: policy.ca,
     }
-    // Bun makes its connections without our rules. Registrations are checked for that; this is for other origins.
+    // Registrations that need rules about connections are refused on Bun; this is for redirects to other origins.
     if (isBun && rules.network === 'public') throw new UpstreamAddressNotAllowedError()
     const key = valueText(rules)
     const clients = guarded.get(key) ?? createGuardedClients(createConnect(rules, connectionParts))
@@ -160,7 +163,7 @@ export function createTransport(dispatcher?: HttpDispatcher, parts: TransportPar
   }
 }
 
-/** True on Bun, whose HTTP client does not use the connections that an agent makes. */
+/** True on Bun: nothing guarantees there that rules about connections are enforced by `node:http` and `node:tls`. */
 export const isBun: boolean = 'bun' in process.versions
 
 /** The headers for each URL of one fetch. The provider's own are read once, and only if its origin is asked. */
@@ -190,9 +193,22 @@ function located(reason: unknown, { document }: TransportRequest, { step }: Atte
   return new UpstreamTimedOutError({ cause: reason.cause, document, step })
 }
 
-/** An error of this package for whatever ended the attempt. */
+/** Refusals that are made where the document is not known. */
+const REFUSALS = [
+  UpstreamAddressNotAllowedError,
+  KeyPinMismatchError,
+  ResponseTooLargeError,
+  ContentCodingNotSupportedError,
+] as const
+
+/** An error of this package, which names the document, for whatever ended the attempt. */
 function own(error: unknown, { document }: TransportRequest, { step }: Attempt): JwksAuthError {
-  return error instanceof JwksAuthError ? error : new UpstreamUnreachableError({ cause: error, document, step })
+  if (!(error instanceof JwksAuthError)) return new UpstreamUnreachableError({ cause: error, document, step })
+  const { cause } = error
+  if (error instanceof UpstreamUrlNotAllowedError)
+    return new UpstreamUrlNotAllowedError(error.reason, { cause, document })
+  const Refusal = REFUSALS.find((each) => error instanceof each)
+  return Refusal === undefined ? error : new Refusal({ cause, document })
 }
 
 /** A header that came several times is the list of its values (RFC 9110 §5.3). */

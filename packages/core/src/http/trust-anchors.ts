@@ -19,7 +19,7 @@ export function splitPem(texts: readonly string[]): readonly string[] | undefine
 
 function isCertificate(pem: string): boolean {
   try {
-    return new X509Certificate(pem) !== undefined
+    return new X509Certificate(pem).raw.length > 0
   } catch {
     return false
   }

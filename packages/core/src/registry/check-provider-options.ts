@@ -43,7 +43,7 @@ export interface RegistryRules {
   readonly allowedDomains: readonly string[]
   /** True where a dispatcher of the application's makes the connections. */
   readonly hasDispatcher: boolean
-  /** False on a runtime whose HTTP client does not use the connections that are made here: Bun. */
+  /** False on a runtime where rules about connections are not reliably enforced: Bun. */
   readonly canGuardConnections: boolean
 }
 

@@ -165,7 +165,7 @@ class Registration implements CheckedRegistration {
 /** Keeps anyone who sees an `upstreamKey` from testing guesses at the values of `headers`. */
 const UPSTREAM_SECRET = randomBytes(32)
 
-/** Bun's HTTP client makes its own connections: rules about them would silently not hold. */
+/** Refuses rules about connections where they might silently not be enforced. */
 function checkEnforceable(where: string, { jwks, transport }: CheckedRegistration, rules: RegistryRules): void {
   if (rules.canGuardConnections || rules.hasDispatcher || jwks !== undefined) return
   const { pinnedSpki, ca, network } = transport

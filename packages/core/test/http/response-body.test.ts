@@ -49,7 +49,8 @@ describe('the body of a response', () => {
     await expect(fetched).rejects.toMatchObject({
       name: 'ContentCodingNotSupportedError',
       code: 'ERR_CONTENT_CODING_NOT_SUPPORTED',
-      message: "The provider's response has a content coding that is not supported",
+      document: 'key set',
+      message: "The provider's response has a content coding that is not supported (key set)",
     })
   })
 

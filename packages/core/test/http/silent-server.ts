@@ -14,9 +14,11 @@ const UNACCEPTING = `
   server.listen({ port: workerData, host: '127.0.0.1', backlog: 1 }, () => {
     const { port } = server.address()
     for (let index = 0; index < 8; index += 1) connect(port, '127.0.0.1').on('error', () => undefined)
-    parentPort.postMessage(port)
     // After the ticks that connect, and before the event loop could accept.
-    process.nextTick(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
+    process.nextTick(() => {
+      parentPort.postMessage(port)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+    })
   })
 `
 

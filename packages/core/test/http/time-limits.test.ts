@@ -3,7 +3,9 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { UpstreamTimedOutError } from '../../src/base/errors/upstream-errors.ts'
 import type { ResolveName } from '../../src/http/name-resolution.ts'
 import { createTransport } from '../../src/http/transport.ts'
-import { startIssuer, startRegistry } from '../start.ts'
+import type { HttpDispatcher } from '../../src/index.ts'
+import { createRegistryFrom } from '../../src/registry/create-registry.ts'
+import { startIssuer } from '../start.ts'
 import { startSilentServer, startUnacceptingServer } from './silent-server.ts'
 import { loopbackPolicy } from './transport-scene.ts'
 
@@ -45,7 +47,7 @@ describe('an attempt that has ended rejects immediately, and says what it was do
     }
     expect(await errorOf(`https://127.0.0.1:${server.port}/`, hasHello)).toMatchObject({ step: 'TLS handshake' })
     const [socket] = server.sockets
-    if (socket?.closed === false) await once(socket, 'close')
+    if (socket !== undefined && !socket.closed) await once(socket, 'close')
     expect(socket?.closed).toBe(true)
   })
 
@@ -78,8 +80,11 @@ describe('{ attemptTimeout: 300, deadline: 1000 }', () => {
   } as const
 
   /** Resolves by a registry, on the machine's clock: the number of attempts, the milliseconds, and the failure. */
-  async function resolveFrom(jwksUri: string) {
-    const registry = startRegistry()
+  async function resolveFrom(jwksUri: string, resolveName?: ResolveName) {
+    const parts = resolveName === undefined ? {} : { resolveName }
+    const transport = () => createTransport(undefined, parts)
+    const registry = createRegistryFrom({ requireHttps: false }, { random: Math.random, transport })
+    onTestFinished(() => registry.close())
     let attempts = 0
     registry.on('fetch', () => {
       attempts += 1
@@ -101,8 +106,54 @@ describe('{ attemptTimeout: 300, deadline: 1000 }', () => {
     const { attempts, took, error } = await resolveFrom(await start())
     expect(error).toMatchObject({ code: 'ERR_KEYS_UNAVAILABLE', cause: { code: 'ERR_UPSTREAM_TIMED_OUT' } })
     expect(attempts).toBe(3)
-    // Today's limits would have taken ten seconds for each attempt.
+    // A connect timeout of its own would take ten seconds for each attempt.
     expect(took).toBeLessThan(5_000)
+  })
+
+  it('ends three attempts within about a second: a name whose servers do not respond', async () => {
+    const { attempts, took, error } = await resolveFrom('http://dead.example/jwks', () => undefined)
+    expect(error).toMatchObject({ cause: { code: 'ERR_UPSTREAM_TIMED_OUT', step: 'name resolution' } })
+    expect(attempts).toBe(3)
+    expect(took).toBeLessThan(5_000)
+  })
+})
+
+describe('onSent', () => {
+  /** Fetches with a counter of the requests that were written; ends the attempt after a while. */
+  async function sentTo(url: string, dispatcher?: HttpDispatcher): Promise<number> {
+    const transport = createTransport(dispatcher)
+    onTestFinished(() => transport.close())
+    let sent = 0
+    const onSent = (): void => {
+      sent += 1
+    }
+    const signal = AbortSignal.timeout(200)
+    const request = { url, document: 'key set', headers: {}, signal, timeout: 5_000, onSent } as const
+    await transport.get(request, loopbackPolicy).catch(() => undefined)
+    return sent
+  }
+
+  it('is called for a request that is written, on a new connection and on a reused one', async () => {
+    const issuer = await startIssuer()
+    expect(await sentTo(issuer.jwksUri)).toBe(1)
+    issuer.answerOnce('jwks', { kind: 'redirect', location: '/jwks' })
+    expect(await sentTo(issuer.jwksUri)).toBe(2)
+  })
+
+  it('is called although the server does not respond', async () => {
+    const { port } = await startSilentServer()
+    expect(await sentTo(`http://127.0.0.1:${port}/`)).toBe(1)
+  })
+
+  it('is not called while TCP connects, or during the TLS handshake', async () => {
+    const [unaccepting, silent] = [await startUnacceptingServer(), await startSilentServer()]
+    expect(await sentTo(`http://127.0.0.1:${unaccepting.port}/`)).toBe(0)
+    expect(await sentTo(`https://127.0.0.1:${silent.port}/`)).toBe(0)
+  })
+
+  it('is called immediately for a dispatcher, which does not say when it connects', async () => {
+    const request = async () => await new Promise<never>(() => undefined)
+    expect(await sentTo('http://issuer.example/', { request })).toBe(1)
   })
 })
 

@@ -78,7 +78,7 @@ describe('discovery', () => {
   ])('goes on to RFC 8414 where the first location has no usable metadata: %s', async (_, answer) => {
     const issuer = await startIssuer()
     const body = 'body' in answer ? { body: String(answer.body).replace('ISSUER', issuer.issuer) } : {}
-    issuer.answerAlways('openid', { ...answer, ...body } as Answer)
+    issuer.answerAlways('openid', { ...answer, ...body })
     const registry = await startDiscovering(issuer.issuer)
     expect(await registry.resolve('acme', 'auth0')).toEqual(issuer.jwks)
     expect(asked(issuer).slice(-2)).toEqual([oauth, '/jwks'])

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import type { ProviderRegistration } from '../../src/index.ts'
 import { audience, startAuthenticator, startIssuer, startRegistry, verdict } from '../start.ts'
 
 const name = { tenant: 'acme', provider: 'main' }
@@ -9,7 +8,7 @@ const jwksUri = 'http://issuer.example/jwks'
 const metadataUri = 'http://issuer.example/metadata'
 
 function register(registration: object): Promise<void> {
-  return startRegistry().register({ ...name, ...registration } as ProviderRegistration)
+  return startRegistry().register({ ...name, ...registration })
 }
 
 describe('inline keys', () => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import type { ProviderRegistration } from '../../src/index.ts'
 import { audience, startAuthenticator, startIssuer, startRegistry, verdict } from '../start.ts'
 
 const name = { tenant: 'acme', provider: 'main' }
@@ -13,8 +12,8 @@ const otherJwks = { keys: [{ ...jwks.keys[0], kid: 'l' }] }
 
 async function registerBoth(first: object, second: object): Promise<void> {
   const registry = startRegistry()
-  await registry.register({ ...name, ...first } as ProviderRegistration)
-  await registry.register({ ...name, ...second } as ProviderRegistration)
+  await registry.register({ ...name, ...first })
+  await registry.register({ ...name, ...second })
   expect(registry.statuses()).toHaveLength(1)
 }
 

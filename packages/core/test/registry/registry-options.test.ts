@@ -62,15 +62,18 @@ describe('createRegistry', () => {
     ['store', { store: createMemoryStore() }],
     ['publicKeyPath', { publicKeyPath: tmpdir() }],
   ])('does not take an integrityKey that is explicitly undefined beside %s', (_, options) => {
-    const { [`JWKS_AUTH_TEST_${'UNSET'}`]: integrityKey } = process.env
+    const integrityKey = process.env['JWKS_AUTH_TEST_UNSET']
     const create = () => createRegistry({ ...options, integrityKey })
     expect(create).toThrow(TypeError)
     expect(create).toThrow('integrityKey is undefined: is an environment variable missing?')
   })
 
   it('takes an integrityKey that is left out, or false, beside a store', async () => {
-    await createRegistry({ store: createMemoryStore() }).close()
-    await createRegistry({ store: createMemoryStore(), integrityKey: false }).close()
+    for (const options of [{}, { integrityKey: false }] as const) {
+      const registry = createRegistry({ store: createMemoryStore(), ...options })
+      expect(registry.statuses()).toEqual([])
+      await registry.close()
+    }
   })
 
   it.each([null, [], 'options', 7, () => undefined])('does not take %j for options', (options) => {

@@ -95,9 +95,12 @@ export class UpstreamUrlNotAllowedError extends JwksAuthError {
   override readonly code = 'ERR_UPSTREAM_URL_NOT_ALLOWED'
   /** The rule that it breaks, as half a sentence. */
   readonly reason: string
-  constructor(reason: string, options?: ErrorOptions) {
-    super(`The URL of the provider is not allowed: ${reason}`, options)
+  /** The document that was requested. */
+  readonly document: UpstreamDocument | undefined
+  constructor(reason: string, options?: UpstreamRequestErrorOptions) {
+    super(`The URL of the provider is not allowed: ${reason}${whereIn({ document: options?.document })}`, options)
     this.reason = reason
+    this.document = options?.document
   }
 }
 
@@ -105,8 +108,14 @@ export class UpstreamUrlNotAllowedError extends JwksAuthError {
 export class UpstreamAddressNotAllowedError extends JwksAuthError {
   override readonly name = 'UpstreamAddressNotAllowedError'
   override readonly code = 'ERR_UPSTREAM_ADDRESS_NOT_ALLOWED'
-  constructor(options?: ErrorOptions) {
-    super("The provider's address is not allowed; see the options network and allowAddresses", options)
+  /** The document that was requested. */
+  readonly document: UpstreamDocument | undefined
+  constructor(options?: UpstreamRequestErrorOptions) {
+    super(
+      `The provider's address is not allowed; see the options network and allowAddresses${whereIn({ document: options?.document })}`,
+      options,
+    )
+    this.document = options?.document
   }
 }
 
@@ -114,8 +123,14 @@ export class UpstreamAddressNotAllowedError extends JwksAuthError {
 export class KeyPinMismatchError extends JwksAuthError {
   override readonly name = 'KeyPinMismatchError'
   override readonly code = 'ERR_KEY_PIN_MISMATCH'
-  constructor(options?: ErrorOptions) {
-    super("No key of pinnedSpki is on the verified path of the provider's certificate", options)
+  /** The document that was requested. */
+  readonly document: UpstreamDocument | undefined
+  constructor(options?: UpstreamRequestErrorOptions) {
+    super(
+      `No key of pinnedSpki is on the verified path of the provider's certificate${whereIn({ document: options?.document })}`,
+      options,
+    )
+    this.document = options?.document
   }
 }
 
@@ -123,8 +138,11 @@ export class KeyPinMismatchError extends JwksAuthError {
 export class ResponseTooLargeError extends JwksAuthError {
   override readonly name = 'ResponseTooLargeError'
   override readonly code = 'ERR_RESPONSE_TOO_LARGE'
-  constructor(options?: ErrorOptions) {
-    super("The provider's response is longer than maxResponseBytes", options)
+  /** The document that was requested. */
+  readonly document: UpstreamDocument | undefined
+  constructor(options?: UpstreamRequestErrorOptions) {
+    super(`The provider's response is longer than maxResponseBytes${whereIn({ document: options?.document })}`, options)
+    this.document = options?.document
   }
 }
 
@@ -132,8 +150,14 @@ export class ResponseTooLargeError extends JwksAuthError {
 export class ContentCodingNotSupportedError extends JwksAuthError {
   override readonly name = 'ContentCodingNotSupportedError'
   override readonly code = 'ERR_CONTENT_CODING_NOT_SUPPORTED'
-  constructor(options?: ErrorOptions) {
-    super("The provider's response has a content coding that is not supported", options)
+  /** The document that was requested. */
+  readonly document: UpstreamDocument | undefined
+  constructor(options?: UpstreamRequestErrorOptions) {
+    super(
+      `The provider's response has a content coding that is not supported${whereIn({ document: options?.document })}`,
+      options,
+    )
+    this.document = options?.document
   }
 }
 
