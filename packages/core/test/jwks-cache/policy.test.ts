@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Instant, Instant } from '../../src/base/clock.ts'
+import type { Instant } from '../../src/base/clock.ts'
 import { decide, decideAfterFailure, type RefreshFailure, usableFor } from '../../src/jwks-cache/policy.ts'
 
 const lifetimes = { refreshAfter: 100, freshFor: 200, staleFor: 300, staleIfErrorFor: 400 }

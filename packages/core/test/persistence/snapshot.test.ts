@@ -1,9 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { elapsed, type Instant } from '../../src/base/clock.ts'
 import { storedPolicy } from '../../src/http/freshness.ts'
 import { createKeySet, readKeySet } from '../../src/jwks/key-set.ts'
+import type { VerificationKey } from '../../src/jwks/verification-key.ts'
 import type { CacheOptions } from '../../src/jwks-cache/cache-options.ts'
-import { type Entry, entryTimes, immutableTimes } from '../../src/jwks-cache/lifetimes.ts'
+import type { CachedKeys } from '../../src/jwks-cache/cache-state.ts'
+import { lifetimesOf, UNLIMITED } from '../../src/jwks-cache/lifetimes.ts'
 import { keepUntil, readSnapshot, type SnapshotBinding, snapshotPayload } from '../../src/persistence/snapshot.ts'
 import { providerDefaults } from '../../src/registry/provider-options.ts'
 import { samples } from '../jwks/sample-keys.ts'
@@ -22,14 +25,34 @@ const binding: SnapshotBinding = {
 }
 const jwk = { ...samples.p256, kid: 'key-1', alg: 'ES256', use: 'sig' }
 
-function entryOf(
+/** Both clocks as they are when the wall clock shows this time. The machine was started at the start of the year. */
+function at(wall: number): Instant {
+  return { wall, monotonic: wall - now }
+}
+
+function keysFetched(
   fetchedAt = now,
   headers: Readonly<Record<string, string>> = { 'cache-control': 'max-age=600' },
-): Entry {
-  const { keySet } = readKeySet({ keys: [jwk] }, 10) ?? { keySet: createKeySet([]) }
+): CachedKeys {
+  const { keySet: published } = readKeySet({ keys: [jwk] }, 10) ?? { keySet: createKeySet([]) }
   const policy = storedPolicy(jwksUri, headers, fetchedAt)
-  return { version: 1, keys: keySet.keys.map((key) => key.jwk), policy, ...entryTimes(policy, fetchedAt, options, 0) }
+  return {
+    published,
+    policy,
+    fetchedAt: at(fetchedAt),
+    lifetimes: lifetimesOf(policy, options, 0),
+    source: 'upstream',
+    requestNumber: 1,
+    immutable: undefined,
+  }
 }
+
+/** What a snapshot of these keys is read as. */
+function asLoaded({ published, source: _source, requestNumber: _number, ...rest }: CachedKeys) {
+  return { ...rest, published: expect.objectContaining({ keys: published.keys.map(likeKey) }) }
+}
+
+const likeKey = ({ jwk: like, kid, material }: VerificationKey) => expect.objectContaining({ jwk: like, kid, material })
 
 interface Context {
   readonly at?: number
@@ -37,78 +60,89 @@ interface Context {
   readonly by?: Partial<CacheOptions>
 }
 
-function read(payload: unknown, { at = now, of = binding, by = {} }: Context = {}) {
-  const context = { now: at, held: undefined, random: 0 }
-  // As a store hands it out: through JSON.
+function read(payload: unknown, { at: wall = now, of = binding, by = {} }: Context = {}) {
+  const context = { now: at(wall), known: undefined, random: 0 }
+  // As a store returns it: through JSON.
   const opened = { ok: true, payload: JSON.parse(JSON.stringify(payload)), isCurrent: true } as const
   return readSnapshot(opened, of, { ...options, ...by }, rules, context)
 }
 
-/** Mostly what is right, so that the rules behind the first one are reached. */
+/** Mostly right values, so that the later rules are reached. */
 function mostly<Right, Wrong>(right: fc.Arbitrary<Right>, wrong: fc.Arbitrary<Wrong>): fc.Arbitrary<Right | Wrong> {
   return fc.oneof({ arbitrary: right, weight: 9 }, { arbitrary: wrong, weight: 1 })
 }
 
 /** A good payload with its entry changed. */
 function payloadWith(change: Readonly<Record<string, unknown>>): unknown {
-  const { entry, ...rest } = Object(snapshotPayload(binding, entryOf()))
+  const { entry, ...rest } = Object(snapshotPayload(binding, keysFetched()))
   return { ...rest, entry: { ...entry, ...change } }
 }
 
 describe('a snapshot', () => {
-  it('is read as the entry that was written, at any later time', () => {
-    const entry = entryOf()
-    for (const at of [now, now + 599_999, now + 600_000, now + 86_400_000]) {
-      expect(read(snapshotPayload(binding, entry), { at })).toMatchObject({
-        ok: true,
-        loaded: { entry, refused: { count: 0 } },
-      })
+  it('is read as it was written, at any later time', () => {
+    const cached = keysFetched()
+    for (const wall of [now, now + 599_999, now + 600_000, now + 86_400_000]) {
+      const reading = read(snapshotPayload(binding, cached), { at: wall })
+      expect(reading).toMatchObject({ ok: true, loaded: { refused: { count: 0 } } })
+      expect(reading.ok && reading.loaded).toMatchObject(asLoaded(cached))
     }
   })
 
-  it('keeps the identity of keys that are held', () => {
-    const held = readKeySet({ keys: [jwk] }, 10)?.keySet
-    const opened = { ok: true, payload: snapshotPayload(binding, entryOf()), isCurrent: true } as const
-    const reading = readSnapshot(opened, binding, options, rules, { now, held, random: 0 })
-    expect(reading.ok && reading.loaded.keySet.keys[0]).toBe(held?.keys[0])
+  it('has aged by the wall clock on a machine that was started later', () => {
+    const context = { now: { wall: now + 500_000, monotonic: 7 }, known: undefined, random: 0 }
+    const opened = { ok: true, payload: snapshotPayload(binding, keysFetched()), isCurrent: true } as const
+    const reading = readSnapshot(opened, binding, options, rules, context)
+    expect(reading.ok && elapsed(reading.loaded.fetchedAt, context.now)).toBe(500_000)
+  })
+
+  it('is as old as the present where its time is in the future by less than the clocks of two machines differ', () => {
+    const reading = read(payloadWith({ fetchedAt: new Date(now + 4_000).toISOString() }))
+    expect(reading).toMatchObject({ ok: true, loaded: { fetchedAt: at(now) } })
+  })
+
+  it('keeps the identity of cached keys', () => {
+    const known = readKeySet({ keys: [jwk] }, 10)?.keySet
+    const opened = { ok: true, payload: snapshotPayload(binding, keysFetched()), isCurrent: true } as const
+    const reading = readSnapshot(opened, binding, options, rules, { now: at(now), known, random: 0 })
+    expect(reading.ok && reading.loaded.published.keys[0]).toBe(known?.keys[0])
   })
 
   it('is refused for the reason for which it could not be opened', () => {
     for (const reason of ['malformed', 'version', 'integrity'] as const) {
-      const context = { now, held: undefined, random: 0 }
+      const context = { now: at(now), known: undefined, random: 0 }
       expect(readSnapshot({ ok: false, reason }, binding, options, rules, context)).toEqual({ ok: false, reason })
     }
   })
 
-  it('does not have its times from what is written beside the time of the fetch', () => {
+  it('computes its lifetimes again instead of reading them', () => {
     const far = '9999-01-01T00:00:00.000Z'
     const payload = payloadWith({ refreshAt: far, freshUntil: far, staleUntil: far, staleIfErrorUntil: far })
-    expect(read(payload)).toMatchObject({ ok: true, loaded: { entry: entryOf() } })
+    expect(read(payload)).toMatchObject({ ok: true, loaded: asLoaded(keysFetched()) })
   })
 
-  it('does not have its freshness from what a library made of the headers', () => {
-    const policy = { ...entryOf().policy, t: now + 1e9, rescc: { 'max-age': '999999' }, st: 500, sh: true }
-    expect(read(payloadWith({ policy }))).toMatchObject({ ok: true, loaded: { entry: entryOf() } })
+  it('computes its freshness from the headers, not from what a library derived from them', () => {
+    const policy = { ...keysFetched().policy, t: now + 1e9, rescc: { 'max-age': '999999' }, st: 500, sh: true }
+    expect(read(payloadWith({ policy }))).toMatchObject({ ok: true, loaded: asLoaded(keysFetched()) })
   })
 
-  it('can claim no longer freshness than maxTtl', () => {
-    const payload = snapshotPayload(binding, entryOf(now, { 'cache-control': 'max-age=99999999999' }))
-    expect(read(payload)).toMatchObject({ ok: true, loaded: { entry: { freshUntil: now + 86_400_000 } } })
+  it('is fresh for maxTtl at most', () => {
+    const payload = snapshotPayload(binding, keysFetched(now, { 'cache-control': 'max-age=99999999999' }))
+    expect(read(payload)).toMatchObject({ ok: true, loaded: { lifetimes: { freshFor: 86_400_000 } } })
   })
 
   it.each([
-    ['nothing of the kind', {}, 'malformed'],
+    ['a payload of another kind', {}, 'malformed'],
     ['no keys', payloadWith({ keys: undefined }), 'malformed'],
     ['no usable key', payloadWith({ keys: [{ kty: 'oct', k: 'AAAA' }] }), 'no-usable-keys'],
     ['another version', payloadWith({ version: 2 }), 'version'],
     ['no time', payloadWith({ fetchedAt: null }), 'malformed'],
-    ['no date', payloadWith({ fetchedAt: 'yesterday' }), 'malformed'],
+    ['a time that is not a date', payloadWith({ fetchedAt: 'yesterday' }), 'malformed'],
     ['a number for a time', payloadWith({ fetchedAt: now }), 'malformed'],
-    ['a time that is to come', payloadWith({ fetchedAt: new Date(now + 5_001).toISOString() }), 'future'],
+    ['a time in the future', payloadWith({ fetchedAt: new Date(now + 5_001).toISOString() }), 'future'],
     ['no policy', payloadWith({ policy: [] }), 'malformed'],
-    ['no URL', payloadWith({ policy: { ...entryOf().policy, u: undefined } }), 'malformed'],
-    ['headers that are none', payloadWith({ policy: { ...entryOf().policy, resh: 'etag' } }), 'malformed'],
-    ['another URL', payloadWith({ policy: { ...entryOf().policy, u: 'https://other.example/' } }), 'binding'],
+    ['no URL', payloadWith({ policy: { ...keysFetched().policy, u: undefined } }), 'malformed'],
+    ['headers that are not an object', payloadWith({ policy: { ...keysFetched().policy, resh: 'etag' } }), 'malformed'],
+    ['another URL', payloadWith({ policy: { ...keysFetched().policy, u: 'https://other.example/' } }), 'binding'],
   ])('is refused with %s', (_, payload, reason) => {
     expect(read(payload)).toEqual({ ok: false, reason })
   })
@@ -123,13 +157,13 @@ describe('a snapshot', () => {
     ['transport', { transport: 'other' }],
     ['key lifetime', { keyLifetime: 'immutable' }],
   ])('is refused for another %s', (_, change) => {
-    const payload = snapshotPayload(binding, entryOf())
+    const payload = snapshotPayload(binding, keysFetched())
     expect(read(payload, { of: { ...binding, ...change } })).toEqual({ ok: false, reason: 'binding' })
   })
 
-  it('may come from any URL that may be asked, where the URI is discovered', () => {
+  it('may come from any permitted URL where the URI is discovered', () => {
     const of = { ...binding, jwksUri: null }
-    const payloadFrom = (url: string) => snapshotPayload(of, { ...entryOf(), policy: storedPolicy(url, {}, now) })
+    const payloadFrom = (url: string) => snapshotPayload(of, { ...keysFetched(), policy: storedPolicy(url, {}, now) })
     expect(read(payloadFrom('https://keys.example/jwks'), { of }).ok).toBe(true)
     for (const url of [
       'http://keys.example/jwks',
@@ -146,20 +180,20 @@ describe('how long a snapshot is worth keeping', () => {
   const week = 604_800_000
   const timeOf = (end: ReturnType<typeof keepUntil>): number | null => (end === null ? null : new Date(end).getTime())
 
-  it('is a week past all use, since validators still spare the body', () => {
-    const entry = entryOf()
-    expect(timeOf(keepUntil(entry))).toBe(entry.staleUntil + week)
-    const longer = entryOf(now, { 'cache-control': 'max-age=600, stale-if-error=43200' })
+  it('is a week past all use, because validators still save the body', () => {
+    const cached = keysFetched()
+    expect(timeOf(keepUntil(cached))).toBe(now + cached.lifetimes.staleFor + week)
+    const longer = keysFetched(now, { 'cache-control': 'max-age=600, stale-if-error=43200' })
     expect(timeOf(keepUntil(longer))).toBe(now + 600_000 + 43_200_000 + week)
   })
 
-  it('is for good where keys are immutable', () => {
+  it('is unlimited where keys are immutable', () => {
     const immutable = { learnedAt: [], forgottenAt: [] }
-    expect(keepUntil({ ...entryOf(), immutable, ...immutableTimes(now) })).toBeNull()
+    expect(keepUntil({ ...keysFetched(), immutable, lifetimes: UNLIMITED })).toBeNull()
   })
 })
 
-describe('whatever a snapshot has in it', () => {
+describe('a snapshot with any content', () => {
   const texts = fc.oneof(fc.string(), fc.constantFrom('2025-01-01T00:00:00.000Z', '9999-12-31', '-271821-04-20', '0'))
   const dates = fc.date({ noInvalidDate: true, max: new Date(now + 10_000) }).map((date) => date.toISOString())
   const headers = fc.dictionary(
@@ -193,45 +227,45 @@ describe('whatever a snapshot has in it', () => {
     ),
   )
 
-  it('reading it never throws, and what is read breaks no rule', () => {
+  it('is read without an exception, and what is read breaks no rule', () => {
     let taken = 0
     fc.assert(
       fc.property(cases, ([of, payload]) => {
         const reading = read(payload, { of })
         if (!reading.ok) return
         taken += 1
-        const { entry, keySet } = reading.loaded
-        expect(entry.fetchedAt).toBeLessThanOrEqual(now)
-        expect(entry.refreshAt).toBeLessThanOrEqual(entry.freshUntil)
-        expect(entry.freshUntil).toBeLessThanOrEqual(entry.staleUntil)
-        expect(entry.staleUntil).toBeLessThanOrEqual(entry.staleIfErrorUntil)
-        expect(keySet.keys.map((key) => key.jwk)).toEqual(entry.keys)
-        expect(entry.policy.u).toBe(jwksUri)
-        for (const key of entry.keys) expect(Object.keys(key)).not.toEqual(expect.arrayContaining(['d']))
-        const { learnedAt = [], forgottenAt = [] } = entry.immutable ?? {}
-        expect(Math.max(0, ...[...learnedAt, ...forgottenAt].map(([, at]) => at))).toBeLessThanOrEqual(
-          Date.UTC(9999, 11, 31),
-        )
+        const { fetchedAt, lifetimes, published, policy, immutable } = reading.loaded
+        const { refreshAfter, freshFor, staleFor, staleIfErrorFor } = lifetimes
+        expect(fetchedAt.wall).toBeLessThanOrEqual(now)
+        expect(fetchedAt).toEqual(at(fetchedAt.wall))
+        expect(refreshAfter).toBeLessThanOrEqual(freshFor)
+        expect(freshFor).toBeLessThanOrEqual(staleFor)
+        expect(staleFor).toBeLessThanOrEqual(staleIfErrorFor)
+        expect(policy.u).toBe(jwksUri)
+        for (const key of published.keys) expect(Object.keys(key.jwk)).not.toContain('d')
+        const times = [...(immutable?.learnedAt ?? []), ...(immutable?.forgottenAt ?? [])]
+        expect(Math.max(0, ...times.map(([, time]) => time))).toBeLessThanOrEqual(Date.UTC(9999, 11, 31))
         const isImmutable = of.keyLifetime === 'immutable'
         const longest = isImmutable ? Number.POSITIVE_INFINITY : options.maxTtl
-        expect(isImmutable || entry.keys.length > 0).toBe(true)
-        expect(entry.freshUntil).toBeGreaterThanOrEqual(entry.fetchedAt + options.minTtl)
-        expect(entry.freshUntil).toBeLessThanOrEqual(now + longest)
-        expect(entry.staleIfErrorUntil).toBeLessThanOrEqual(now + longest + options.maxStale)
+        expect(isImmutable || published.keys.length > 0).toBe(true)
+        expect(freshFor).toBeGreaterThanOrEqual(options.minTtl)
+        expect(freshFor).toBeLessThanOrEqual(longest)
+        expect(staleIfErrorFor).toBeLessThanOrEqual(longest + options.maxStale)
       }),
       { numRuns: 4_000 },
     )
-    // Or it would prove nothing.
+    // Otherwise nothing was tested.
     expect(taken).toBeGreaterThan(500)
   })
 
-  it('what is read can be written, and read again to the same', () => {
+  it('is read the same again after it was written', () => {
     fc.assert(
       fc.property(cases, ([of, payload]) => {
         const reading = read(payload, { of })
         if (!reading.ok) return
-        const again = read(snapshotPayload(of, reading.loaded.entry), { of })
-        expect(again.ok && again.loaded.entry).toEqual(reading.loaded.entry)
+        const { refused: _, compromised: __, ...cached } = reading.loaded
+        const again = read(snapshotPayload(of, { ...cached, source: 'store', requestNumber: 0 }), { of })
+        expect(again.ok && again.loaded).toMatchObject(asLoaded({ ...cached, source: 'store', requestNumber: 0 }))
       }),
       { numRuns: 2_000 },
     )
