@@ -1,9 +1,9 @@
 import { memoryStore } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { acme, globex, hasAll, openBook, revoke } from './book-scene.ts'
-import { rejectionOf, until } from './scene.ts'
+import { rejectionOf, until } from '../jwks-cache/scene.ts'
+import { acme, areRevoked, globex, openLog, revoke } from './revocation-scene.ts'
 
-/** Once all has happened that needs no answer of the store. */
+/** Resolves when everything has happened that does not wait for the store. */
 async function atRest(): Promise<void> {
   for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -11,23 +11,23 @@ async function atRest(): Promise<void> {
 describe('revocations in a store of three methods', () => {
   const list = { ...acme, provider: '.revoked.main' }
 
-  it('has a list beside each snapshot, sealed', async () => {
+  it('are a signed list beside each snapshot', async () => {
     const store = memoryStore()
-    const { book } = openBook(store, ['x'.repeat(32)])
-    await revoke(book, acme, 'a')
+    const { log } = openLog(store, { keys: ['x'.repeat(32)] })
+    await revoke(log, acme, 'a')
     expect(store.snapshots).toMatchObject([{ key: list, snapshot: { version: 1, keepUntil: null } }])
   })
 
-  it('loses none when a process revokes several at once', async () => {
+  it('are all saved when a process revokes several keys at once', async () => {
     const store = memoryStore()
-    const { book } = openBook(store)
-    await Promise.all(['a', 'b', 'c', 'd'].map((kid) => revoke(book, acme, kid)))
-    const other = openBook(store)
-    await other.book.load(acme)
-    expect(hasAll(other.book, acme, 'a', 'b', 'c', 'd')).toEqual([true, true, true, true])
+    const { log } = openLog(store)
+    await Promise.all(['a', 'b', 'c', 'd'].map((kid) => revoke(log, acme, kid)))
+    const other = openLog(store)
+    await other.log.load(acme)
+    expect(areRevoked(other.log, acme, 'a', 'b', 'c', 'd')).toEqual([true, true, true, true])
   })
 
-  it('loses none when an earlier write of the same process is slower than a later one', async () => {
+  it('are all saved when an earlier save of the process is slower than a later one', async () => {
     const store = memoryStore()
     let answer = (): void => undefined
     const slow = new Promise<void>((resolve) => {
@@ -41,71 +41,71 @@ describe('revocations in a store of three methods', () => {
       if (isFirst) await slow
       return value
     }
-    const { book } = openBook({ ...store, load })
-    const first = revoke(book, acme, 'a')
+    const { log } = openLog({ ...store, load })
+    const first = revoke(log, acme, 'a')
     await until(() => loads === 1)
-    const second = revoke(book, acme, 'b')
+    const second = revoke(log, acme, 'b')
     await Promise.race([second, atRest()])
     answer()
     await Promise.all([first, second])
-    const other = openBook(store)
-    await other.book.load(acme)
-    expect(hasAll(other.book, acme, 'a', 'b')).toEqual([true, true])
+    const other = openLog(store)
+    await other.log.load(acme)
+    expect(areRevoked(other.log, acme, 'a', 'b')).toEqual([true, true])
   })
 
-  it('loses none for good when two processes revoke at the same time: the next load of each heals it', async () => {
+  it('are complete again after the next load where two processes have revoked at the same time', async () => {
     const store = memoryStore()
-    const [one, other] = [openBook(store), openBook(store)]
-    await Promise.all([revoke(one.book, acme, 'a'), revoke(other.book, acme, 'b')])
-    for (const { book } of [one, other]) await book.load(acme)
-    const third = openBook(store)
-    await third.book.load(acme)
-    expect(hasAll(third.book, acme, 'a', 'b')).toEqual([true, true])
-    await one.book.load(acme)
-    expect(hasAll(one.book, acme, 'a', 'b')).toEqual([true, true])
+    const [one, other] = [openLog(store), openLog(store)]
+    await Promise.all([revoke(one.log, acme, 'a'), revoke(other.log, acme, 'b')])
+    for (const { log } of [one, other]) await log.load(acme)
+    const third = openLog(store)
+    await third.log.load(acme)
+    expect(areRevoked(third.log, acme, 'a', 'b')).toEqual([true, true])
+    await one.log.load(acme)
+    expect(areRevoked(one.log, acme, 'a', 'b')).toEqual([true, true])
   })
 
-  it('that was emptied has the list again after the next load', async () => {
+  it('are written again by the next load where the store was emptied', async () => {
     const store = memoryStore()
-    const { book } = openBook(store)
-    await revoke(book, acme, 'a')
+    const { log } = openLog(store)
+    await revoke(log, acme, 'a')
     await store.delete(list)
-    await book.load(acme)
-    const other = openBook(store)
-    await other.book.load(acme)
-    expect(hasAll(other.book, acme, 'a')).toEqual([true])
+    await log.load(acme)
+    const other = openLog(store)
+    await other.log.load(acme)
+    expect(areRevoked(other.log, acme, 'a')).toEqual([true])
   })
 
-  it("refuses another provider's list under its name, and says so; what it knows holds", async () => {
+  it("refuse another provider's list with an event, and keep what the process has revoked", async () => {
     const store = memoryStore()
-    const { book, told } = openBook(store)
-    await revoke(book, acme, 'a')
-    await revoke(book, globex, 'g')
+    const { log, events } = openLog(store)
+    await revoke(log, acme, 'a')
+    await revoke(log, globex, 'g')
     store.put(list, await store.load({ ...globex, provider: '.revoked.main' }))
-    expect(await book.load(acme)).toBe(true)
-    expect(told).toContainEqual(['snapshot-refused', { ...acme, reason: 'binding' }])
-    expect(hasAll(book, acme, 'a', 'g')).toEqual([true, false])
-    const other = openBook(store)
-    await other.book.load(acme)
-    expect(hasAll(other.book, acme, 'a', 'g')).toEqual([true, false])
+    expect(await log.load(acme)).toBe(true)
+    expect(events).toContainEqual(['snapshot-refused', { ...acme, reason: 'binding' }])
+    expect(areRevoked(log, acme, 'a', 'g')).toEqual([true, false])
+    const other = openLog(store)
+    await other.log.load(acme)
+    expect(areRevoked(other.log, acme, 'a', 'g')).toEqual([true, false])
   })
 
-  it('that fails cannot be loaded, and gets what it lacks when it returns', async () => {
+  it('cannot be loaded while the store fails, and are saved when it works again', async () => {
     const store = memoryStore()
     store.fail()
-    const { book, clock } = openBook(store)
-    expect(await book.load(acme)).toBe(false)
-    expect(await rejectionOf(revoke(book, acme, 'a'))).toMatchObject({ code: 'ERR_STORE_FAILED' })
+    const { log, clock } = openLog(store)
+    expect(await log.load(acme)).toBe(false)
+    expect(await rejectionOf(revoke(log, acme, 'a'))).toMatchObject({ code: 'ERR_STORE_FAILED' })
     store.recover()
     await clock.advance(5_000)
-    const other = openBook(store)
-    await other.book.load(acme)
-    expect(hasAll(other.book, acme, 'a')).toEqual([true])
+    const other = openLog(store)
+    await other.log.load(acme)
+    expect(areRevoked(other.log, acme, 'a')).toEqual([true])
   })
 
-  it('has no timer to ask it by', async () => {
-    const { book, clock } = openBook(memoryStore())
-    await book.load(acme)
+  it('are not polled', async () => {
+    const { log, clock } = openLog(memoryStore())
+    await log.load(acme)
     expect(clock.pendingTimers).toBe(0)
   })
 })

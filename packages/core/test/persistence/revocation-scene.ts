@@ -3,25 +3,25 @@ import { onTestFinished } from 'vitest'
 import { createEventBus } from '../../src/base/events.ts'
 import type { ProviderKey, RevocationStore, SnapshotStore } from '../../src/index.ts'
 import { type RegistryEvents, registryEventTypes } from '../../src/jwks-cache/cache-events.ts'
-import { createRevocationBook, type RevocationBook } from '../../src/persistence/revocation-log.ts'
-import { createStoreAccess } from '../../src/persistence/store-circuit.ts'
+import { createRevocationLog, type RevocationLog } from '../../src/persistence/revocation-log.ts'
+import { createStoreCircuit } from '../../src/persistence/store-circuit.ts'
 import { createSeal } from '../../src/stores/integrity.ts'
 
 export const acme: ProviderKey = { tenant: 'acme', provider: 'main' }
 export const globex: ProviderKey = { tenant: 'globex', provider: 'main' }
 
-/** A store that keeps revocations apart, and can be looked into. */
+/** A store that keeps revocations apart from snapshots, with access to its content. */
 export interface ApartStore {
-  readonly store: SnapshotStore
-  /** What is kept, by id. */
+  readonly store: SnapshotStore & { readonly revocations: RevocationStore }
+  /** The records, by id. */
   readonly kept: Map<string, unknown>
-  /** How often each part was called. */
+  /** How often each method was called. */
   readonly calls: { revision: number; load: number; save: number }
-  /** From now on every part of it rejects, or no longer. */
+  /** Makes every method reject, or work again. */
   fail(isFailing: boolean): void
 }
 
-/** Empty, to begin with. */
+/** Creates an empty store that keeps revocations apart. */
 export function apartStore(): ApartStore {
   const kept = new Map<string, unknown>()
   const calls = { revision: 0, load: 0, save: 0 }
@@ -57,47 +57,57 @@ export function apartStore(): ApartStore {
   }
 }
 
-/** A book with what it tells. */
-export interface BookScene {
-  readonly book: RevocationBook
+/** One process's revocation log, with its events. */
+export interface LogScene {
+  readonly log: RevocationLog
   readonly clock: ManualClock
-  readonly told: readonly (readonly [type: string, event: unknown])[]
-  /** Providers whose revocations were changed by others. */
-  readonly revoked: readonly ProviderKey[]
+  readonly events: readonly (readonly [type: string, event: unknown])[]
+  /** Providers whose revocations were changed by other processes. */
+  readonly changed: readonly ProviderKey[]
   close(): void
 }
 
-/** A process's book of revocations on this store. */
-export function openBook(store: SnapshotStore | undefined, keys: readonly string[] = []): BookScene {
-  const clock = createManualClock()
-  const events = createEventBus<RegistryEvents>(registryEventTypes)
+export interface LogOptions {
+  readonly keys?: readonly string[]
+  /** Default: a clock of its own. */
+  readonly clock?: ManualClock
+  /** Random numbers of this process. Default: always 0. */
+  readonly random?: () => number
+}
+
+/** Opens a process's revocation log on this store. */
+export function openLog(
+  store: SnapshotStore | undefined,
+  { keys = [], clock = createManualClock(), random = () => 0 }: LogOptions = {},
+): LogScene {
+  const bus = createEventBus<RegistryEvents>(registryEventTypes)
   const closing = new AbortController()
-  const context = { clock, events, closed: closing.signal }
-  const told: (readonly [string, unknown])[] = []
-  const revoked: ProviderKey[] = []
-  for (const type of registryEventTypes) events.on(type, (event) => told.push([type, event]))
-  const access = store && createStoreAccess({ store, seal: createSeal(keys), timeout: 250 }, context)
+  const context = { clock, random, events: bus, closed: closing.signal }
+  const events: (readonly [string, unknown])[] = []
+  const changed: ProviderKey[] = []
+  for (const type of registryEventTypes) bus.on(type, (event) => events.push([type, event]))
+  const circuit = store && createStoreCircuit({ store, seal: createSeal(keys), timeout: 250 }, context)
   onTestFinished(() => closing.abort())
   return {
-    book: createRevocationBook(access, context, (key) => revoked.push(key)),
+    log: createRevocationLog(circuit, context, (key) => changed.push(key)),
     clock,
-    told,
-    revoked,
+    events,
+    changed,
     close: () => closing.abort(),
   }
 }
 
-/** As `revokeKey` does it. */
-export async function revoke(book: RevocationBook, key: ProviderKey, kid: string): Promise<void> {
-  await book.persist(key, [await book.of(key).add(kid, undefined)])
+/** Revokes and saves, as `revokeKey` does. */
+export async function revoke(log: RevocationLog, key: ProviderKey, kid: string): Promise<void> {
+  await log.persist(key, [log.of(key).revoke(kid, undefined)])
 }
 
-/** As `unrevokeKey` does it. */
-export async function unrevoke(book: RevocationBook, key: ProviderKey, kid: string): Promise<void> {
-  await book.persist(key, book.of(key).lift(kid))
+/** Lifts and saves, as `unrevokeKey` does. */
+export async function unrevoke(log: RevocationLog, key: ProviderKey, kid: string): Promise<void> {
+  await log.persist(key, log.of(key).lift(kid))
 }
 
-/** Which of these `kid`s are revoked. */
-export function hasAll(book: RevocationBook, key: ProviderKey, ...kids: readonly string[]): readonly boolean[] {
-  return kids.map((kid) => book.of(key).has(kid))
+/** Whether each of these `kid`s is revoked. */
+export function areRevoked(log: RevocationLog, key: ProviderKey, ...kids: readonly string[]): readonly boolean[] {
+  return kids.map((kid) => log.of(key).has(kid))
 }

@@ -193,7 +193,12 @@ describe('the circuit of one side', () => {
     const { circuit, attempt } = startCircuit()
     for (const name of ['a', 'b', 'c']) await attempt({ key: other(name), work: rejects })
     expect(await attempt({ key: other('b'), isRetry: true })).toBe(true)
-    expect(['a', 'b', 'c', 'd'].map((name) => circuit.isOpen('load', other(name)))).toEqual([false, false, false, false])
+    expect(['a', 'b', 'c', 'd'].map((name) => circuit.isOpen('load', other(name)))).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ])
     expect(circuit.failingSides()).toEqual([])
   })
 })
@@ -307,6 +312,28 @@ describe('retries', () => {
     await pass(1_100)
     expect(new Set(done)).toEqual(new Set(['a', 'b']))
     expect(circuit.isOpen('save', other('a'))).toBe(false)
+  })
+
+  it('go on for an owner whose failure hides behind the success of another of the same provider', async () => {
+    const { circuit, attempt, pass } = startCircuit()
+    const work = recoverable()
+    let retries = 0
+    await attempt({ operation: 'save', work: rejects })
+    circuit.retryLater({}, 'save', async () => {
+      retries += 1
+      const isDone = await attempt({ operation: 'save', work, isRetry: true })
+      await attempt({ operation: 'save', isRetry: true })
+      return isDone
+    })
+    await pass(30_000)
+    // After 1, 2, 4, 5, 5, … s, and once more at each success.
+    expect(retries).toBeGreaterThan(5)
+    expect(retries).toBeLessThan(30)
+    work.isDown = false
+    await pass(6_000)
+    const { calls } = work
+    await pass(20_000)
+    expect(work.calls).toBe(calls)
   })
 
   it('wait for the side of their own', async () => {
