@@ -70,6 +70,7 @@ export function createRevocationLog(
   let isPolling = false
   let isWritingBack = false
   let refreshing: Promise<void> | undefined
+  let savingUnsaved: Promise<boolean> | undefined
 
   function of(key: ProviderKey): Revocations {
     const name = providerName(key)
@@ -171,8 +172,18 @@ export function createRevocationLog(
     return attempt
   }
 
-  /** Each record alone: one that fails delays the others but does not stop them. */
-  async function saveUnsaved(store: RevocationRecords): Promise<boolean> {
+  /**
+   * Saves each record alone: one that fails does not stop the others. One run at a time, since a record that is saved
+   * reports the store as recovered, which starts the next run.
+   */
+  function saveUnsaved(store: RevocationRecords): Promise<boolean> {
+    savingUnsaved ??= saveEachUnsaved(store).finally(() => {
+      savingUnsaved = undefined
+    })
+    return savingUnsaved
+  }
+
+  async function saveEachUnsaved(store: RevocationRecords): Promise<boolean> {
     for (const { key, record } of [...unsaved.values()]) {
       if (closed.aborted) break
       await save(key, record, store, true)

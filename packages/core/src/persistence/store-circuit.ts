@@ -131,15 +131,23 @@ export function createStoreCircuit(
     if (!wasFailing) return
     if (breaker.isOpenForAll) breaker.failures.clear()
     breaker.isOpenForAll = false
-    if (breaker.failures.size === 0) breaker.retries = 0
     events.emit('store-recovered', { ...key, operation })
     for (const listener of listeners) listener(side)
     retryOwnersInBackground(side)
   }
 
+  /** True where something waits to be done again, which may be all that still fails: one record of many, say. */
+  function hasOwners(side: StoreSide): boolean {
+    return [...owners.values()].some((owner) => owner.side === side)
+  }
+
   function retrySoon(side: StoreSide): void {
     const breaker = breakers[side]
-    if (closed.aborted || breaker.isScheduled || breaker.failures.size === 0) return
+    if (closed.aborted || breaker.isScheduled) return
+    if (breaker.failures.size === 0 && !hasOwners(side)) {
+      breaker.retries = 0
+      return
+    }
     breaker.isScheduled = true
     const delay = Math.min(FIRST_RETRY * 2 ** breaker.retries, LONGEST_RETRY)
     breaker.retries += 1
@@ -161,11 +169,9 @@ export function createStoreCircuit(
     breaker.hasReported = false
     const waiting = [...owners].filter(([, owner]) => owner.side === side)
     if (waiting.length > 0) {
-      for (const [owner, { retry }] of waiting.slice(0, breaker.isOpenForAll ? 1 : RETRIES_PER_ROUND)) {
+      for (const [owner] of waiting.slice(0, breaker.isOpenForAll ? 1 : RETRIES_PER_ROUND)) {
         if (closed.aborted) return
-        // To the end of the queue, so that one that keeps failing does not hold up the others.
-        owners.delete(owner)
-        if (!(await retry()) && !owners.has(owner)) owners.set(owner, { side, retry })
+        await retryOwner(owner)
         if (breaker.isOpenForAll) return
       }
       if (breaker.failures.size === 0) return
@@ -179,12 +185,21 @@ export function createStoreCircuit(
     }
   }
 
+  /** Retries what is not done yet, and puts it at the end of the queue where it fails again. */
+  async function retryOwner(owner: object): Promise<void> {
+    const entry = owners.get(owner)
+    if (entry === undefined) return
+    // Removed first, so that a round that runs at the same time does not retry it as well.
+    owners.delete(owner)
+    if (!(await entry.retry()) && !owners.has(owner)) owners.set(owner, entry)
+  }
+
   /** Does what could not be done while the store failed. Cannot reject: `retry` resolves. */
   function retryOwnersInBackground(side: StoreSide): void {
     const run = async (): Promise<void> => {
-      for (const [owner, { retry }] of [...owners].filter(([, { side: ofSide }]) => ofSide === side)) {
+      for (const [owner] of [...owners].filter(([, { side: ofSide }]) => ofSide === side)) {
         if (breakers[side].isOpenForAll || closed.aborted) return
-        if (await retry()) owners.delete(owner)
+        await retryOwner(owner)
       }
     }
     run().catch(() => undefined)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { addPublished, forget, type ImmutableKeys, unite } from '../../src/jwks-cache/immutable-keys.ts'
-import { contentOf, heldKeys, kidsOf, published } from './immutable-scene.ts'
+import { contentOf, immutableKeys, kidsOf, published } from './immutable-scene.ts'
 
 const runs = { numRuns: 500 }
 const kid = fc.constantFrom('a', 'b', 'c', 'd', '__proto__')
@@ -10,10 +10,10 @@ const time = fc.nat(12)
 /** Keys that were learned and forgotten at some time. What was learned of a `kid` at one time is one material. */
 const learned = fc
   .uniqueArray(fc.tuple(kid, time), { selector: ([name]) => name })
-  .map((pairs) => heldKeys(pairs.map(([name, at]) => [name, `${name} ${at}`, at])))
+  .map((pairs) => immutableKeys(pairs.map(([name, at]) => [name, `${name} ${at}`, at])))
 const forgetful: fc.Arbitrary<ImmutableKeys> = fc
   .tuple(learned, fc.uniqueArray(fc.tuple(kid, time), { selector: ([name]) => name }))
-  .map(([keys, times]) => unite(keys, heldKeys([], times), 100))
+  .map(([keys, times]) => unite(keys, immutableKeys([], times), 100))
 
 const together = (one: ImmutableKeys, other: ImmutableKeys) => unite(one, other, 100)
 const forgottenAt = ({ history }: ImmutableKeys, name: string) => new Map(history.forgottenAt).get(name) ?? -1
@@ -123,8 +123,8 @@ describe('two processes and a store, step by step', () => {
     fc.assert(
       fc.property(steps, (taken) => {
         const maxKeys = 3
-        const processes: [ImmutableKeys, ImmutableKeys] = [heldKeys([]), heldKeys([])]
-        let store = heldKeys([])
+        const processes: [ImmutableKeys, ImmutableKeys] = [immutableKeys([]), immutableKeys([])]
+        let store = immutableKeys([])
         let now = 1
         for (const step of taken) {
           const before = processes[step.of]
@@ -153,8 +153,8 @@ describe('two processes and a store, step by step', () => {
   it('have no key any more that one of them forgot last, once both have met through the store', () => {
     fc.assert(
       fc.property(steps, kid, (taken, forgotten) => {
-        const processes: [ImmutableKeys, ImmutableKeys] = [heldKeys([]), heldKeys([])]
-        let store = heldKeys([])
+        const processes: [ImmutableKeys, ImmutableKeys] = [immutableKeys([]), immutableKeys([])]
+        let store = immutableKeys([])
         let now = 1
         for (const step of taken) {
           const before = processes[step.of]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createKeySet } from '../../src/jwks/key-set.ts'
 import { addPublished, forget, unite } from '../../src/jwks-cache/immutable-keys.ts'
-import { contentOf, heldKeys, kidsOf, published } from './immutable-scene.ts'
+import { contentOf, immutableKeys, kidsOf, published } from './immutable-scene.ts'
 
 const roomy = { now: 50, maxKeys: 100 }
 
@@ -10,7 +10,7 @@ describe('published keys', () => {
     const added = addPublished(undefined, published(['a', '1'], ['b', '2']), roomy)
     expect(contentOf(added)).toEqual(
       contentOf(
-        heldKeys([
+        immutableKeys([
           ['a', '1', 50],
           ['b', '2', 50],
         ]),
@@ -20,7 +20,7 @@ describe('published keys', () => {
   })
 
   it('are added to those that are held, which stay the very objects that they were', () => {
-    const held = heldKeys([['a', '1', 10]])
+    const held = immutableKeys([['a', '1', 10]])
     const added = addPublished(held, published(['a', '1'], ['b', '2']), roomy)
     expect(added.history.learnedAt).toEqual([
       ['a', 10],
@@ -30,7 +30,7 @@ describe('published keys', () => {
   })
 
   it('that bring nothing new leave the set the same object', () => {
-    const held = heldKeys([
+    const held = immutableKeys([
       ['a', '1', 10],
       ['b', '2', 10],
     ])
@@ -38,13 +38,13 @@ describe('published keys', () => {
   })
 
   it('do not take away what is no longer among them, and say that it is gone', () => {
-    const added = addPublished(heldKeys([['a', '1', 10]]), published(['b', '2']), roomy)
+    const added = addPublished(immutableKeys([['a', '1', 10]]), published(['b', '2']), roomy)
     expect(kidsOf(added)).toEqual(['a', 'b'])
     expect(added.changes).toEqual({ added: ['b'], removed: ['a'], changed: [] })
   })
 
   it('are refused where other material is held under their kid', () => {
-    const held = heldKeys([['a', '1', 10]])
+    const held = immutableKeys([['a', '1', 10]])
     const added = addPublished(held, published(['a', '2']), roomy)
     expect(contentOf(added)).toEqual(contentOf(held))
     expect(added.changes).toEqual({ added: [], removed: [], changed: ['a'] })
@@ -62,7 +62,7 @@ describe('published keys', () => {
   })
 
   it('past maxKeys are refused, and the older ones stay', () => {
-    const held = heldKeys([
+    const held = immutableKeys([
       ['a', '1', 10],
       ['b', '2', 10],
     ])
@@ -73,7 +73,7 @@ describe('published keys', () => {
   })
 
   it('that share a kid are not taken by halves', () => {
-    const added = addPublished(heldKeys([['a', '1', 10]]), published(['b', '2'], ['b', '3'], ['c', '4']), {
+    const added = addPublished(immutableKeys([['a', '1', 10]]), published(['b', '2'], ['b', '3'], ['c', '4']), {
       now: 50,
       maxKeys: 2,
     })
@@ -91,31 +91,31 @@ describe('published keys', () => {
 describe('a forgotten key', () => {
   it('is gone alone', () => {
     const left = forget(
-      heldKeys([
+      immutableKeys([
         ['a', '1', 10],
         ['b', '2', 10],
       ]),
       'a',
       20,
     )
-    expect(contentOf(left)).toEqual(contentOf(heldKeys([['b', '2', 10]], [['a', 20]])))
+    expect(contentOf(left)).toEqual(contentOf(immutableKeys([['b', '2', 10]], [['a', 20]])))
   })
 
   it('can be learned anew in the same millisecond, with the same material, too', () => {
-    const left = forget(heldKeys([['a', '1', 50]]), 'a', 50)
+    const left = forget(immutableKeys([['a', '1', 50]]), 'a', 50)
     const added = addPublished(left, published(['a', '1']), roomy)
     expect(kidsOf(added)).toEqual(['a'])
     expect(kidsOf(unite(left, added, 100))).toEqual(['a'])
   })
 
   it('can be forgotten once more in the same millisecond', () => {
-    const again = addPublished(forget(heldKeys([['a', '1', 50]]), 'a', 50), published(['a', '1']), roomy)
+    const again = addPublished(forget(immutableKeys([['a', '1', 50]]), 'a', 50), published(['a', '1']), roomy)
     expect(kidsOf(unite(again, forget(again, 'a', 50), 100))).toEqual([])
   })
 
   it('is forgotten by whoever learned it before', () => {
     const left = forget(
-      heldKeys([
+      immutableKeys([
         ['a', '1', 10],
         ['b', '2', 10],
       ]),
@@ -123,7 +123,7 @@ describe('a forgotten key', () => {
       20,
     )
     for (const at of [5, 10, 20]) {
-      const other = heldKeys([
+      const other = immutableKeys([
         ['a', '1', at],
         ['c', '3', at],
       ])
@@ -133,18 +133,18 @@ describe('a forgotten key', () => {
   })
 
   it('stays with whoever learned it since', () => {
-    const left = forget(heldKeys([['a', '1', 10]]), 'a', 20)
-    const other = heldKeys([['a', '2', 21]])
-    expect(contentOf(unite(left, other, 100))).toEqual(contentOf(heldKeys([['a', '2', 21]], [['a', 20]])))
+    const left = forget(immutableKeys([['a', '1', 10]]), 'a', 20)
+    const other = immutableKeys([['a', '2', 21]])
+    expect(contentOf(unite(left, other, 100))).toEqual(contentOf(immutableKeys([['a', '2', 21]], [['a', 20]])))
   })
 
   it('is remembered among the last thousand', () => {
-    let keys = heldKeys([])
+    let keys = immutableKeys([])
     for (let at = 1; at <= 1_001; at += 1)
-      keys = forget(heldKeys([[`k${at}`, '1', 0]], keys.history.forgottenAt), `k${at}`, at)
+      keys = forget(immutableKeys([[`k${at}`, '1', 0]], keys.history.forgottenAt), `k${at}`, at)
     expect(keys.history.forgottenAt).toHaveLength(1_000)
     expect(keys.history.forgottenAt[0]).toEqual(['k2', 2])
-    const other = forget(heldKeys([['other', '1', 0]]), 'other', 2_000)
+    const other = forget(immutableKeys([['other', '1', 0]]), 'other', 2_000)
     const both = unite(keys, other, 100).history.forgottenAt
     expect(both).toHaveLength(1_000)
     expect(both.at(-1)).toEqual(['other', 2_000])
@@ -154,10 +154,10 @@ describe('a forgotten key', () => {
 
 describe('keys of two processes', () => {
   it('are all there', () => {
-    const both = unite(heldKeys([['a', '1', 10]]), heldKeys([['b', '2', 20]]), 100)
+    const both = unite(immutableKeys([['a', '1', 10]]), immutableKeys([['b', '2', 20]]), 100)
     expect(contentOf(both)).toEqual(
       contentOf(
-        heldKeys([
+        immutableKeys([
           ['a', '1', 10],
           ['b', '2', 20],
         ]),
@@ -166,22 +166,22 @@ describe('keys of two processes', () => {
   })
 
   it('are those of the other where nothing is held', () => {
-    const other = heldKeys([['a', '1', 10]], [['b', 20]])
+    const other = immutableKeys([['a', '1', 10]], [['b', 20]])
     expect(contentOf(unite(undefined, other, 100))).toEqual(contentOf(other))
   })
 
   it('are the ones that were learned first where they share a kid', () => {
-    const [early, late] = [heldKeys([['a', '1', 10]]), heldKeys([['a', '2', 20]])]
+    const [early, late] = [immutableKeys([['a', '1', 10]]), immutableKeys([['a', '2', 20]])]
     for (const both of [unite(early, late, 100), unite(late, early, 100)])
       expect(contentOf(both)).toEqual(contentOf(early))
   })
 
   it('are never more than maxKeys, and the own ones are among them', () => {
-    const own = heldKeys([
+    const own = immutableKeys([
       ['c', '3', 30],
       ['d', '4', 40],
     ])
-    const other = heldKeys([
+    const other = immutableKeys([
       ['a', '1', 10],
       ['b', '2', 20],
     ])
@@ -189,9 +189,9 @@ describe('keys of two processes', () => {
   })
 
   it('lack a kid whose key could not be read, although it is known when it was learned', () => {
-    const { history } = heldKeys([['a', '1', 10]])
+    const { history } = immutableKeys([['a', '1', 10]])
     const broken = { keySet: createKeySet([]), history }
     expect(unite(undefined, broken, 100).history.learnedAt).toEqual([])
-    expect(kidsOf(unite(broken, heldKeys([['a', '2', 20]]), 100))).toEqual(['a'])
+    expect(kidsOf(unite(broken, immutableKeys([['a', '2', 20]]), 100))).toEqual(['a'])
   })
 })

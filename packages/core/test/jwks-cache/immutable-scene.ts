@@ -3,21 +3,21 @@ import { createKeySet, type KeySet, readKeySet } from '../../src/jwks/key-set.ts
 import type { VerificationKey } from '../../src/jwks/verification-key.ts'
 import type { ImmutableKeys, KidTimes } from '../../src/jwks-cache/immutable-keys.ts'
 
-/** A public key of its own for each `material`; the same for the same one. */
+/** Derives a public key from `material`: the same one for the same text. */
 function jwkOf(kid: string | undefined, material: string): Readonly<Record<string, unknown>> {
   const x = createHash('sha256').update(material).digest('base64url')
   return { kty: 'OKP', crv: 'Ed25519', x, kid }
 }
 
-/** Published keys: `kid`, and what material is under it. */
+/** Creates a published key set from pairs of `kid` and material. */
 export function published(...keys: readonly (readonly [kid: string | undefined, material: string])[]): KeySet {
   const reading = readKeySet({ keys: keys.map(([kid, material]) => jwkOf(kid, material)) }, 1_000)
   if (reading === undefined) throw new Error('no key set')
   return reading.keySet
 }
 
-/** Held keys, each with its material and when it was learned; and what was forgotten. */
-export function heldKeys(
+/** Creates immutable keys from `kid`, material and the time when each was learned; and with what was forgotten. */
+export function immutableKeys(
   learned: readonly (readonly [kid: string, material: string, at: number])[],
   forgottenAt: KidTimes = [],
 ): ImmutableKeys {
@@ -25,7 +25,7 @@ export function heldKeys(
   return { keySet: createKeySet(keys), history: { learnedAt: learned.map(([kid, , at]) => [kid, at]), forgottenAt } }
 }
 
-/** What is held, in an order that does not depend on how it came about. */
+/** The keys and their history in an order that does not depend on how they came about. */
 export function contentOf({ keySet, history }: ImmutableKeys) {
   const sorted = (times: KidTimes) => times.toSorted(([a], [b]) => (a < b ? -1 : 1))
   return {
@@ -35,7 +35,7 @@ export function contentOf({ keySet, history }: ImmutableKeys) {
   }
 }
 
-/** The `kid`s that are held, in order. */
+/** The `kid`s of a set, in order. */
 export function kidsOf({ keySet }: Pick<ImmutableKeys, 'keySet'>): readonly string[] {
   return keySet.keys.map(({ kid }) => kid ?? 'none')
 }

@@ -1,68 +1,103 @@
 import { describe, expect, it } from 'vitest'
-import { decide, decideAfterFailure, type RefreshFailure, usableUntil } from '../../src/jwks-cache/policy.ts'
+import type { Instant } from '../../src/base/clock.ts'
+import { decide, decideAfterFailure, type RefreshFailure, usableFor } from '../../src/jwks-cache/policy.ts'
 
-const entry = { refreshAt: 100, freshUntil: 200, staleUntil: 300, staleIfErrorUntil: 400 }
+const lifetimes = { refreshAfter: 100, freshFor: 200, staleFor: 300, staleIfErrorFor: 400 }
+const cached = { fetchedAt: at(0), lifetimes }
 
-function failed(retryAt: number, isOutage = false): RefreshFailure {
-  return { count: 1, retryAt, isOutage }
+/** Both clocks show the same time. */
+function at(time: number): Instant {
+  return { wall: time, monotonic: time }
 }
 
-describe('decide, row by row', () => {
+/** Failed at 0, with a backoff until `retryAt`. */
+function failed(retryAt: number, isOutage = false): RefreshFailure {
+  return { count: 1, at: at(0), pause: retryAt, isOutage }
+}
+
+describe('decide', () => {
   it.each([
-    ['nothing held, no failure', undefined, undefined, 0, 'wait'],
-    ['nothing held, failed just now', undefined, failed(10), 9, 'refuse'],
-    ['nothing held, failed long enough ago', undefined, failed(10), 10, 'wait'],
+    ['nothing cached, no failure', undefined, undefined, 0, 'wait'],
+    ['nothing cached, failed just now', undefined, failed(10), 9, 'refuse'],
+    ['nothing cached, failed long enough ago', undefined, failed(10), 10, 'wait'],
 
-    ['before refreshAt', entry, undefined, 99, 'serve'],
-    ['before refreshAt, failed', entry, failed(0), 99, 'serve'],
-    ['before refreshAt, in backoff', entry, failed(150), 99, 'serve'],
+    ['before refreshAfter', cached, undefined, 99, 'serve'],
+    ['before refreshAfter, failed', cached, failed(0), 99, 'serve'],
+    ['before refreshAfter, in backoff', cached, failed(150), 99, 'serve'],
 
-    ['at refreshAt', entry, undefined, 100, 'serve-and-refresh'],
-    ['before freshUntil', entry, undefined, 199, 'serve-and-refresh'],
-    ['before freshUntil, in backoff', entry, failed(151), 150, 'serve'],
-    ['before freshUntil, backoff over', entry, failed(150), 150, 'serve-and-refresh'],
+    ['at refreshAfter', cached, undefined, 100, 'serve-and-refresh'],
+    ['before freshFor', cached, undefined, 199, 'serve-and-refresh'],
+    ['before freshFor, in backoff', cached, failed(151), 150, 'serve'],
+    ['before freshFor, backoff over', cached, failed(150), 150, 'serve-and-refresh'],
 
-    ['at freshUntil, the last refresh did not fail', entry, undefined, 200, 'wait'],
-    ['before staleUntil, the last refresh did not fail', entry, undefined, 299, 'wait'],
-    ['at freshUntil, in backoff', entry, failed(201), 200, 'serve-stale'],
-    ['at freshUntil, backoff over', entry, failed(200), 200, 'serve-stale-and-refresh'],
-    ['before staleUntil, in backoff', entry, failed(300), 299, 'serve-stale'],
-    ['before staleUntil, backoff over', entry, failed(250), 299, 'serve-stale-and-refresh'],
+    ['at freshFor, the last refresh did not fail', cached, undefined, 200, 'wait'],
+    ['before staleFor, the last refresh did not fail', cached, undefined, 299, 'wait'],
+    ['at freshFor, in backoff', cached, failed(201), 200, 'serve-stale'],
+    ['at freshFor, backoff over', cached, failed(200), 200, 'serve-stale-and-refresh'],
+    ['before staleFor, in backoff', cached, failed(300), 299, 'serve-stale'],
+    ['before staleFor, backoff over', cached, failed(250), 299, 'serve-stale-and-refresh'],
 
-    ['at staleUntil, no failure', entry, undefined, 300, 'wait'],
-    ['at staleUntil, in backoff', entry, failed(301), 300, 'refuse'],
-    ['at staleUntil, backoff over', entry, failed(300), 300, 'wait'],
+    ['at staleFor, no failure', cached, undefined, 300, 'wait'],
+    ['at staleFor, in backoff', cached, failed(301), 300, 'refuse'],
+    ['at staleFor, backoff over', cached, failed(300), 300, 'wait'],
 
-    ['past staleUntil, an outage that stale-if-error covers', entry, failed(301, true), 300, 'serve-stale'],
-    ['the same, backoff over', entry, failed(300, true), 399, 'serve-stale-and-refresh'],
-    ['at staleIfErrorUntil, in backoff', entry, failed(401, true), 400, 'refuse'],
-    ['at staleIfErrorUntil, backoff over', entry, failed(400, true), 400, 'wait'],
-  ] as const)('%s', (_, held, failure, now, decision) => {
-    expect(decide({ entry: held, failure }, now)).toBe(decision)
+    ['past staleFor, an outage that stale-if-error covers', cached, failed(301, true), 300, 'serve-stale'],
+    ['the same, backoff over', cached, failed(300, true), 399, 'serve-stale-and-refresh'],
+    ['at staleIfErrorFor, in backoff', cached, failed(401, true), 400, 'refuse'],
+    ['at staleIfErrorFor, backoff over', cached, failed(400, true), 400, 'wait'],
+  ] as const)('%s', (_, cachedKeys, failure, now, decision) => {
+    expect(decide({ cached: cachedKeys, failure }, at(now))).toBe(decision)
   })
 })
 
 describe('decideAfterFailure', () => {
   it.each([
-    ['nothing held', undefined, failed(0), 0, 'refuse'],
-    ['still fresh', entry, failed(0), 199, 'serve'],
-    ['at freshUntil', entry, failed(0), 200, 'serve-stale'],
-    ['before staleUntil', entry, failed(0), 299, 'serve-stale'],
-    ['at staleUntil', entry, failed(0), 300, 'refuse'],
-    ['past staleUntil, an outage that stale-if-error covers', entry, failed(0, true), 399, 'serve-stale'],
-    ['at staleIfErrorUntil', entry, failed(0, true), 400, 'refuse'],
-    ['a look failed, which counts for no refresh', entry, undefined, 250, 'serve-stale'],
-  ] as const)('%s', (_, held, failure, now, decision) => {
-    expect(decideAfterFailure({ entry: held, failure }, now)).toBe(decision)
+    ['nothing cached', undefined, failed(0), 0, 'refuse'],
+    ['still fresh', cached, failed(0), 199, 'serve'],
+    ['at freshFor', cached, failed(0), 200, 'serve-stale'],
+    ['before staleFor', cached, failed(0), 299, 'serve-stale'],
+    ['at staleFor', cached, failed(0), 300, 'refuse'],
+    ['past staleFor, an outage that stale-if-error covers', cached, failed(0, true), 399, 'serve-stale'],
+    ['at staleIfErrorFor', cached, failed(0, true), 400, 'refuse'],
+    ['a refetch failed, which is no failed refresh', cached, undefined, 250, 'serve-stale'],
+  ] as const)('%s', (_, cachedKeys, failure, now, decision) => {
+    expect(decideAfterFailure({ cached: cachedKeys, failure }, at(now))).toBe(decision)
   })
 })
 
-describe('usableUntil', () => {
+describe('usableFor', () => {
   it.each([
     ['no failure', undefined, 300],
-    ['a refusal (4xx) or an unusable answer', failed(0, false), 300],
+    ['a refusal (4xx) or an unusable response', failed(0, false), 300],
     ['an outage', failed(0, true), 400],
-  ] as const)('%s', (_, failure, until) => {
-    expect(usableUntil(entry, failure)).toBe(until)
+  ] as const)('%s', (_, failure, duration) => {
+    expect(usableFor(lifetimes, failure)).toBe(duration)
+  })
+})
+
+describe('a decision on two clocks', () => {
+  it.each([
+    ['the wall clock, on a machine that was suspended', { wall: 300, monotonic: 1 }],
+    ['the monotonic clock, where the wall clock was set back', { wall: -1_000_000, monotonic: 300 }],
+  ])('ends the use of cached keys by %s', (_, now) => {
+    expect(decide({ cached, failure: undefined }, now)).toBe('wait')
+    expect(decide({ cached, failure: failed(1_000) }, now)).toBe('refuse')
+    expect(decideAfterFailure({ cached, failure: failed(1_000) }, now)).toBe('refuse')
+  })
+
+  it.each([
+    ['the wall clock, on a machine that was suspended', { wall: 50, monotonic: 1 }],
+    ['the monotonic clock, where the wall clock was set back', { wall: -1_000_000, monotonic: 50 }],
+  ])('ends a backoff by %s', (_, now) => {
+    expect(decide({ cached: undefined, failure: failed(51) }, now)).toBe('refuse')
+    expect(decide({ cached: undefined, failure: failed(50) }, now)).toBe('wait')
+  })
+
+  it('serves again what was refused only while the wall clock was ahead', () => {
+    const year = 31_536_000_000
+    expect(decide({ cached, failure: failed(60) }, { wall: year, monotonic: 50 })).toBe('wait')
+    const failure = { ...failed(60), at: { wall: year, monotonic: 50 } }
+    expect(decide({ cached, failure }, { wall: 60, monotonic: 60 })).toBe('serve')
+    expect(decide({ cached, failure }, { wall: 110, monotonic: 110 })).toBe('serve-and-refresh')
   })
 })

@@ -20,7 +20,7 @@ const policy: RetryPolicy = {
   jitter: 'none',
 }
 
-/** Attempts that fail as told, one after the other, and then succeed; notes when each began. */
+/** Attempts that fail with the given errors, one after the other, and then succeed; records when each began. */
 function attempts(clock: ManualClock, ...failures: Error[]) {
   const startedAt = clock.now()
   const begun: number[] = []
@@ -34,7 +34,7 @@ function attempts(clock: ManualClock, ...failures: Error[]) {
   return { attempt, begun }
 }
 
-/** An attempt that ends only when it is given up. */
+/** An attempt that ends only when its signal aborts. */
 async function hang({ signal, begin }: Attempt): Promise<never> {
   begin()
   return await new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
@@ -49,7 +49,7 @@ function start(attempt: (attempt: Attempt) => Promise<string>, clock: ManualCloc
 }
 
 describe('withRetries', () => {
-  it('pauses 250 ms, then 500 ms, and then hands the last failure on', async () => {
+  it('pauses 250 ms, then 500 ms, and then throws the last failure', async () => {
     const clock = createManualClock()
     const last = new UpstreamStatusError(503)
     const { attempt, begun } = attempts(clock, new UpstreamUnreachableError(), new UpstreamTimedOutError(), last)
@@ -84,7 +84,7 @@ describe('withRetries', () => {
     [502, 3],
     [503, 3],
     [504, 3],
-  ])('makes of status %d %d attempt(s)', async (status, expected) => {
+  ])('answers status %d with %d attempt(s)', async (status, expected) => {
     const clock = createManualClock()
     const failures = Array.from({ length: 3 }, () => new UpstreamStatusError(status))
     const { attempt, begun } = attempts(clock, ...failures)
@@ -94,7 +94,7 @@ describe('withRetries', () => {
     expect(begun).toHaveLength(expected)
   })
 
-  it('does not repeat what would come out the same', async () => {
+  it('does not repeat a request whose response cannot be used', async () => {
     const clock = createManualClock()
     const { attempt, begun } = attempts(clock, new KeySetMalformedError('it is not JSON'))
     expect(await start(attempt, clock).outcome).toMatchObject({ code: 'ERR_KEY_SET_MALFORMED' })
@@ -104,7 +104,7 @@ describe('withRetries', () => {
   it.each([
     ['seconds', '4'],
     ['a date', 'Wed, 01 Jan 2025 00:00:04 GMT'],
-  ])('obeys a Retry-After in %s', async (_, header) => {
+  ])('obeys a Retry-After given as %s', async (_, header) => {
     const clock = createManualClock()
     const retryAfter = readRetryAfter(header, clock.now())
     const { attempt, begun } = attempts(clock, new UpstreamStatusError(429, { retryAfter }))
@@ -122,7 +122,7 @@ describe('withRetries', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
-  it('gives each attempt its time, and all of them together the deadline', async () => {
+  it('limits each attempt by attemptTimeout, and all of them by the deadline', async () => {
     const clock = createManualClock()
     const begun: number[] = []
     const startedAt = clock.now()
@@ -145,7 +145,7 @@ describe('withRetries', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
-  it("counts an attempt's time from its beginning, not from when it queued for a place", async () => {
+  it('counts attemptTimeout from the start of the exchange, not from when it queued for a slot', async () => {
     const clock = createManualClock()
     let begin = (): void => undefined
     const { outcome } = start(
@@ -182,12 +182,30 @@ describe('withRetries', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
-  it('starts nothing in a registry that is closed', async () => {
+  it('starts nothing in a closed registry', async () => {
     const clock = createManualClock()
     const reason = new Error('closed')
     const { attempt, begun } = attempts(clock)
     const context = { clock, random: () => 0, closed: AbortSignal.abort(reason) }
     expect(await rejectionOf(withRetries(attempt, policy, context))).toBe(reason)
     expect(begun).toEqual([])
+  })
+
+  it('ends at the deadline by the monotonic clock where the wall clock was set back', async () => {
+    const clock = createManualClock()
+    let attempts = 0
+    const { outcome } = start(
+      async (attempt) => {
+        attempts += 1
+        clock.set(clock.now() - 86_400_000)
+        return await hang(attempt)
+      },
+      clock,
+      { maxRetries: 100 },
+    )
+    await clock.advance(8_000)
+    expect(await outcome).toBeInstanceOf(UpstreamTimedOutError)
+    expect(attempts).toBe(3)
+    expect(clock.pendingTimers).toBe(0)
   })
 })

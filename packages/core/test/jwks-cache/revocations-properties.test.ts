@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createRevocations, type Revocation, uniteRevocations } from '../../src/jwks-cache/revocations.ts'
+import { createRevocations, mergeRevocations, type Revocation } from '../../src/jwks-cache/revocations.ts'
 
 const runs = { numRuns: 1_000 }
 const kids = ['a', 'b', '__proto__']
 const ids = [1, 2, 3, 4].map((digit) => String(digit).repeat(32))
 
-/** What some process may know of one of a few revocations; the `kid` of one never changes. */
+/** A record of one of a few revocations, as some process may have it; its `kid` never changes. */
 const record: fc.Arbitrary<Revocation> = fc
   .record({
     number: fc.nat(3),
@@ -30,29 +30,29 @@ const contentOf = (known: readonly Revocation[]) => known.map(sorted).toSorted((
 
 function known(...lists: readonly (readonly Revocation[])[]) {
   const revocations = createRevocations()
-  for (const it of lists.flat()) revocations.unite(it)
+  for (const it of lists.flat()) revocations.merge(it)
   return revocations
 }
 
-describe('two records of one revocation', () => {
-  it('come to the same in any order and grouping, any number of times', () => {
+describe('merging two records of one revocation', () => {
+  it('gives the same result in any order and grouping, any number of times', () => {
     fc.assert(
       fc.property(one, ([a, b, c]) => {
-        expect(sorted(uniteRevocations(a, b))).toEqual(sorted(uniteRevocations(b, a)))
-        expect(sorted(uniteRevocations(uniteRevocations(a, b), c))).toEqual(
-          sorted(uniteRevocations(a, uniteRevocations(b, c))),
+        expect(sorted(mergeRevocations(a, b))).toEqual(sorted(mergeRevocations(b, a)))
+        expect(sorted(mergeRevocations(mergeRevocations(a, b), c))).toEqual(
+          sorted(mergeRevocations(a, mergeRevocations(b, c))),
         )
-        expect(sorted(uniteRevocations(a, a))).toEqual(sorted(a))
-        expect(uniteRevocations(undefined, a)).toEqual(a)
+        expect(sorted(mergeRevocations(a, a))).toEqual(sorted(a))
+        expect(mergeRevocations(undefined, a)).toEqual(a)
       }),
       runs,
     )
   })
 
-  it('come to one that is lifted if either is, and has all material of both', () => {
+  it('gives a record that is lifted if either is, with the thumbprints of both', () => {
     fc.assert(
       fc.property(one, ([a, b]) => {
-        const { isLifted, thumbprints } = uniteRevocations(a, b)
+        const { isLifted, thumbprints } = mergeRevocations(a, b)
         expect(isLifted).toBe(a.isLifted || b.isLifted)
         expect(new Set(thumbprints)).toEqual(new Set([...a.thumbprints, ...b.thumbprints]))
       }),
@@ -61,8 +61,8 @@ describe('two records of one revocation', () => {
   })
 })
 
-describe('what processes know', () => {
-  it('comes to the same in any order and grouping, any number of times', () => {
+describe('merging the records of several processes', () => {
+  it('gives the same result in any order and grouping, any number of times', () => {
     fc.assert(
       fc.property(records, records, records, (a, b, c) => {
         const all = contentOf(known(a, b, c).records())
@@ -74,7 +74,7 @@ describe('what processes know', () => {
     )
   })
 
-  it('revokes a kid exactly where it has a revocation of it that nobody has lifted', () => {
+  it('revokes a kid exactly where one of its revocations was not lifted', () => {
     fc.assert(
       fc.property(records, (list) => {
         const revocations = known(list)
@@ -88,31 +88,30 @@ describe('what processes know', () => {
     )
   })
 
-  it('says of each record whether it was news, and has another version only then', () => {
+  it('says of each record whether it has changed anything', () => {
     fc.assert(
       fc.property(records, (list) => {
         const revocations = createRevocations()
         for (const it of list) {
-          const [before, version] = [contentOf(revocations.records()), revocations.version()]
-          const isNews = revocations.unite(it)
-          expect(isNews).toBe(JSON.stringify(contentOf(revocations.records())) !== JSON.stringify(before))
-          expect(revocations.version() !== version).toBe(isNews)
+          const before = contentOf(revocations.records())
+          const hasChanged = revocations.merge(it)
+          expect(hasChanged).toBe(JSON.stringify(contentOf(revocations.records())) !== JSON.stringify(before))
         }
       }),
       runs,
     )
   })
 
-  it('has no revocation any more that is lifted, whoever still tells of it', () => {
+  it('keeps a revocation lifted, whichever process still has it unlifted', () => {
     fc.assert(
       fc.property(records, fc.constantFrom(...kids), (list, kid) => {
         const revocations = known(list)
         revocations.lift(kid)
-        for (const it of list) revocations.unite({ ...it, isLifted: false })
+        for (const it of list) revocations.merge({ ...it, isLifted: false })
         expect(revocations.has(kid)).toBe(false)
         const later = { id: 'f'.repeat(32), kid, thumbprints: [], isLifted: false }
-        revocations.unite(later)
-        for (const it of list) revocations.unite({ ...it, isLifted: true })
+        revocations.merge(later)
+        for (const it of list) revocations.merge({ ...it, isLifted: true })
         expect(revocations.has(kid)).toBe(true)
       }),
       runs,

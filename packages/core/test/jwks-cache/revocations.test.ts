@@ -15,19 +15,19 @@ function keySet(...keys: readonly Record<string, unknown>[]): KeySet {
   return reading.keySet
 }
 
-const kidsOf = async (filtered: KeySet | Promise<KeySet>) => (await filtered).keys.map(({ kid }) => kid)
+const kidsOf = (filtered: KeySet) => filtered.keys.map(({ kid }) => kid)
 
 describe('revocations', () => {
-  it('leave a set as it is, the same object and at once, while nothing is revoked', () => {
+  it('returns the same set while nothing is revoked', () => {
     const set = keySet(jwk('a'))
     expect(createRevocations().filter(set)).toBe(set)
   })
 
-  it('take a revoked kid out, and leave the other key objects as they are', async () => {
+  it('removes a revoked kid and keeps the objects of other keys', () => {
     const revocations = createRevocations()
     const set = keySet(jwk('a'), jwk('b'))
-    await revocations.add('a', set)
-    const filtered = await revocations.filter(set)
+    revocations.revoke('a', set)
+    const filtered = revocations.filter(set)
     expect(filtered.keys).toEqual([set.keys[1]])
     expect(filtered.keys[0]).toBe(set.keys[1])
     expect(filtered.byKid.has('a')).toBe(false)
@@ -35,81 +35,61 @@ describe('revocations', () => {
     expect(revocations.has('b')).toBe(false)
   })
 
-  it('refuse the revoked material under another kid, and under none', async () => {
+  it('refuses revoked material under another kid and under none', () => {
     const revocations = createRevocations()
     const compromised = jwk('a')
-    await revocations.add('a', keySet(compromised))
+    revocations.revoke('a', keySet(compromised))
     const renamed = keySet({ ...compromised, kid: 'z' }, { ...compromised, kid: undefined }, jwk('b'))
-    expect(await kidsOf(revocations.filter(renamed))).toEqual(['b'])
+    expect(kidsOf(revocations.filter(renamed))).toEqual(['b'])
   })
 
-  it('refuse new material under the revoked kid', async () => {
+  it('refuses new material under a revoked kid', () => {
     const revocations = createRevocations()
-    await revocations.add('a', keySet(jwk('a')))
-    expect(await kidsOf(revocations.filter(keySet(jwk('a'), jwk('b'))))).toEqual(['b'])
+    revocations.revoke('a', keySet(jwk('a')))
+    expect(kidsOf(revocations.filter(keySet(jwk('a'), jwk('b'))))).toEqual(['b'])
   })
 
-  it('take every key of a kid that several share', async () => {
-    const revocations = createRevocations()
-    const [one, other] = [jwk('a'), jwk('a')]
-    await revocations.add('a', keySet(one, other))
-    const renamed = keySet({ ...one, kid: 'x' }, { ...other, kid: 'y' }, jwk('b'))
-    expect(await kidsOf(revocations.filter(renamed))).toEqual(['b'])
-  })
-
-  it('revoke a kid that is not held', async () => {
-    const revocations = createRevocations()
-    await revocations.add('a', undefined)
-    expect(await kidsOf(revocations.filter(keySet(jwk('a'), jwk('b'))))).toEqual(['b'])
-  })
-
-  it('know a revoked kid before its thumbprints are made', () => {
-    const revocations = createRevocations()
-    const set = keySet(jwk('a'))
-    const added = revocations.add('a', set)
-    expect(revocations.has('a')).toBe(true)
-    return added
-  })
-
-  it('add up when a kid is revoked again with other material', async () => {
+  it('revokes every key that shares the kid', () => {
     const revocations = createRevocations()
     const [one, other] = [jwk('a'), jwk('a')]
-    await revocations.add('a', keySet(one))
-    await revocations.add('a', keySet(other))
+    revocations.revoke('a', keySet(one, other))
     const renamed = keySet({ ...one, kid: 'x' }, { ...other, kid: 'y' }, jwk('b'))
-    expect(await kidsOf(revocations.filter(renamed))).toEqual(['b'])
+    expect(kidsOf(revocations.filter(renamed))).toEqual(['b'])
   })
 
-  it('can be taken back, material and all', async () => {
+  it('revokes a kid that is not cached', () => {
+    const revocations = createRevocations()
+    revocations.revoke('a', undefined)
+    expect(kidsOf(revocations.filter(keySet(jwk('a'), jwk('b'))))).toEqual(['b'])
+  })
+
+  it('adds a record when a kid is revoked again with other material', () => {
+    const revocations = createRevocations()
+    const [one, other] = [jwk('a'), jwk('a')]
+    revocations.revoke('a', keySet(one))
+    revocations.revoke('a', keySet(other))
+    const renamed = keySet({ ...one, kid: 'x' }, { ...other, kid: 'y' }, jwk('b'))
+    expect(kidsOf(revocations.filter(renamed))).toEqual(['b'])
+  })
+
+  it('lifts a revocation, its thumbprints included', () => {
     const revocations = createRevocations()
     const set = keySet(jwk('a'), jwk('b'))
-    await revocations.add('a', set)
+    revocations.revoke('a', set)
     expect(revocations.lift('a')).toHaveLength(1)
     expect(revocations.lift('a')).toEqual([])
     expect(revocations.has('a')).toBe(false)
     expect(revocations.filter(set)).toBe(set)
   })
-
-  it('change their version with every change', async () => {
-    const revocations = createRevocations()
-    const versions = [revocations.version()]
-    const added = revocations.add('a', keySet(jwk('a')))
-    versions.push(revocations.version())
-    await added
-    versions.push(revocations.version())
-    revocations.lift('a')
-    versions.push(revocations.version())
-    expect(new Set(versions).size).toBe(4)
-  })
 })
 
 const thumbprints = async (key: Record<string, unknown>) => [await calculateJwkThumbprint(key)]
 
-describe('the record of a revocation', () => {
-  it('names the kid and the material, and has an id of its own', async () => {
+describe('a revocation record', () => {
+  it('names the kid and the thumbprints, and has an id of its own', async () => {
     const revocations = createRevocations()
     const key = jwk('a')
-    const record = await revocations.add('a', keySet(key))
+    const record = revocations.revoke('a', keySet(key))
     expect(record).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{32}$/),
       kid: 'a',
@@ -119,96 +99,102 @@ describe('the record of a revocation', () => {
     expect(revocations.records()).toEqual([record])
   })
 
-  it('is another one when the same kid is revoked again', async () => {
+  it('is reused where revoking a kid again adds nothing', () => {
     const revocations = createRevocations()
-    const [one, other] = [await revocations.add('a', undefined), await revocations.add('a', undefined)]
-    expect(one.id).not.toBe(other.id)
-    expect(revocations.records()).toHaveLength(2)
+    const set = keySet(jwk('a'))
+    const first = revocations.revoke('a', set)
+    for (const published of [set, undefined, keySet(jwk('b'))]) expect(revocations.revoke('a', published)).toBe(first)
+    expect(revocations.records()).toEqual([first])
   })
 
-  it('is lifted, and kept, when it is taken back: every one of that kid', async () => {
+  it('is a new one where a kid is revoked again with other material, or after it was lifted', () => {
     const revocations = createRevocations()
-    const records = [await revocations.add('a', undefined), await revocations.add('a', undefined)]
-    const other = await revocations.add('b', undefined)
+    const first = revocations.revoke('a', undefined)
+    const second = revocations.revoke('a', keySet(jwk('a')))
+    revocations.lift('a')
+    const third = revocations.revoke('a', undefined)
+    expect(new Set([first.id, second.id, third.id]).size).toBe(3)
+    expect(revocations.records()).toEqual([{ ...first, isLifted: true }, { ...second, isLifted: true }, third])
+  })
+
+  it('is kept when it is lifted, with every other of that kid', () => {
+    const revocations = createRevocations()
+    const records = [revocations.revoke('a', undefined), revocations.revoke('a', keySet(jwk('a')))]
+    const other = revocations.revoke('b', undefined)
     const lifted = records.map((record) => ({ ...record, isLifted: true }))
     expect(revocations.lift('a')).toEqual(lifted)
     expect(revocations.records()).toEqual([...lifted, other])
     expect([revocations.has('a'), revocations.has('b')]).toEqual([false, true])
   })
 
-  it('says that it is lifted where that came while its thumbprints were made', async () => {
+  it('learns its thumbprints from the first set that has the kid', async () => {
     const revocations = createRevocations()
-    const adding = revocations.add('a', keySet(jwk('a')))
-    revocations.lift('a')
-    expect(await adding).toMatchObject({ isLifted: true })
-    expect(revocations.has('a')).toBe(false)
+    const key = jwk('a')
+    const record = revocations.revoke('a', undefined)
+    expect(revocations.complete(keySet(jwk('b')))).toEqual([])
+    const complete = { ...record, thumbprints: await thumbprints(key) }
+    expect(revocations.complete(keySet(key))).toEqual([complete])
+    expect(revocations.records()).toEqual([complete])
+    expect(kidsOf(revocations.filter(keySet({ ...key, kid: 'renamed' })))).toEqual([])
+    expect(revocations.complete(keySet(jwk('a')))).toEqual([])
+    expect(revocations.records()).toEqual([complete])
   })
 
-  it('learns its material from the first set that has the kid, and tells', async () => {
-    const told: unknown[] = []
-    const revocations = createRevocations((record) => told.push(record))
-    const key = jwk('a')
-    const record = await revocations.add('a', undefined)
-    await revocations.filter(keySet(jwk('b')))
-    expect(told).toEqual([])
-    expect(await kidsOf(revocations.filter(keySet(key)))).toEqual([])
-    const complete = { ...record, thumbprints: await thumbprints(key) }
-    expect(told).toEqual([complete])
-    expect(revocations.records()).toEqual([complete])
-    expect(await kidsOf(revocations.filter(keySet({ ...key, kid: 'renamed' })))).toEqual([])
-    await revocations.filter(keySet(jwk('a')))
-    expect(revocations.records()).toEqual([complete])
+  it('learns nothing once it is lifted', () => {
+    const revocations = createRevocations()
+    revocations.revoke('a', undefined)
+    revocations.lift('a')
+    expect(revocations.complete(keySet(jwk('a')))).toEqual([])
   })
 })
 
-describe('what another process knows', () => {
-  it('is in force at once, kid and material', async () => {
+describe('merging a record of another process', () => {
+  it('applies at once, by kid and thumbprint', () => {
     const [here, there] = [createRevocations(), createRevocations()]
     const key = jwk('a')
-    const record = await there.add('a', keySet(key))
-    expect(here.unite(record)).toBe(true)
+    const record = there.revoke('a', keySet(key))
+    expect(here.merge(record)).toBe(true)
     expect(here.has('a')).toBe(true)
-    expect(await kidsOf(here.filter(keySet({ ...key, kid: 'renamed' }, jwk('b'))))).toEqual(['b'])
+    expect(kidsOf(here.filter(keySet({ ...key, kid: 'renamed' }, jwk('b'))))).toEqual(['b'])
   })
 
-  it('is news once', async () => {
+  it('is merged once', () => {
     const [here, there] = [createRevocations(), createRevocations()]
-    const record = await there.add('a', undefined)
-    here.unite(record)
-    const version = here.version()
-    expect(here.unite(record)).toBe(false)
-    expect(here.unite({ ...record })).toBe(false)
-    expect(here.version()).toBe(version)
+    const record = there.revoke('a', undefined)
+    here.merge(record)
+    expect(here.merge(record)).toBe(false)
+    expect(here.merge({ ...record })).toBe(false)
+    expect(here.records()).toEqual([record])
   })
 
-  it('adds to the material that is known', async () => {
+  it('adds to the known thumbprints', async () => {
     const here = createRevocations()
     const [one, other] = [jwk('a'), jwk('a')]
-    const record = await here.add('a', keySet(one))
-    expect(here.unite({ ...record, thumbprints: await thumbprints(other) })).toBe(true)
+    const record = here.revoke('a', keySet(one))
+    expect(here.merge({ ...record, thumbprints: await thumbprints(other) })).toBe(true)
     const renamed = keySet({ ...one, kid: 'x' }, { ...other, kid: 'y' }, jwk('b'))
-    expect(await kidsOf(here.filter(renamed))).toEqual(['b'])
+    expect(kidsOf(here.filter(renamed))).toEqual(['b'])
   })
 
-  it('lifts, and is not undone by who has not heard of it', async () => {
+  it('stays lifted when an older copy of the record is merged', () => {
     const [here, there] = [createRevocations(), createRevocations()]
-    const record = await here.add('a', keySet(jwk('a')))
-    there.unite(record)
+    const record = here.revoke('a', keySet(jwk('a')))
+    there.merge(record)
     const [lifted] = there.lift('a')
-    expect(lifted && here.unite(lifted)).toBe(true)
-    expect(here.unite(record)).toBe(false)
+    expect(lifted && here.merge(lifted)).toBe(true)
+    expect(here.merge(record)).toBe(false)
     expect(here.has('a')).toBe(false)
   })
 
-  it('lifts no later revocation of the same kid', async () => {
+  it('does not lift a later revocation of the same kid', () => {
     const [here, there] = [createRevocations(), createRevocations()]
-    const first = await here.add('a', undefined)
-    there.unite(first)
+    const first = here.revoke('a', undefined)
+    there.merge(first)
     const [lifted] = there.lift('a')
-    const second = await here.add('a', undefined)
-    expect(lifted && here.unite(lifted)).toBe(true)
+    const second = here.revoke('a', keySet(jwk('a')))
+    expect(lifted && here.merge(lifted)).toBe(true)
     expect(here.has('a')).toBe(true)
-    there.unite(second)
+    there.merge(second)
     expect(there.has('a')).toBe(true)
   })
 })

@@ -101,7 +101,7 @@ export async function startProcess(options: ProcessOptions): Promise<Process> {
     clock,
     registry,
     told,
-    toldKids: (type) => told(type).map(({ kid }) => kid),
+    toldKids: (type) => told(type).map((event) => ('kid' in event ? event.kid : undefined)),
     async verdict(token) {
       const outcome = await authenticator.authenticate({
         method: 'GET',

@@ -166,7 +166,7 @@ describe('a store that rejects', () => {
     await until(() => told('snapshot-saved').length === 3)
     expect(
       told('store-recovered')
-        .map(({ operation }) => operation)
+        .map((event) => ('operation' in event ? event.operation : undefined))
         .toSorted(),
     ).toEqual(['load', 'save'])
     expect(registry.status(tenant, provider).store).toBe('ready')

@@ -1,7 +1,7 @@
 import { memoryStore, type TestIssuer } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import type { Registry, SnapshotStore } from '../../../src/index.ts'
-import { apartStore } from '../../jwks-cache/book-scene.ts'
+import { apartStore } from '../../persistence/revocation-scene.ts'
 import {
   type Process,
   pass,

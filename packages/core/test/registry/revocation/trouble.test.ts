@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { memoryStore } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { fileStore, type Registry, StoreFailedError } from '../../../src/index.ts'
-import { apartStore } from '../../jwks-cache/book-scene.ts'
+import { apartStore } from '../../persistence/revocation-scene.ts'
 import {
   integrityKey,
   pass,

@@ -13,12 +13,12 @@ const record: Revocation = { id: '0123456789abcdef'.repeat(2), kid: 'a', thumbpr
 const lifted: Revocation = { ...record, id: 'f'.repeat(32), thumbprints: [], isLifted: true }
 const seal = createSeal(['a secret of thirty-two bytes or more'])
 
-/** What comes back from a store. */
+/** A payload as a store returns it: signed, through JSON, and verified. */
 function opened(payload: unknown) {
   return seal.open(JSON.parse(JSON.stringify(seal.seal(payload, null))))
 }
 
-const noRecords: readonly (readonly [string, unknown])[] = [
+const badRecords: readonly (readonly [string, unknown])[] = [
   ['nothing', undefined],
   ['null', null],
   ['text', 'revoked'],
@@ -26,56 +26,56 @@ const noRecords: readonly (readonly [string, unknown])[] = [
   ['no id', { ...record, id: undefined }],
   ['an id that is too short', { ...record, id: 'abc' }],
   ['an id in capitals', { ...record, id: 'F'.repeat(32) }],
-  ['an id with more behind it', { ...record, id: `${record.id}\n` }],
+  ['an id with a line feed behind it', { ...record, id: `${record.id}\n` }],
   ['an id that leads out of a directory', { ...record, id: `../${'a'.repeat(29)}` }],
   ['no kid', { ...record, kid: undefined }],
   ['a kid that is a number', { ...record, kid: 7 }],
   ['no thumbprints', { ...record, thumbprints: undefined }],
   ['thumbprints that are text', { ...record, thumbprints: 'x' }],
   ['a thumbprint that is a number', { ...record, thumbprints: ['x', 7] }],
-  ['no word on whether it is lifted', { ...record, isLifted: undefined }],
-  ['half a word on whether it is lifted', { ...record, isLifted: 0 }],
+  ['no isLifted', { ...record, isLifted: undefined }],
+  ['an isLifted that is a number', { ...record, isLifted: 0 }],
 ]
 
-const noKeys: readonly (readonly [string, unknown])[] = [
-  ['nobody', undefined],
-  ['a tenant alone', { tenant: 'acme' }],
-  ['a name that no provider has', { tenant: 'acme', provider: '../x' }],
-  ['a record of the registry', { tenant: 'acme', provider: '.revoked.main' }],
+const badKeys: readonly (readonly [string, unknown])[] = [
+  ['missing', undefined],
+  ['a tenant without provider', { tenant: 'acme' }],
+  ['an invalid name', { tenant: 'acme', provider: '../x' }],
+  ['an internal name', { tenant: 'acme', provider: '.revoked.main' }],
   ['a name that is too long', { tenant: 'a'.repeat(65), provider: 'main' }],
   ['a list', ['acme', 'main']],
 ]
 
-describe('one record', () => {
-  it.each([record, lifted])('is read as it was written', (written) => {
+describe('readRevocation', () => {
+  it.each([record, lifted])('reads what was written', (written) => {
     expect(readRevocation(opened(revocationPayload(key, written)))).toEqual({ key, record: written, isCurrent: true })
   })
 
-  it.each(noRecords)('is none with %s', (_, wrong) => {
+  it.each(badRecords)('refuses a record with %s', (_, wrong) => {
     expect(readRevocation(opened({ kind: 'revocation', key, record: wrong }))).toBeUndefined()
   })
 
-  it.each(noKeys)('is none of %s', (_, wrong) => {
+  it.each(badKeys)('refuses a record whose provider is %s', (_, wrong) => {
     expect(readRevocation(opened({ kind: 'revocation', key: wrong, record }))).toBeUndefined()
   })
 
-  it.each(['revocations', 'snapshot', 'refused', undefined])('is nothing else that was sealed: %s', (kind) => {
+  it.each(['revocations', 'snapshot', 'refused', undefined])('refuses another kind of signed payload: %s', (kind) => {
     expect(readRevocation(opened({ kind, key, record }))).toBeUndefined()
   })
 
-  it.each([null, [], 'text', 7])('is no payload %j', (payload) => {
+  it.each([null, [], 'text', 7])('refuses the payload %j', (payload) => {
     expect(readRevocation(opened(payload))).toBeUndefined()
   })
 
-  it('is none where the seal is broken', () => {
+  it('refuses a payload whose signature is wrong', () => {
     const other = createSeal(['another secret of thirty-two bytes'])
     expect(readRevocation(other.open(seal.seal(revocationPayload(key, record), null)))).toBeUndefined()
     expect(readRevocation(seal.open(undefined))).toBeUndefined()
   })
 })
 
-describe('the list of a provider', () => {
-  it.each([[[]], [[record]], [[record, lifted]]])('is read as it was written', (written) => {
+describe('readRevocationList', () => {
+  it.each([[[]], [[record]], [[record, lifted]]])('reads what was written', (written) => {
     const stored = written.map((one) => ({ key, record: one, isCurrent: true }))
     expect(readRevocationList(opened(revocationListPayload(key, written)), key)).toEqual(stored)
   })
@@ -84,23 +84,24 @@ describe('the list of a provider', () => {
     { tenant: 'globex', provider: 'main' },
     { tenant: 'acme', provider: 'other' },
     { tenant: 'ACME', provider: 'main' },
-  ])('is not that of %j', (other) => {
+  ])('refuses the list of %j', (other) => {
     expect(readRevocationList(opened(revocationListPayload(other, [record])), key)).toBeUndefined()
   })
 
-  it.each(noRecords)('is refused as a whole with %s in it', (_, wrong) => {
-    expect(readRevocationList(opened({ kind: 'revocations', key, records: [record, wrong] }), key)).toBeUndefined()
+  it.each(badRecords)('is read without a record that has %s', (_, wrong) => {
+    const list = opened({ kind: 'revocations', key, records: [record, wrong, lifted] })
+    expect(readRevocationList(list, key)?.map((stored) => stored.record)).toEqual([record, lifted])
   })
 
-  it.each([undefined, null, record, 'text'])('is no list %j', (records) => {
+  it.each([undefined, null, record, 'text'])('refuses %j in place of a list', (records) => {
     expect(readRevocationList(opened({ kind: 'revocations', key, records }), key)).toBeUndefined()
   })
 
-  it.each(['revocation', 'snapshot', undefined])('is nothing else that was sealed: %s', (kind) => {
+  it.each(['revocation', 'snapshot', undefined])('refuses another kind of signed payload: %s', (kind) => {
     expect(readRevocationList(opened({ kind, key, records: [record] }), key)).toBeUndefined()
   })
 
-  it('is none where the seal is broken', () => {
+  it('refuses a payload whose signature is wrong', () => {
     const other = createSeal([])
     expect(readRevocationList(other.open(seal.seal(revocationListPayload(key, [record]), null)), key)).toBeUndefined()
   })
