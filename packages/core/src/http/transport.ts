@@ -13,6 +13,7 @@ import {
 } from '../base/errors/upstream-errors.ts'
 import { valueText } from '../base/value-text.ts'
 import { orAborted } from './abort.ts'
+import { bunExchange, isBun } from './bun-exchange.ts'
 import { Attempt, type ConnectionParts, type ConnectionRules, createConnect } from './connection.ts'
 import { ACCEPTED_CODINGS } from './content-coding.ts'
 import { createDispatcherExchange, type Exchange, type HttpDispatcher, type IncomingResponse } from './exchange.ts'
@@ -117,6 +118,7 @@ export function createTransport(dispatcher?: HttpDispatcher, parts: TransportPar
     }
     // Registrations that need rules about connections are refused on Bun; this is for redirects to other origins.
     if (isBun && rules.network === 'public') throw new UpstreamAddressNotAllowedError()
+    if (isBun) return bunExchange
     const key = valueText(rules)
     const clients = guarded.get(key) ?? createGuardedClients(createConnect(rules, connectionParts))
     guarded.set(key, clients)
@@ -162,9 +164,6 @@ export function createTransport(dispatcher?: HttpDispatcher, parts: TransportPar
     },
   }
 }
-
-/** True on Bun: nothing guarantees there that rules about connections are enforced by `node:http` and `node:tls`. */
-export const isBun: boolean = 'bun' in process.versions
 
 /** The headers for each URL of one fetch. The provider's own are read once, and only if its origin is asked. */
 function createHeaders({ document, headers }: TransportRequest, policy: TransportPolicy) {

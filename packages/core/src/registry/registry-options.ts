@@ -9,8 +9,8 @@ import {
   type Unchecked,
   withDefault,
 } from '../base/options.ts'
+import { isBun } from '../http/bun-exchange.ts'
 import type { HttpDispatcher } from '../http/exchange.ts'
-import { isBun } from '../http/transport.ts'
 import { checkIntegrityKeys, checkStore } from '../stores/check-store.ts'
 import { fileStore } from '../stores/file-store.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
