@@ -33,7 +33,7 @@ const unenforceable = {
     `await creation(() => createAuthenticator({ ...overTls, pinnedSpki: [pin] }))`,
     `await creation(() => createRegistry().register({ ...registration, network: 'any', pinnedSpki: [pin] }))`,
   ],
-  ca: [`await creation(() => createRegistry().register({ ...registration, network: 'any', ca: 'PEM' }))`],
+  ca: [`await creation(() => createRegistry().register({ ...registration, network: 'any', ca: () => 'PEM' }))`],
   network: [
     `await creation(() => createAuthenticator({ ...overTls, network: 'public' }))`,
     `await creation(() => createRegistry().register({ ...registration, network: 'public' }))`,

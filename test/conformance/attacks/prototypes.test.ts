@@ -78,7 +78,9 @@ describe('metadata whose members are in __proto__', () => {
   it('names no issuer and no key set', async () => {
     const issuer = await startIssuer()
     const members = JSON.stringify({ issuer: issuer.issuer, jwks_uri: issuer.jwksUri })
-    issuer.answerAlways('openid', { kind: 'reply', body: `{"__proto__":${members}}` })
+    for (const endpoint of ['openid', 'oauth'] as const) {
+      issuer.answerAlways(endpoint, { kind: 'reply', body: `{"__proto__":${members}}` })
+    }
     const authenticator = startAuthenticatorFor(issuer, { jwksUri: undefined, retryPolicy: { maxRetries: 0 } })
     expect(await verdict(authenticator, await issuer.sign())).toBe('ERR_KEYS_UNAVAILABLE')
     expect(issuer.requestCount('jwks')).toBe(0)
