@@ -6,7 +6,8 @@ describe('an issuer with an ETag that is none (RFC 9110 8.8.3)', () => {
   it.each(['*', ' * ', '"a", *', '"a", "b"', 'a b', '"'])(
     'such as %s is asked without it, so that a rotation shows',
     async (etag) => {
-      const issuer = await startIssuer()
+      const clock = createManualClock()
+      const issuer = await startIssuer({ clock })
       issuer.setHeaders('jwks', { etag })
       // What a server makes of `If-None-Match: *` (RFC 9110 §13.1.2): the document exists, so nothing has changed.
       issuer.answerAlways('jwks', ({ headers }) =>
@@ -14,8 +15,7 @@ describe('an issuer with an ETag that is none (RFC 9110 8.8.3)', () => {
           ? { kind: 'normal' }
           : { kind: 'reply', status: 304, headers: { etag: undefined } },
       )
-      const clock = createManualClock()
-      const registry = await startRegistryWith(issuer, { clock })
+      const registry = await startRegistryWith(issuer, { clock }, { prefetch: 'never' })
       await registry.resolve('acme', 'auth0')
       await issuer.rotate({ kid: 'rotated', keepPrevious: false })
       await clock.advance(600_000)
@@ -25,10 +25,10 @@ describe('an issuer with an ETag that is none (RFC 9110 8.8.3)', () => {
   )
 
   it.each(['"a"', 'W/"a"', '"a,b"', '""', 'a1b2', '"\u00e9"'])('is not one with %s', async (etag) => {
-    const issuer = await startIssuer()
-    issuer.setHeaders('jwks', { etag })
     const clock = createManualClock()
-    const registry = await startRegistryWith(issuer, { clock })
+    const issuer = await startIssuer({ clock })
+    issuer.setHeaders('jwks', { etag })
+    const registry = await startRegistryWith(issuer, { clock }, { prefetch: 'never' })
     await registry.resolve('acme', 'auth0')
     await clock.advance(600_000)
     await registry.resolve('acme', 'auth0')
