@@ -4,10 +4,10 @@ import { syncBuiltinESMExports } from 'node:module'
 type Done = (error: Error | null, isSigned: boolean) => void
 
 /**
- * Has signatures verified in the caller's own turn, so that the same seed gives the same run: Node works on threads, and
- * which of two verifications ends first is anybody's guess.
+ * Verifies signatures synchronously, so that the same seed gives the same run: on Node's threads, two verifications may
+ * end in either order.
  *
- * @returns a function that takes it back
+ * @returns a function that restores `crypto.verify`
  */
 export function verifyInTurn(): () => void {
   const { verify } = crypto

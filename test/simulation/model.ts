@@ -2,79 +2,94 @@ import type { CacheOptions } from '../../packages/core/src/jwks-cache/cache-opti
 import type { SimulatedKey } from './published-keys.ts'
 import type { Delivery, Exchange } from './upstream.ts'
 
-/** What the cache must be holding, worked out again from what the provider delivered. */
-export interface HeldModel {
+/** A moment on both clocks of the machine, in milliseconds. */
+export interface Moment {
+  readonly wall: number
+  readonly monotonic: number
+}
+
+/** What a machine can know of the time that has passed: the clock that has seen more of it is right. */
+export function passed(since: Moment, now: Moment): number {
+  return Math.max(now.wall - since.wall, now.monotonic - since.monotonic)
+}
+
+/** What must be cached, derived from what the provider has delivered. Durations are milliseconds since the fetch. */
+export interface CachedModel {
   readonly keys: readonly SimulatedKey[]
-  readonly freshUntil: number
-  /** The earliest moment for a refresh ahead. */
+  readonly fetchedAt: Moment
+  readonly freshFor: number
+  /** Before this, no refresh may start. */
   readonly refreshFrom: number
-  readonly staleUntil: number
-  readonly staleIfErrorUntil: number
-  readonly lifetime: number | undefined
-  readonly staleIfError: number | undefined
+  readonly staleFor: number
+  readonly staleIfErrorFor: number
 }
 
 interface FailureModel {
   readonly count: number
-  /** No refresh that is due may start before this. */
-  readonly forbiddenUntil: number
+  readonly at: Moment
+  /** The backoff lasts for at least this long, and at most for that, in milliseconds. */
+  readonly pause: { readonly least: number; readonly most: number }
   readonly isOutage: boolean
 }
 
-/** The oracle: a second, plainer account of the rules, kept beside the cache. */
+/** The oracle: a second, simpler implementation of the rules. */
 export interface Model {
-  held(): HeldModel | undefined
-  /** Until when the keys may serve. */
-  usableUntil(): number
-  /** Before when no refresh that is due may start. */
-  forbiddenUntil(): number
-  succeeded(now: number, delivery: Delivery): void
-  failed(now: number, exchange: Extract<Exchange, { kind: 'failed' }>): void
+  cached(): CachedModel | undefined
+  /** True while the cached keys may serve. */
+  isUsable(now: Moment): boolean
+  /** True while the backoff certainly forbids a refresh. */
+  isForbidden(now: Moment): boolean
+  /** True once the backoff is certainly over by the monotonic clock alone; also where there is none. */
+  isBackoffOver(now: Moment): boolean
+  succeeded(now: Moment, delivery: Delivery): void
+  failed(now: Moment, exchange: Extract<Exchange, { kind: 'failed' }>): void
 }
 
-/** Nothing held, to begin with. */
+/** Creates a model with nothing cached. */
 export function createModel(options: CacheOptions): Model {
-  let held: HeldModel | undefined
+  let cached: CachedModel | undefined
   let failure: FailureModel | undefined
 
-  function least(now: number, count: number, retryAfter: number): number {
-    if (held === undefined) {
+  function pauseOf(now: Moment, count: number, retryAfter: number): FailureModel['pause'] {
+    if (cached === undefined) {
       const negative = Math.min(options.negativeCacheTtl * 2 ** (count - 1), Math.max(options.negativeCacheTtl, 10_000))
-      return Math.max(negative, Math.min(retryAfter, 60_000))
+      const pause = Math.max(negative, Math.min(retryAfter, 60_000))
+      return { least: pause, most: pause }
     }
+    const backoff = Math.min(60_000, 1_000 * 2 ** (count - 1))
+    const freshFor = cached.freshFor - passed(cached.fetchedAt, now)
+    const obeyed = Math.min(retryAfter, Math.max(60_000, Math.min(freshFor, 600_000)))
     // Equal jitter: half of it is certain.
-    const backoff = Math.min(60_000, 1_000 * 2 ** (count - 1)) / 2
-    const obeyed = Math.max(60_000, Math.min(held.freshUntil - now, 600_000))
-    return Math.max(backoff, Math.min(retryAfter, obeyed))
+    return { least: Math.max(backoff / 2, obeyed), most: Math.max(backoff, obeyed) }
   }
 
   return {
-    held: () => held,
-    usableUntil() {
-      if (held === undefined) return Number.NEGATIVE_INFINITY
-      return failure?.isOutage === true ? held.staleIfErrorUntil : held.staleUntil
+    cached: () => cached,
+    isUsable(now) {
+      if (cached === undefined) return false
+      const limit = failure?.isOutage === true ? cached.staleIfErrorFor : cached.staleFor
+      return passed(cached.fetchedAt, now) < limit
     },
-    forbiddenUntil: () => failure?.forbiddenUntil ?? Number.NEGATIVE_INFINITY,
+    isForbidden: (now) => failure !== undefined && passed(failure.at, now) < failure.pause.least,
+    isBackoffOver: (now) => failure === undefined || now.monotonic - failure.at.monotonic >= failure.pause.most,
     succeeded(now, { publication, lifetime, staleIfError }) {
       const ttl = Math.min(Math.max(lifetime ?? options.defaultTtl, options.minTtl), options.maxTtl)
-      const freshUntil = now + ttl
       const lead = options.refreshEarly + options.prefetchJitter
       const window = Math.min(options.staleWhileError, options.maxStale)
       const longWindow = window === 0 ? 0 : Math.min(Math.max(window, staleIfError ?? 0), options.maxStale)
-      held = {
+      cached = {
         keys: publication.keys,
-        freshUntil,
-        refreshFrom: options.prefetch === 'never' ? freshUntil : Math.max(now + ttl / 2, freshUntil - lead),
-        staleUntil: freshUntil + window,
-        staleIfErrorUntil: freshUntil + longWindow,
-        lifetime,
-        staleIfError,
+        fetchedAt: now,
+        freshFor: ttl,
+        refreshFrom: options.prefetch === 'never' ? ttl : Math.max(ttl / 2, ttl - lead),
+        staleFor: ttl + window,
+        staleIfErrorFor: ttl + longWindow,
       }
       failure = undefined
     },
     failed(now, { isOutage, retryAfter }) {
       const count = (failure?.count ?? 0) + 1
-      failure = { count, forbiddenUntil: now + least(now, count, retryAfter), isOutage }
+      failure = { count, at: now, pause: pauseOf(now, count, retryAfter), isOutage }
     },
   }
 }

@@ -1,5 +1,4 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
-import type { Clock } from '@jwks-auth/core'
 import type { Chance } from './random.ts'
 
 /** A key of the simulated provider. */
@@ -25,7 +24,7 @@ export function createKey(kid: string, chance: Chance): SimulatedKey {
 
 /** What the provider publishes at one moment. */
 export interface Publication {
-  /** When this was put in the place of what was published before, in milliseconds since the epoch. */
+  /** When this replaced the previous publication, in milliseconds since the epoch by the right time. */
   readonly since: number
   readonly keys: readonly SimulatedKey[]
   readonly etag: string
@@ -35,7 +34,7 @@ export interface Publication {
 export interface PublishedKeys {
   /** What is published now. */
   current(): Publication
-  /** What an edge cache that has not asked lately still has. */
+  /** What an outdated edge cache still has. */
   previous(): Publication
   /** The key that new tokens are signed with. */
   signing(): SimulatedKey
@@ -45,15 +44,15 @@ export interface PublishedKeys {
   retired(): SimulatedKey | undefined
 }
 
-/** One key, to begin with. */
-export function createPublishedKeys(chance: Chance, clock: Clock): PublishedKeys {
+/** Publishes one key at first. */
+export function createPublishedKeys(chance: Chance, trueNow: () => number): PublishedKeys {
   let count = 0
   const newKey = (kid?: string): SimulatedKey => {
     count += 1
     return createKey(kid ?? `key-${count}`, chance)
   }
   const publish = (keys: readonly SimulatedKey[]): Publication => ({
-    since: clock.now(),
+    since: trueNow(),
     keys,
     etag: `"${count}-${keys.length}"`,
   })

@@ -2,23 +2,27 @@ import { type AuthOutcome, createAuthenticator } from '@jwks-auth/core'
 import { createRegistryFrom } from '../../packages/core/src/registry/create-registry.ts'
 import { internals } from '../../packages/core/src/registry/registry.ts'
 import { verifyInTurn } from './crypto-in-turn.ts'
-import { createInvariants, InvariantBroken, type Invariants, type Question } from './invariants.ts'
-import { createModel } from './model.ts'
+import { createInvariants, InvariantBroken, type Invariants, type SimulatedRequest } from './invariants.ts'
+import { createModel, type Moment } from './model.ts'
 import { createKey, createPublishedKeys, type SimulatedKey } from './published-keys.ts'
 import { type Chance, createChance } from './random.ts'
 import { createTokens, issuer } from './tokens.ts'
 import { createUpstream, type Mood } from './upstream.ts'
 import { createVirtualTime } from './virtual-time.ts'
 
-/** What a run came to. */
+/** The outcome of a run. */
 export interface SimulationResult {
   readonly seed: number
   readonly hours: number
-  readonly counts: Invariants['counts']
+  readonly counts: Invariants['counts'] & { steps: number; suspensions: number }
 }
 
 const START = Date.UTC(2026, 0, 1)
 const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+/** Milliseconds by which the wall clock is stepped at most, in either direction. */
+const steps = [2_000, 60_000, HOUR, DAY, 30 * DAY, 365 * DAY]
 
 const moods: readonly Mood[] = [
   'edge-cached',
@@ -31,7 +35,7 @@ const moods: readonly Mood[] = [
   'forbidden',
 ]
 
-/** Refusals that come of keys; no other is to be expected. */
+/** Refusals for the sake of keys; others are not expected. */
 const keyRefusals: ReadonlySet<string> = new Set([
   'ERR_KEY_NOT_FOUND',
   'ERR_KEY_REVOKED',
@@ -55,7 +59,7 @@ function pickOptions(chance: Chance) {
 
 /**
  * Plays hours of one provider's life against the real cache in virtual time, with callers whose tokens are good, old,
- * revoked or bogus, and checks the rules at every step.
+ * revoked or bogus, on a machine whose wall clock is stepped and which is suspended, and checks the rules at every step.
  *
  * @throws InvariantBroken at the first step that breaks a rule
  */
@@ -63,9 +67,9 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   const chance = createChance(seed)
   const time = createVirtualTime(START)
   const { clock } = time
-  const end = START + hours * HOUR
-  const keys = createPublishedKeys(chance, clock)
-  const upstream = createUpstream(keys, clock, chance)
+  const end = hours * HOUR
+  const keys = createPublishedKeys(chance, time.trueNow)
+  const upstream = createUpstream(keys, time, chance)
   const registry = createRegistryFrom({ clock }, { random: () => chance.next(), transport: () => upstream.transport })
   const provider = { issuer, jwksUri: 'https://auth0.test/jwks', ...pickOptions(chance) }
   const clockTolerance = chance.pick([0, 30_000])
@@ -84,9 +88,11 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   const forger = createKey('bogus', chance)
   const model = createModel(registration.options)
   const invariants = createInvariants(registration.options, clockTolerance, model)
-  let calmSince = START
+  let calmSince = 0
   let broken: unknown
   let revoking = 0
+  const clockCounts = { steps: 0, suspensions: 0 }
+  const present = (): Moment => ({ wall: clock.now(), monotonic: clock.monotonic() })
 
   function watched(step: () => void): void {
     try {
@@ -96,32 +102,32 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
     }
   }
 
-  registry.on('fetch', ({ reason }) => watched(() => invariants.fetchBegins(clock.now(), reason, upstream.inFlight())))
+  registry.on('fetch', ({ reason }) => watched(() => invariants.fetchBegins(present(), reason, upstream.inFlight())))
   const onEnd = ({ reason }: { readonly reason: Parameters<Invariants['fetchEnds']>[1] }): void => {
     upstream.processed()
-    watched(() => invariants.fetchEnds(clock.now(), reason, upstream.last()))
+    watched(() => invariants.fetchEnds(present(), reason, upstream.last()))
   }
   registry.on('refresh', onEnd)
   registry.on('refresh-failed', onEnd)
   cache.start()
 
-  function judge(outcome: AuthOutcome<unknown>, isAtOnce: boolean, question: Question): void {
-    const now = clock.now()
-    if (outcome.ok) invariants[isAtOnce ? 'acceptedAtOnce' : 'accepted'](now, question)
-    else if (outcome.error.code === 'ERR_TOKEN_EXPIRED') invariants.expired(now, question)
-    else if (keyRefusals.has(outcome.error.code)) invariants.refused(now, question)
+  function judge(outcome: AuthOutcome<unknown>, isAtOnce: boolean, request: SimulatedRequest): void {
+    const now = present()
+    if (outcome.ok) invariants[isAtOnce ? 'acceptedAtOnce' : 'accepted'](now, request)
+    else if (outcome.error.code === 'ERR_TOKEN_EXPIRED') invariants.expired(now, request)
+    else if (keyRefusals.has(outcome.error.code)) invariants.refused(now, request)
     else throw outcome.error
   }
 
   /** A request with a token. */
   async function ask(key: SimulatedKey): Promise<void> {
-    const question = { token: tokens.of(key), askedAt: clock.now() }
-    const headers = { authorization: `Bearer ${question.token.text}` }
+    const request = { token: tokens.of(key), askedAt: present() }
+    const headers = { authorization: `Bearer ${request.token.text}` }
     const answer = authenticator.authenticate({ method: 'GET', url: '/', headers })
-    if (!(answer instanceof Promise)) watched(() => judge(answer, true, question))
+    if (!(answer instanceof Promise)) watched(() => judge(answer, true, request))
     else {
       const outcome = await answer
-      watched(() => judge(outcome, false, question))
+      watched(() => judge(outcome, false, request))
     }
   }
 
@@ -133,7 +139,7 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
     if (roll < 0.22 && retired !== undefined) return retired
     const key = keys.signing()
     const isWell = upstream.mood() === 'well' || upstream.mood() === 'edge-cached'
-    if (isWell && clock.now() >= calmSince + 10_000) invariants.firstUsed(clock.now(), key)
+    if (isWell && clock.monotonic() >= calmSince + 10_000) invariants.firstUsed(present(), key)
     return key
   }
 
@@ -149,8 +155,29 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   }
 
   function disturb(): void {
-    calmSince = clock.now()
+    calmSince = clock.monotonic()
     invariants.disturbed()
+  }
+
+  /** Steps the wall clock, and puts it right again later. The keys must be served as if that had not been. */
+  function stepWallClock(): void {
+    if (time.wrongBy() !== 0) return
+    const most = chance.pick(steps)
+    clockCounts.steps += 1
+    time.step(chance.integer(1, most) * chance.pick([1, -1]))
+    tokens.renew()
+    clock.setTimeout(
+      () => {
+        time.step(-time.wrongBy())
+        tokens.renew()
+      },
+      chance.integer(1, chance.pick([1_000, 60_000, 2 * HOUR])),
+    )
+  }
+
+  function suspend(): void {
+    clockCounts.suspensions += 1
+    time.suspend(chance.integer(1, chance.pick([1_000, 60_000, HOUR, 3 * DAY])))
   }
 
   /** Does something again and again, at random intervals that average `mean` milliseconds. */
@@ -181,15 +208,17 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   })
   repeat(5 * HOUR, () => void cache.refresh())
   repeat(7 * HOUR, () => void revoke())
+  repeat(HOUR, stepWallClock)
+  repeat(3 * HOUR, suspend)
 
   const restoreCrypto = verifyInTurn()
-  for (let now = START; now < end; now += HOUR / 60) {
+  for (let now = 0; now < end; now += HOUR / 60) {
     await time.runUntil(now, () => revoking > 0 || upstream.isProcessing())
     if (broken !== undefined) break
   }
   restoreCrypto()
-  // What still waits is refused on close, which is no part of the run.
-  const counts = { ...invariants.counts }
+  // Requests that still wait are refused on close, which is not part of the run.
+  const counts = { ...invariants.counts, ...clockCounts }
   await authenticator.close()
   await registry.close()
   if (broken !== undefined) throw replayable(broken, seed, hours)
@@ -198,5 +227,7 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
 
 function replayable(broken: unknown, seed: number, hours: number): Error {
   const reason = broken instanceof Error ? broken.message : String(broken)
-  return new InvariantBroken(`${reason}\nagain: npm run simulate -- --seed ${seed} --hours ${hours}`, { cause: broken })
+  return new InvariantBroken(`${reason}\nreproduce: npm run simulate -- --seed ${seed} --hours ${hours}`, {
+    cause: broken,
+  })
 }

@@ -7,20 +7,22 @@ export const issuer = 'https://auth0.test/'
 
 /** A token that a caller has. */
 export interface SimulatedToken {
-  /** What it was signed with. */
+  /** The key that has signed it. */
   readonly key: SimulatedKey
   readonly text: string
-  /** When it expires, in milliseconds since the epoch. */
+  /** When it expires by the wall clock, in milliseconds since the epoch. */
   readonly expiresAt: number
 }
 
-/** Callers' tokens: most use the one that they have until it expires, and some go on after that. */
+/** Callers' tokens: most callers use theirs until it expires, and some use it after that. */
 export interface SimulatedTokens {
-  /** A token that was signed with this key. */
+  /** A token that is signed with this key. */
   of(key: SimulatedKey): SimulatedToken
+  /** Forgets all tokens: the callers' new ones are of the present wall clock. */
+  renew(): void
 }
 
-/** No tokens, to begin with. */
+/** Creates callers without tokens. */
 export function createTokens(chance: Chance, clock: Clock): SimulatedTokens {
   const tokens = new Map<string, SimulatedToken>()
   return {
@@ -31,6 +33,9 @@ export function createTokens(chance: Chance, clock: Clock): SimulatedTokens {
       const token = signToken(key, Math.floor(clock.now() / 1000) + chance.integer(30, 7_200))
       tokens.set(name, token)
       return token
+    },
+    renew() {
+      tokens.clear()
     },
   }
 }

@@ -1,8 +1,8 @@
-import type { Clock } from '@jwks-auth/core'
 import { UpstreamUnreachableError } from '../../packages/core/src/base/errors/upstream-errors.ts'
 import type { Transport, TransportRequest, TransportResponse } from '../../packages/core/src/http/transport.ts'
 import type { Publication, PublishedKeys } from './published-keys.ts'
 import type { Chance } from './random.ts'
+import type { VirtualTime } from './virtual-time.ts'
 
 /** How the provider behaves for a while. */
 export type Mood =
@@ -20,9 +20,9 @@ export type Mood =
 export interface Delivery {
   readonly publication: Publication
   readonly status: 200 | 304
-  /** Milliseconds of freshness that the answer gives by itself; `undefined` where it says nothing. */
+  /** Milliseconds of freshness that the response gives; `undefined` without explicit freshness. */
   readonly lifetime: number | undefined
-  /** Milliseconds of `stale-if-error`; `undefined` where it says nothing. */
+  /** Milliseconds of `stale-if-error`; `undefined` without it. */
   readonly staleIfError: number | undefined
 }
 
@@ -38,9 +38,9 @@ export interface Upstream {
   setMood(mood: Mood): void
   /** True from when keys are delivered until {@link Upstream.processed}. */
   isProcessing(): boolean
-  /** What was delivered is in the cache, or was not wanted. */
+  /** What was delivered has been applied or discarded. */
   processed(): void
-  /** Exchanges under way. */
+  /** Exchanges in flight. */
   inFlight(): number
   /** How the last exchange ended. */
   last(): Exchange | undefined
@@ -61,8 +61,12 @@ const cachings: readonly Caching[] = [
   { header: 's-maxage=5, immutable', lifetime: undefined, staleIfError: undefined },
 ]
 
-/** A provider in a good mood, to begin with. */
-export function createUpstream(keys: PublishedKeys, clock: Clock, chance: Chance): Upstream {
+/** Creates a provider that works at first. */
+export function createUpstream(
+  keys: PublishedKeys,
+  { clock, trueNow }: Pick<VirtualTime, 'clock' | 'trueNow'>,
+  chance: Chance,
+): Upstream {
   let mood: Mood = 'well'
   let inFlight = 0
   let last: Exchange | undefined
@@ -96,8 +100,8 @@ export function createUpstream(keys: PublishedKeys, clock: Clock, chance: Chance
       headers: {
         etag: publication.etag,
         'cache-control': caching.header,
-        // What an edge cache has was made before the keys changed (RFC 9111 §4.2.3).
-        date: new Date(isOld ? keys.current().since - 1_000 : clock.now()).toUTCString(),
+        // A cached response was made before the keys changed (RFC 9111 §4.2.3).
+        date: new Date(isOld ? keys.current().since - 1_000 : trueNow()).toUTCString(),
         age: age === undefined ? undefined : String(age),
       },
       body: status === 304 ? '' : JSON.stringify({ keys: publication.keys.map(({ jwk }) => jwk) }),

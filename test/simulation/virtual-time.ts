@@ -1,12 +1,20 @@
 import type { Clock } from '@jwks-auth/core'
 
-/** Time that passes only from one timer to the next. */
+/** Time that passes only from one timer to the next, with a wall clock that can be wrong. */
 export interface VirtualTime {
   readonly clock: Clock
+  /** The right time in milliseconds since the epoch, as every other machine has it. */
+  trueNow(): number
+  /** Steps the wall clock alone, by milliseconds in either direction, as an operator or NTP does. */
+  step(milliseconds: number): void
+  /** Milliseconds by which the wall clock is ahead of the right time; negative where it is behind. */
+  wrongBy(): number
+  /** Suspends the machine: the wall clock moves on, the monotonic clock and the timers stand still. */
+  suspend(milliseconds: number): void
   /**
-   * Fires timers in order until `end`, letting all promise jobs run after each.
+   * Fires timers in order until the monotonic clock shows `end`, letting all promise jobs run after each.
    *
-   * @param isBusy true while work outside of virtual time (hashing, on its threads) has to end first
+   * @param isBusy true while work outside of virtual time has to end first
    */
   runUntil(end: number, isBusy: () => boolean): Promise<void>
 }
@@ -18,9 +26,12 @@ interface Timer {
   isCancelled: boolean
 }
 
-/** Starts at `start`, in milliseconds since the epoch. */
+/** Starts a machine at `start`, in milliseconds since the epoch; its monotonic clock starts at 0. */
 export function createVirtualTime(start: number): VirtualTime {
-  let now = start
+  /** The monotonic clock, by which timers fire. */
+  let now = 0
+  let suspended = 0
+  let wrong = 0
   let order = 0
   const heap: Timer[] = []
 
@@ -58,10 +69,20 @@ export function createVirtualTime(start: number): VirtualTime {
     }
   }
 
+  const trueNow = (): number => start + now + suspended
+
   return {
+    trueNow,
+    step(milliseconds) {
+      wrong += milliseconds
+    },
+    wrongBy: () => wrong,
+    suspend(milliseconds) {
+      suspended += milliseconds
+    },
     clock: {
-      now: () => now,
-      monotonic: () => now - start,
+      now: () => trueNow() + wrong,
+      monotonic: () => now,
       setTimeout(callback, delay) {
         order += 1
         const timer: Timer = { at: now + Math.max(0, delay), order, callback, isCancelled: false }

@@ -424,7 +424,10 @@ export class ProviderCache {
     }
     this.#upstream.budget.spend(now)
     this.#emit([['unknown-kid', {}]])
-    return await this.#start('unknown-kid', () => query.select(this.#usableNow()).length > 0, timeLeft)
+    const refetch = this.#start('unknown-kid', () => query.select(this.#usableNow()).length > 0, timeLeft)
+    // Until the store permits it, other caches of this key set must find it, since its budget is spent.
+    this.#upstream.announceRefetch(refetch)
+    return await refetch
   }
 
   /** Another cache of this key set has fetched it since. */

@@ -14,6 +14,9 @@ export interface RefreshAhead {
 /** Milliseconds between two first fetches, where a backoff of 0 would make them a loop. */
 const SHORTEST_PAUSE = 1_000
 
+/** Milliseconds below which a timer is not worth setting again: clocks differ by fractions of one. */
+const SHORTEST_DELAY = 1
+
 /** What the schedule depends on. */
 export interface RefreshSchedule {
   /** Milliseconds until the next refresh may start; `undefined` where none is due, ever. */
@@ -44,7 +47,9 @@ export function createRefreshAhead(
     if (delay <= 0 && mode !== 'always') return
     cancel = schedule(clock, delay, () => {
       cancel = undefined
-      refresh()
+      // The timer was set while the wall clock was ahead; it has been put right since.
+      if ((untilRefresh() ?? 0) >= SHORTEST_DELAY) arm()
+      else refresh()
     })
   }
 

@@ -78,6 +78,7 @@ export class Upstream {
   #requests = 0
   #results = 0
   #flight: { readonly reason: FetchReason; isSent: boolean; readonly done: Promise<FetchResult> } | undefined
+  #announced: Promise<unknown> | undefined
   #lastSuccess: FetchResult | undefined
   #lastFailure: FetchResult | undefined
 
@@ -98,9 +99,18 @@ export class Upstream {
     return this.#requests
   }
 
-  /** The refetch for an unknown `kid` that is in flight, for whichever cache. It never rejects. */
-  get refetching(): Promise<FetchResult> | undefined {
-    return this.#flight?.reason === 'unknown-kid' ? this.#flight.done : undefined
+  /** The refetch for an unknown `kid` that is in flight or announced, for whichever cache. It never rejects. */
+  get refetching(): Promise<unknown> | undefined {
+    return this.#flight?.reason === 'unknown-kid' ? this.#flight.done : this.#announced
+  }
+
+  /** A cache has spent the budget on a refetch, which starts once its store permits. It must not reject. */
+  announceRefetch(done: Promise<unknown>): void {
+    this.#announced = done
+    const clear = (): void => {
+      if (this.#announced === done) this.#announced = undefined
+    }
+    done.then(clear, clear)
   }
 
   /** The last key set that was fetched, where its sequence number is higher. */
