@@ -35,6 +35,8 @@ const words: Readonly<Record<string, readonly string[]>> = {
   'retry-after': ['0', '5', '120', '9999999999', '99999999999999999999', '-1', '1.5', 'Thu, 01 Jan 2099 00:00:00 GMT'],
   vary: ['*', 'accept', 'accept-encoding', ','],
   pragma: ['no-cache', ','],
+  // The body is sent as it is, whatever this says.
+  'content-encoding': ['gzip', 'br', 'deflate', 'aws-chunked', 'utf-8', 'identity', ',', ' ', ';q=1'],
 }
 
 const values = Object.fromEntries(
