@@ -38,7 +38,7 @@ type Connector = Exclude<ReturnType<typeof buildConnector>, undefined>
  * look at a request's signal only afterwards.
  */
 export function createGuardedClients(connect: Connect): GuardedClients {
-  const idle = new Map<string, Connection[]>()
+  const idle = createIdleConnections()
   const all = new Set<Client>()
   let isRetired = false
 
@@ -46,7 +46,7 @@ export function createGuardedClients(connect: Connect): GuardedClients {
     // Loaded with the first fetch: a process that has its keys on disk may never need it.
     const { Client } = await import('undici')
     attempt.signal.throwIfAborted()
-    const connector: Connector = ({ hostname, port, protocol }, callback) => {
+    const connector: Connector = ({ hostname, port, protocol }, onConnect) => {
       const host = hostname.replace(/^\[|\]$/g, '')
       const isTls = protocol === 'https:'
       const target = { host, port: Number(port || (isTls ? 443 : 80)), isTls }
@@ -54,10 +54,10 @@ export function createGuardedClients(connect: Connect): GuardedClients {
         (socket) => {
           connection.socket = socket
           connection.onReady()
-          callback(null, socket)
+          onConnect(null, socket)
         },
         (error: unknown) => {
-          callback(error instanceof Error ? error : new Error('The attempt has ended', { cause: error }), null)
+          onConnect(error instanceof Error ? error : new Error('The attempt has ended', { cause: error }), null)
         },
       )
     }
@@ -67,33 +67,14 @@ export function createGuardedClients(connect: Connect): GuardedClients {
     const connection: Connection = { client, attempt, socket: undefined, onReady: () => undefined }
     all.add(client)
     client.on('disconnect', () => {
-      if (takeOut(origin, connection)) discard(connection)
+      if (idle.remove(origin, connection)) discard(connection)
     })
     return connection
   }
 
-  function takeOut(origin: string, connection: Connection): boolean {
-    const connections = idle.get(origin)
-    const at = connections?.indexOf(connection) ?? -1
-    if (connections === undefined || at < 0) return false
-    connections.splice(at, 1)
-    if (connections.length === 0) idle.delete(origin)
-    return true
-  }
-
-  function takeIdle(origin: string): Connection | undefined {
-    const connection = idle.get(origin)?.at(-1)
-    if (connection !== undefined) takeOut(origin, connection)
-    return connection
-  }
-
   function keep(origin: string, connection: Connection): void {
-    const connections = idle.get(origin) ?? []
-    if (isRetired || connections.length >= MAX_IDLE || connection.socket?.destroyed !== false) {
-      discard(connection)
-      return
-    }
-    idle.set(origin, [...connections, connection])
+    const isOpen = connection.socket?.destroyed === false
+    if (isRetired || !isOpen || !idle.add(origin, connection)) discard(connection)
   }
 
   /** Closes a connection; cannot reject. */
@@ -132,7 +113,7 @@ export function createGuardedClients(connect: Connect): GuardedClients {
   return {
     async exchange(request, attempt) {
       const { origin } = request.url
-      const reused = takeIdle(origin)
+      const reused = idle.take(origin)
       if (reused === undefined) return await send(request, attempt, await open(origin, attempt))
       const bytesBefore = reused.socket?.bytesRead
       try {
@@ -145,14 +126,48 @@ export function createGuardedClients(connect: Connect): GuardedClients {
     },
     retire() {
       isRetired = true
-      for (const connections of idle.values()) for (const connection of connections) discard(connection)
-      idle.clear()
+      for (const connection of idle.clear()) discard(connection)
     },
     async destroy() {
       isRetired = true
       await Promise.allSettled([...all].map((client) => client.destroy()))
       all.clear()
       idle.clear()
+    },
+  }
+}
+
+/** Idle connections by origin; the one that was used last is reused first. */
+function createIdleConnections() {
+  const byOrigin = new Map<string, Connection[]>()
+
+  function remove(origin: string, connection: Connection): boolean {
+    const connections = byOrigin.get(origin)
+    const at = connections?.indexOf(connection) ?? -1
+    if (connections === undefined || at < 0) return false
+    connections.splice(at, 1)
+    if (connections.length === 0) byOrigin.delete(origin)
+    return true
+  }
+
+  return {
+    remove,
+    /** Adds a connection; false if there are enough. */
+    add(origin: string, connection: Connection): boolean {
+      const connections = byOrigin.get(origin) ?? []
+      if (connections.length >= MAX_IDLE) return false
+      byOrigin.set(origin, [...connections, connection])
+      return true
+    },
+    take(origin: string): Connection | undefined {
+      const connection = byOrigin.get(origin)?.at(-1)
+      if (connection !== undefined) remove(origin, connection)
+      return connection
+    },
+    clear(): readonly Connection[] {
+      const connections = [...byOrigin.values()].flat()
+      byOrigin.clear()
+      return connections
     },
   }
 }

@@ -22,6 +22,7 @@ import { createGuardedClients, type GuardedClients } from './guarded-clients.ts'
 import { createNameResolver, type ResolveName } from './name-resolution.ts'
 import { discardBody, readBody } from './read-body.ts'
 import { type RequestHeaders, readRequestHeaders } from './request-headers.ts'
+import type { TransportResponse } from './response.ts'
 import { createDefaultTrustAnchors } from './trust-anchors.ts'
 import { checkUrl, parseUrl, type UrlRules } from './url-rules.ts'
 
@@ -53,14 +54,6 @@ export interface TransportRequest {
   readonly timeout: number
   /** Called when a request is written to a connection; once for each redirect. A dispatcher's is taken for sent at once. */
   readonly onSent?: (() => void) | undefined
-}
-
-/** A response. */
-export interface TransportResponse {
-  readonly status: number
-  readonly headers: ResponseHeaders
-  /** The decoded body of a 200; empty for every other status. */
-  readonly body: string
 }
 
 /** Fetches documents from providers under their policies. */

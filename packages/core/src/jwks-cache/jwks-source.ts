@@ -1,4 +1,4 @@
-import type { TransportResponse } from '../http/transport.ts'
+import type { TransportResponse } from '../http/response.ts'
 
 /** One request for a key set. */
 export interface JwksRequest {

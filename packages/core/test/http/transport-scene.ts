@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest'
-import { createTransport, type TransportPolicy, type TransportResponse } from '../../src/http/transport.ts'
+import type { TransportResponse } from '../../src/http/response.ts'
+import { createTransport, type TransportPolicy } from '../../src/http/transport.ts'
 
 /** What a provider on loopback is allowed. */
 export const loopbackPolicy: TransportPolicy = {

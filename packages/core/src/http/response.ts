@@ -1,0 +1,9 @@
+import type { ResponseHeaders } from './freshness.ts'
+
+/** A response, its redirects followed. */
+export interface TransportResponse {
+  readonly status: number
+  readonly headers: ResponseHeaders
+  /** The decoded body of a 200; empty for every other status. */
+  readonly body: string
+}
