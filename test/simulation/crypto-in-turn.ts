@@ -5,7 +5,7 @@ type Done = (error: Error | null, isSigned: boolean) => void
 
 /**
  * Has signatures verified in the caller's own turn, so that the same seed gives the same run: Node works on threads, and
- * which of two verifications ends first is anybody's guess.
+ * which of two verifications ends first is not determined.
  *
  * @returns a function that takes it back
  */

@@ -67,7 +67,7 @@ export function createInvariants(options: CacheOptions, clockTolerance: number, 
         check(now >= (model.held()?.refreshFrom ?? 0), now, 'no refresh starts before it is due')
       }
       if (reason === 'unknown-kid') {
-        check(now >= lookForbiddenUntil, now, 'no look starts that the budget forbids')
+        check(now >= lookForbiddenUntil, now, 'no refetch starts that the budget forbids')
         lookForbiddenUntil = now + options.unknownKidCooldown
       }
     },
@@ -77,7 +77,7 @@ export function createInvariants(options: CacheOptions, clockTolerance: number, 
       const before = model.held()?.keys ?? []
       if (last?.kind === 'delivered') model.succeeded(now, last.delivery)
       else if (last?.kind === 'failed' && reason !== 'unknown-kid') model.failed(now, last)
-      // Only a look that brought something new can have found what it was for, and so have its budget back.
+      // Only a refetch that brought something new can have found what it was for, and so get its budget back.
       const hasNew = model.held()?.keys.some((key) => before.every(({ x }) => x !== key.x)) === true
       if (reason === 'unknown-kid' && hasNew) lookForbiddenUntil = Number.NEGATIVE_INFINITY
     },

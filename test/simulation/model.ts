@@ -32,7 +32,7 @@ export interface Model {
   failed(now: number, exchange: Extract<Exchange, { kind: 'failed' }>): void
 }
 
-/** Nothing held, to begin with. */
+/** Creates an empty model. */
 export function createModel(options: CacheOptions): Model {
   let held: HeldModel | undefined
   let failure: FailureModel | undefined

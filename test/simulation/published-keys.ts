@@ -45,7 +45,7 @@ export interface PublishedKeys {
   retired(): SimulatedKey | undefined
 }
 
-/** One key, to begin with. */
+/** Starts with one key. */
 export function createPublishedKeys(chance: Chance, clock: Clock): PublishedKeys {
   let count = 0
   const newKey = (kid?: string): SimulatedKey => {

@@ -20,7 +20,7 @@ export interface SimulatedTokens {
   of(key: SimulatedKey): SimulatedToken
 }
 
-/** No tokens, to begin with. */
+/** Starts without tokens. */
 export function createTokens(chance: Chance, clock: Clock): SimulatedTokens {
   const tokens = new Map<string, SimulatedToken>()
   return {

@@ -61,7 +61,7 @@ const cachings: readonly Caching[] = [
   { header: 's-maxage=5, immutable', lifetime: undefined, staleIfError: undefined },
 ]
 
-/** A provider in a good mood, to begin with. */
+/** Starts with a provider that works. */
 export function createUpstream(keys: PublishedKeys, clock: Clock, chance: Chance): Upstream {
   let mood: Mood = 'well'
   let inFlight = 0

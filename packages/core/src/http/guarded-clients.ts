@@ -32,15 +32,73 @@ interface Connection {
 /** The type of undici's connectors, which make a client's connections. */
 type Connector = Exclude<ReturnType<typeof buildConnector>, undefined>
 
+/** Open connections: those in use, and idle ones by origin. */
+class ConnectionPool {
+  readonly #open = new Set<Connection>()
+  readonly #idle = new Map<string, Connection[]>()
+  #isRetired = false
+
+  add(connection: Connection): void {
+    this.#open.add(connection)
+  }
+
+  /** Takes the idle connection that was used last. */
+  take(origin: string): Connection | undefined {
+    const connection = this.#idle.get(origin)?.at(-1)
+    if (connection !== undefined) this.#takeOut(origin, connection)
+    return connection
+  }
+
+  /** Keeps a connection for another request, if it still stands and there are not too many. */
+  keep(origin: string, connection: Connection): void {
+    const idle = this.#idle.get(origin) ?? []
+    if (this.#isRetired || idle.length >= MAX_IDLE || connection.socket?.destroyed !== false) this.discard(connection)
+    else this.#idle.set(origin, [...idle, connection])
+  }
+
+  /** Closes a connection; cannot reject. */
+  discard(connection: Connection): void {
+    this.#open.delete(connection)
+    connection.client.destroy().catch(() => undefined)
+  }
+
+  /** Removes a connection that was closed while it was idle; one in use is the request's own matter. */
+  disconnected(origin: string, connection: Connection): void {
+    if (this.#takeOut(origin, connection)) this.discard(connection)
+  }
+
+  /** Closes idle connections, and others instead of keeping them. */
+  retire(): void {
+    this.#isRetired = true
+    for (const idle of this.#idle.values()) for (const connection of idle) this.discard(connection)
+    this.#idle.clear()
+  }
+
+  /** Closes every connection. */
+  async destroy(): Promise<void> {
+    this.#isRetired = true
+    this.#idle.clear()
+    await Promise.allSettled([...this.#open].map(({ client }) => client.destroy()))
+    this.#open.clear()
+  }
+
+  #takeOut(origin: string, connection: Connection): boolean {
+    const idle = this.#idle.get(origin)
+    const at = idle?.indexOf(connection) ?? -1
+    if (idle === undefined || at < 0) return false
+    idle.splice(at, 1)
+    if (idle.length === 0) this.#idle.delete(origin)
+    return true
+  }
+}
+
 /**
  * Creates clients that make their connections with `connect`. Each connection has a client of its own, so that the time
  * limit of an attempt covers the making of its connection: undici's pools connect for whichever request comes first, and
- * look at a request's signal only afterwards.
+ * read a request's signal only afterwards.
  */
 export function createGuardedClients(connect: Connect): GuardedClients {
-  const idle = new Map<string, Connection[]>()
-  const all = new Set<Client>()
-  let isRetired = false
+  const pool = new ConnectionPool()
 
   async function open(origin: string, attempt: Attempt): Promise<Connection> {
     // Loaded with the first fetch: a process that has its keys on disk may never need it.
@@ -65,41 +123,9 @@ export function createGuardedClients(connect: Connect): GuardedClients {
     const limits = { keepAliveTimeout: KEEP_ALIVE, keepAliveMaxTimeout: KEEP_ALIVE, headersTimeout: 0, bodyTimeout: 0 }
     const client = new Client(origin, { connect: connector, ...limits })
     const connection: Connection = { client, attempt, socket: undefined, onReady: () => undefined }
-    all.add(client)
-    client.on('disconnect', () => {
-      if (takeOut(origin, connection)) discard(connection)
-    })
+    pool.add(connection)
+    client.on('disconnect', () => pool.disconnected(origin, connection))
     return connection
-  }
-
-  function takeOut(origin: string, connection: Connection): boolean {
-    const connections = idle.get(origin)
-    const at = connections?.indexOf(connection) ?? -1
-    if (connections === undefined || at < 0) return false
-    connections.splice(at, 1)
-    if (connections.length === 0) idle.delete(origin)
-    return true
-  }
-
-  function takeIdle(origin: string): Connection | undefined {
-    const connection = idle.get(origin)?.at(-1)
-    if (connection !== undefined) takeOut(origin, connection)
-    return connection
-  }
-
-  function keep(origin: string, connection: Connection): void {
-    const connections = idle.get(origin) ?? []
-    if (isRetired || connections.length >= MAX_IDLE || connection.socket?.destroyed !== false) {
-      discard(connection)
-      return
-    }
-    idle.set(origin, [...connections, connection])
-  }
-
-  /** Closes a connection; cannot reject. */
-  function discard({ client }: Connection): void {
-    all.delete(client)
-    client.destroy().catch(() => undefined)
   }
 
   async function send(
@@ -119,12 +145,12 @@ export function createGuardedClients(connect: Connect): GuardedClients {
       const response = await connection.client.request({ method: 'GET', path, headers: { ...headers }, signal })
       const { body } = response
       body.once('close', () => {
-        if (body.readableEnded) keep(url.origin, connection)
-        else discard(connection)
+        if (body.readableEnded) pool.keep(url.origin, connection)
+        else pool.discard(connection)
       })
       return { status: response.statusCode, headers: response.headers, body }
     } catch (error) {
-      discard(connection)
+      pool.discard(connection)
       throw error
     }
   }
@@ -132,7 +158,7 @@ export function createGuardedClients(connect: Connect): GuardedClients {
   return {
     async exchange(request, attempt) {
       const { origin } = request.url
-      const reused = takeIdle(origin)
+      const reused = pool.take(origin)
       if (reused === undefined) return await send(request, attempt, await open(origin, attempt))
       const bytesBefore = reused.socket?.bytesRead
       try {
@@ -143,16 +169,7 @@ export function createGuardedClients(connect: Connect): GuardedClients {
         return await send(request, attempt, await open(origin, attempt))
       }
     },
-    retire() {
-      isRetired = true
-      for (const connections of idle.values()) for (const connection of connections) discard(connection)
-      idle.clear()
-    },
-    async destroy() {
-      isRetired = true
-      await Promise.allSettled([...all].map((client) => client.destroy()))
-      all.clear()
-      idle.clear()
-    },
+    retire: () => pool.retire(),
+    destroy: async () => await pool.destroy(),
   }
 }
