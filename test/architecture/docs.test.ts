@@ -153,6 +153,16 @@ describe('docs/caching.md', () => {
   })
 })
 
+describe('docs/architecture.md', () => {
+  it('names files that exist', () => {
+    const text = documents.get('docs/architecture.md') ?? ''
+    const named = [...text.matchAll(/`((?:[\w-]+\/)*[\w-]+\.ts)`/g)].map(([, path = '']) => path)
+    const paths = new Set(repository.map(({ path }) => path))
+    expect(named.filter((name) => !paths.has(name) && !paths.has(`packages/core/src/${name}`))).toEqual([])
+    expect(named.length).toBeGreaterThan(50)
+  })
+})
+
 describe('SECURITY.md', () => {
   const text = documents.get('SECURITY.md') ?? ''
   const named = [...text.matchAll(/`((?:test|packages)\/[\w./-]+)`/g)].map(([, path = '']) => path)

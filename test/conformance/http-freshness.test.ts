@@ -18,7 +18,7 @@ async function scene(headers: AnswerHeaders, options: ProviderOptions = {}) {
   return { clock, issuer, registry }
 }
 
-/** Seconds from now until the held keys expire. */
+/** Seconds from now until the cached keys expire. */
 function secondsLeft(registry: Registry, now: number): number {
   const { expiresAt } = registry.status('acme', 'auth0')
   return (Date.parse(expiresAt ?? '') - now) / 1_000

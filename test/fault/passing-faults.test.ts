@@ -51,7 +51,7 @@ describe('a Retry-After past the deadline', () => {
     ['seconds', 30_000],
     ['date', 30_000],
     ['seconds, longer than is obeyed', 60_000],
-  ])('has nobody ask before it is over: %s', async (form, obeyed) => {
+  ])('allows no fetch before it is over: %s', async (form, obeyed) => {
     const { clock, issuer, resolve } = await startFaultyProvider({ retryPolicy: { deadline: 8_000 } })
     const value = form === 'date' ? new Date(clock.now() + obeyed).toUTCString() : form === 'seconds' ? '30' : '86400'
     issuer.answerOnce('jwks', { kind: 'reply', status: 429, headers: { 'retry-after': value } })

@@ -15,7 +15,7 @@ describe.each(faults)('a warm cache that is due and whose provider $name', (faul
     expect(attempts()).toBe(fault.attempts)
     expect(issuer.requestCount('jwks')).toBe(fault.requests + (fault.repeated ?? 0))
     expect(status()).toMatchObject({ health: 'failing', errorCount: 1, lastError: { code: fault.code } })
-    // From now on nobody waits, and nobody asks before the backoff is over.
+    // From now on no request waits, and there is no fetch before the backoff is over.
     expect(await resolve()).toEqual(['key-1'])
     expect(attempts()).toBe(fault.attempts)
 

@@ -29,7 +29,7 @@ export interface Member {
   report(): Promise<TrafficReport>
   status(): Promise<ProviderStatus>
   revoke(kid: string): Promise<void>
-  /** How often it has told of an event so far. */
+  /** How often it has emitted an event so far. */
   told(type: keyof RegistryEvents): number
   kill(): Promise<void>
   pause(): void

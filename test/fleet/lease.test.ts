@@ -37,10 +37,10 @@ async function nextHolder(issuer: TestIssuer, members: readonly Member[], answer
   const asked = issuer.requestCount('jwks')
   issuer.answerOnce('jwks', answer)
   const holder = (): Member | undefined => members.find((member, index) => member.told('fetch') > (before[index] ?? 0))
-  // Both: it tells of the fetch before the request has arrived.
+  // Both: the event comes before the request has arrived.
   await eventually('a process fetches', () => holder() !== undefined && issuer.requestCount('jwks') > asked)
   const found = holder()
-  if (found === undefined) throw new Error('nobody fetches')
+  if (found === undefined) throw new Error('no process fetches')
   return found
 }
 

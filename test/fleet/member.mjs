@@ -103,6 +103,6 @@ process.on('message', (/** @type {Parameters<typeof obey>[0]} */ message) => {
   void obey(message)
 })
 process.on('disconnect', () => process.exit())
-// A client that has just been made takes longer than `storeTimeout`; one that finds nobody is not waited for.
+// A client that has just been made takes longer than `storeTimeout`; one that finds no server is not waited for.
 await Promise.race([once(client, 'ready'), setTimeout(READY_WITHIN)])
 process.send?.({ event: 'started' })

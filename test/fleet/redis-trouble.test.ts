@@ -50,7 +50,7 @@ async function reports(members: readonly Member[]): Promise<readonly TrafficRepo
   return await Promise.all(members.map(async (member) => await member.report()))
 }
 
-/** All of them, with none refused; and hardly any that waited: `storeTimeout` is 250 ms, and nobody waits for it twice. */
+/** All of them, with none refused; and hardly any that waited: `storeTimeout` is 250 ms, and no request waits for it twice. */
 async function expectNoTrouble(members: readonly Member[]): Promise<void> {
   for (const { codes, requests, slowest, slow } of await reports(members)) {
     expect(codes).toEqual([])

@@ -23,7 +23,7 @@ async function setFleet(address: RedisAddress): Promise<{ issuer: TestIssuer; me
   return { issuer, members }
 }
 
-/** One of them finds a new key; the others accept it without asking upstream. */
+/** One of them finds a new key; the others accept it without an upstream request. */
 async function expectSharedRotation(issuer: TestIssuer, members: readonly Member[]): Promise<void> {
   await issuer.rotate()
   const rotated = await issuer.sign()

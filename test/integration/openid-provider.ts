@@ -119,7 +119,7 @@ function configurationOf(algorithm: SigningAlgorithm, keys: readonly JWK[]): Con
   }
 }
 
-/** JWT access tokens are not stored, the client is configured, and nobody logs in. */
+/** JWT access tokens are not stored, the client is configured, and there is no login. */
 const storeNothing: Adapter = {
   upsert: async () => {},
   find: async () => undefined,

@@ -76,7 +76,7 @@ function configurationOf({ algorithm, keys, client, api }: OpenIdProviderOptions
   }
 }
 
-/** JWT access tokens are not stored, the client is configured, and nobody logs in. */
+/** JWT access tokens are not stored, the client is configured, and there is no login. */
 const storeNothing: Adapter = {
   upsert: async () => {},
   find: async () => undefined,

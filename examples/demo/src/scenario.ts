@@ -107,13 +107,13 @@ const outage: Section = {
   title: 'OUTAGE AND RETURN',
   about: [
     'globex allows its keys to be kept for 1 s, every API fetches them once more, globex stops, and',
-    'more than 1 s passes: what the APIs hold has expired, and there is nobody to ask.',
+    'more than 1 s passes: the cached keys have expired, and the provider is down.',
   ],
   async *lines({ acme, globex, apis }) {
     const token = await globex.getToken('read')
     globex.setJwksMaxAge(1)
     await Promise.all(apis.map(({ registry }) => registry.refresh('globex', 'default')))
-    // In its last moment globex rotates, too: nobody gets to see the new key.
+    // Just before, globex rotates, too: no API has fetched the new key.
     await globex.rotate()
     const unseen = await globex.getToken('read')
     await globex.stop()
@@ -137,7 +137,7 @@ const outage: Section = {
     })
     yield await check(apis, {
       ...sent,
-      subject: '/whoami  token signed by a key that nobody saw',
+      subject: '/whoami  token signed by a key that was never fetched',
       token: unseen,
       status: 503,
       says: /^Retry-After: \d+, .*"temporarily_unavailable"/,

@@ -108,7 +108,7 @@ jwksAuth(options)
 requireScopes(7)
 
 // Callbacks see the claims that the middleware attaches.
-jwksAuth({ issuer, audience, validate: ({ claims }) => claims.sub !== 'nobody', tokenCache: false })
+jwksAuth({ issuer, audience, validate: ({ claims }) => claims.sub !== 'anonymous', tokenCache: false })
 jwksAuth({
   issuer,
   audience,

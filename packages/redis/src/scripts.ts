@@ -11,7 +11,7 @@ export interface Script {
 /*
  * Every script names all keys that it touches, as Cluster demands, and reads before it writes: what a script has written
  * when it fails stays written. That is also why a notice is published before the write: where the user may not publish,
- * nothing is saved, and a superfluous notice is harmless. Nobody receives it earlier, since a script is one step.
+ * nothing is saved, and a superfluous notice is harmless. No process receives it earlier, since a script is one step.
  *
  * Clients repeat a command whose reply was lost with the connection. So a script may run twice: for a lease, refetch or
  * generation that it has already served, it returns the same again.

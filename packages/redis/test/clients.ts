@@ -67,7 +67,7 @@ function clusterOptions(options: ClientOptions = {}) {
   }
 }
 
-/** ioredis writes errors to the console where nobody listens. */
+/** ioredis writes errors to the console where there is no listener. */
 function quiet<Client extends TestClient>(client: Client): Client {
   client.on('error', () => {})
   return client

@@ -72,7 +72,7 @@ describe.skipIf(!redisAvailable)('a Redis Cluster', () => {
       // And nothing else. A client that moves from one node to another may say so, and hear of a change from both.
       expect(notices).toEqual(expect.arrayContaining(heard.filter(({ kind }) => kind === 'snapshot')))
       unsubscribe()
-      await eventually('nobody listens', async () => (await listenersOf(cluster.nodes)).length === 0)
+      await eventually('there is no subscription', async () => (await listenersOf(cluster.nodes)).length === 0)
     })
 
     it('is read while a slot moves to another node, and after', async () => {
@@ -129,7 +129,7 @@ describe.skipIf(!redisAvailable)('a Redis Cluster', () => {
     const index = holds.indexOf(true)
     const [from, to] = [cluster.nodes[index], cluster.nodes[(index + 1) % ids.length]]
     const [fromId, toId] = [ids[index], ids[(index + 1) % ids.length]]
-    if (!from || !to || !fromId || !toId) throw new Error(`nobody has ${name}`)
+    if (!from || !to || !fromId || !toId) throw new Error(`no node has ${name}`)
     await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId)
     await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId)
     await from.command('MIGRATE', '127.0.0.1', to.port, name, 0, 5_000)

@@ -23,7 +23,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
   })
   afterEach(async () => {
     for (const unsubscribe of subscriptions.splice(0)) unsubscribe()
-    await eventually('nobody listens', async () => (await listeners()) === 0)
+    await eventually('there is no subscription', async () => (await listeners()) === 0)
   })
   afterAll(async () => {
     for (const client of clients) client.disconnect()
@@ -156,7 +156,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
   it('reach a listener that subscribes again', async () => {
     const unsubscribe = await listen()
     unsubscribe()
-    await eventually('nobody listens', async () => (await listeners()) === 0)
+    await eventually('there is no subscription', async () => (await listeners()) === 0)
     await listen()
     await afterAllBefore()
     expect(notices).toEqual([])
@@ -169,7 +169,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     const unsubscribe = coordination.subscribe(() => {})
     await subscribed()
     unsubscribe()
-    await eventually('nobody listens', async () => (await listeners()) === 0)
+    await eventually('there is no subscription', async () => (await listeners()) === 0)
     expect(await load(newKey())).toBeUndefined()
     expect(client.status).toBe('ready')
   })
@@ -290,7 +290,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
 
   it('show no password in the cause of an interruption', async () => {
     const heard: FleetNotice[] = []
-    const wrong = storeWith({ username: 'nobody', password: 'hunter2' })
+    const wrong = storeWith({ username: 'stranger', password: 'hunter2' })
     subscriptions.push(wrong.coordination.subscribe((notice) => heard.push(notice)))
     await eventually('interrupted', () => heard.length > 0)
     expect(inspect(heard, { depth: null, showHidden: true })).toContain('WRONGPASS')
@@ -298,7 +298,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
   })
 
   it('are reported as interrupted to a listener that comes later', async () => {
-    const wrong = storeWith({ username: 'nobody', password: 'wrong' })
+    const wrong = storeWith({ username: 'stranger', password: 'wrong' })
     const [first, second]: [FleetNotice[], FleetNotice[]] = [[], []]
     subscriptions.push(wrong.coordination.subscribe((notice) => first.push(notice)))
     await eventually('interrupted', () => first.length > 0)

@@ -8,7 +8,7 @@ export interface RedisCluster {
   readonly startupNodes: { host: string; port: number }[]
   /** Resolves when every node holds the cluster to be whole and has a connection to each of the others, to last. */
   whole(): Promise<void>
-  /** Ends all of it for good. */
+  /** Stops all of it permanently. */
   stop(): Promise<void>
 }
 

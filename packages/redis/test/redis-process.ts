@@ -22,7 +22,7 @@ export interface RedisProcess {
   pause(): void
   /** Lets it go on after {@link pause}. */
   resume(): void
-  /** Ends it for good. */
+  /** Stops it permanently. */
   stop(): Promise<void>
 }
 

@@ -14,7 +14,7 @@ export interface RedisSentinels {
   readonly name: string
   /** The server that is the master now, as a Sentinel has it. */
   master(): Promise<RedisServer>
-  /** Ends all of it for good. */
+  /** Stops all of it permanently. */
   stop(): Promise<void>
 }
 

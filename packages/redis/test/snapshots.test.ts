@@ -19,7 +19,7 @@ describe.skipIf(!redisAvailable)('a snapshot in Redis', () => {
     await server.stop()
   })
 
-  /** Milliseconds that a key has left; -1 for good, -2 where there is none. */
+  /** Milliseconds that a key has left; -1 without an expiry, -2 where there is none. */
   async function timeLeft(name: string): Promise<number> {
     return Number(await server.command('PTTL', name))
   }

@@ -13,7 +13,7 @@ export interface HeadedAnswer extends TimedAnswer {
   readonly headers?: AnswerHeaders
 }
 
-/** The document itself, or a 304 to somebody who holds it. */
+/** The document itself, or a 304 to a client that has it. */
 export interface NormalAnswer extends HeadedAnswer {
   /** Which answer this is. */
   readonly kind: 'normal'

@@ -27,7 +27,7 @@ export interface TestKey {
   readonly alg: SigningAlgorithm
   /** The public half as published, with `kid`, `alg` and `use: 'sig'`. */
   readonly publicJwk: Readonly<JWK>
-  /** The private half, for tests that publish what nobody should, or that hand the key to another tool. */
+  /** The private half, for tests that publish it by mistake, or that give the key to another tool. */
   readonly privateJwk: Readonly<JWK>
   /** The public half for Web Crypto and jose. */
   readonly publicKey: CryptoKey

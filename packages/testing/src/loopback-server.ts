@@ -9,7 +9,7 @@ export interface LoopbackServer {
   readonly start: () => Promise<void>
   /** Stops listening and cuts all connections; does nothing if it is down already. */
   readonly stop: () => Promise<void>
-  /** Stops for good. */
+  /** Stops the server; it cannot be started again. */
   readonly close: () => Promise<void>
 }
 

@@ -80,7 +80,7 @@ export interface TestIssuer {
   stop(): Promise<void>
   /** Comes back at the same address. Rejects when another process has taken the port, and after `close`. */
   start(): Promise<void>
-  /** Goes down for good; those who wait for requests are rejected. */
+  /** Stops the issuer permanently; pending waits for requests reject. */
   close(): Promise<void>
   /** The same as `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>

@@ -161,7 +161,7 @@ describe('going down and up', () => {
     expect(JSON.parse((await get(issuer.jwksUri)).body.toString())).toEqual(jwks)
   })
 
-  it('ends as the last of several calls says that nobody waited for', async () => {
+  it('ends in the state that the last of several unawaited calls asked for', async () => {
     const issuer = await startIssuer()
     await Promise.all([issuer.stop(), issuer.start(), issuer.start(), issuer.stop(), issuer.stop(), issuer.start()])
     expect((await get(issuer.jwksUri)).status).toBe(200)

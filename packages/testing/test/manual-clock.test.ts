@@ -92,7 +92,7 @@ it('jumps when it is set, and timers neither fire nor move', async () => {
   expect(clock.now()).toBe(7)
 })
 
-it('advances in turn when nobody waits', async () => {
+it('advances in order when calls are not awaited', async () => {
   const clock = createManualClock({ now: 0 })
   await Promise.all([clock.advance(5), clock.advance(5)])
   expect(clock.now()).toBe(10)

@@ -448,12 +448,12 @@ const faults: readonly [string, (store: Store, place: FleetPlace) => SnapshotSto
     ['has another generation after an unconditional save, and none after a deletion'],
   ],
   [
-    'tells nobody',
+    'sends no notice',
     fleet(() => ({ subscribe: () => () => undefined })),
     ['notifies other instances of a saved snapshot'],
   ],
   [
-    'tells of nothing but another key',
+    'sends notices about another key only',
     fleet(({ subscribe }) => ({
       subscribe: (listener) => subscribe(() => listener({ kind: 'snapshot', key: { tenant: 'x', provider: 'y' } })),
     })),
@@ -501,7 +501,7 @@ describe('the contract', () => {
     expect(plain.some(({ name }) => /revocation|lease|generation|aside/.test(name))).toBe(false)
   })
 
-  it('does not let a part go unchecked that nobody has told it of', async () => {
+  it('does not leave a part unchecked that was not declared', async () => {
     const [parts] = snapshotStoreContract(() => ({ open: () => fleetStore(fleetPlace()) }))
     expect(parts?.name).toBe('has no optional parts')
     await expect(parts?.run()).rejects.toMatchObject({ code: 'ERR_ASSERTION' })

@@ -198,7 +198,7 @@ export const hmacVector = {
   secret: { kty: 'oct', k: 'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow' },
 }
 
-/** The message of RFC 7515 appendix A.5, which nobody signed. */
+/** The message of RFC 7515 appendix A.5, which is not signed. */
 export const unsecuredVector: string = ['eyJhbGciOiJub25lIn0', joe, ''].join('.')
 
 /** Keys and their thumbprints. */

@@ -8,7 +8,7 @@ const LONGEST_REFRESH_BACKOFF = 60_000
 const LONGEST_NEGATIVE_TTL = 10_000
 /** Milliseconds for which a provider's `Retry-After` is obeyed while its keys are not fresh. */
 const LONGEST_RETRY_AFTER = 60_000
-/** The same while its keys are fresh, when obeying costs nobody anything. */
+/** The same while its keys are fresh, when obeying it costs nothing. */
 const LONGEST_RETRY_AFTER_FRESH = 600_000
 
 /** A random number from 0 to below 1, as `Math.random()` gives. */
@@ -49,7 +49,7 @@ export function negativeTtl(negativeCacheTtl: number, failures: number): number 
 /**
  * How much of a `Retry-After`, in milliseconds, is obeyed: past the keys' expiry no more than without fresh keys.
  *
- * @param freshFor milliseconds for which the held keys are still fresh; 0 or less where there are none
+ * @param freshFor milliseconds for which the cached keys are still fresh; 0 or less where there are none
  */
 export function obeyedRetryAfter(retryAfter: number | undefined, freshFor: number): number {
   return Math.min(retryAfter ?? 0, Math.max(LONGEST_RETRY_AFTER, Math.min(freshFor, LONGEST_RETRY_AFTER_FRESH)))

@@ -592,7 +592,7 @@ export class ProviderCache {
     return await this.#start('requested', () => false)
   }
 
-  /** Starts a fetch that nobody waits for; it cannot reject. */
+  /** Starts a fetch in the background; it cannot reject. */
   #refreshInBackground(): void {
     if (this.#flight !== undefined || this.#context.closed.aborted || this.#lifecycle !== 'active') return
     const reason = cachedKeys(this.#state) === undefined ? 'first' : 'due'

@@ -118,7 +118,7 @@ export function createRevocationLog(
       if (lacking.length > 0) writeBackInBackground(about, store)
       return true
     }
-    // Nobody is told when such a list changes, so there is no other process to wait for.
+    // There are no notices about such a list, so there is no other process to wait for.
     for (const { key, record } of lacking) await save(key, record, store, isRetry)
     return true
   }

@@ -9,34 +9,35 @@ import type { RegisteredProvider } from './registered-provider.ts'
 import type { CheckedRegistration, ProviderRegistration } from './registration.ts'
 import type { ProviderStatus } from './status.ts'
 
-/** How a refresh that was asked for ended. */
+/** The result of `registry.refresh()`. */
 export type RefreshOutcome =
   | ({
-      /** `true`: fetched, or confirmed. */
+      /** `true`: the keys were fetched, or confirmed by a 304. */
       readonly ok: true
-      /** False when the provider confirmed what was held with a 304. */
+      /** False where the published keys are the ones that were cached. */
       readonly modified: boolean
     } & KeySetChanges)
   | {
-      /** `false`: not fetched. */
+      /** `false`: the fetch has failed. */
       readonly ok: false
-      /** What went wrong; the keys that were held still serve. */
+      /** What went wrong; the cached keys still serve. */
       readonly error: JwksAuthError
     }
 
 /** The providers of all tenants, and the cached keys of each. */
 export interface Registry {
   /**
-   * Registers a provider; waits for no upstream. The same registration again shares what is there.
+   * Registers a provider and loads its snapshot, waiting `storeTimeout` at most; never waits for the provider. The same
+   * registration again shares what is there.
    *
    * @throws TypeError that names a wrong option
    * @throws ProviderTakenError where something else has the name: `unregister` it first
    */
   register(registration: ProviderRegistration): Promise<void>
-  /** Forgets a provider and its keys, those in the store, too, not what was revoked of it. False when it was not registered. */
+  /** Removes a provider and its keys, the stored ones included; revocations stay. False where it was not registered. */
   unregister(tenant: string, provider: string): Promise<boolean>
   /**
-   * The provider's usable keys, public members only. With a `kid`, a set that holds that `kid`, fetched if it must be.
+   * Returns the provider's usable keys, public members only. With a `kid`, a set with that `kid`, fetched if necessary.
    *
    * @throws ProviderNotRegisteredError, KeysUnavailableError, KeyNotFoundError or KeyRevokedError
    */
@@ -44,7 +45,7 @@ export interface Registry {
   /** Fetches the provider's keys now, whether due or not. A failure is an outcome, not a rejection. */
   refresh(tenant: string, provider: string): Promise<RefreshOutcome>
   /**
-   * Refuses a `kid`, and the key that is held under it by its RFC 7638 thumbprint, at once and without a fetch. It
+   * Refuses a `kid`, and the key cached under it by its RFC 7638 thumbprint, at once and without a fetch. It
    * outlives refreshes and `unregister`, and, with a store, restarts; processes that share a directory or Redis know it within five
    * seconds.
    *
@@ -52,39 +53,39 @@ export interface Registry {
    */
   revokeKey(tenant: string, provider: string, kid: string): Promise<void>
   /**
-   * Takes `revokeKey` back. False when the `kid` was not revoked.
+   * Lifts a revocation. False where the `kid` was not revoked.
    *
    * @throws StoreFailedError as `revokeKey` does
    */
   unrevokeKey(tenant: string, provider: string, kid: string): Promise<boolean>
   /**
-   * Drops one immutable key, from the store, too, so that it can be learned anew. False when it is not held.
+   * Drops one immutable key, the stored one included, so that it can be learned again. False where it is not cached.
    *
    * @throws TypeError where the provider's `keyLifetime` is not `'immutable'`
    * @throws StoreFailedError where the store still has it; it is tried again until it succeeds
    */
   forgetKey(tenant: string, provider: string, kid: string): Promise<boolean>
   /**
-   * A key resolver for `jose.jwtVerify`, in the place of `createRemoteJWKSet`. Where several keys fit a token, it rejects
+   * Returns a key resolver for `jose.jwtVerify`, in place of `createRemoteJWKSet`. Where several keys fit a token, it rejects
    * with jose's `JWKSMultipleMatchingKeys`, which can be iterated for these keys, four at most.
    */
   keyResolver(tenant: string, provider: string): JWTVerifyGetKey
   /**
-   * Writes all that is held to the store, and waits for it. Without a store it does nothing; with one it is rarely needed,
-   * since every change is written at once.
+   * Saves all cached keys to the store, and waits for it. Without a store it does nothing; with one it is rarely needed,
+   * since every change is saved at once.
    *
-   * @throws StoreFailedError where something could not be written
+   * @throws StoreFailedError where something could not be saved
    */
   persistAll(): Promise<void>
-  /** Loads every registration from the store again, and takes over what is newer. A failure is in the report. */
+  /** Loads the snapshots of all registrations again, and uses those that are newer. A failure is in the report. */
   restore(): Promise<RestoreReport>
-  /** How one provider stands. Asks nobody. */
+  /** The status of one provider. Does not fetch. */
   status(tenant: string, provider: string): ProviderStatus
-  /** How every provider stands, in the order of their registration. */
+  /** The status of every provider, in the order of their registration. */
   statuses(): ProviderStatus[]
-  /** Listens to one type of event; the returned function stops it. A listener that throws harms nobody. */
+  /** Listens to one type of event; the returned function stops it. A listener that throws affects nothing else. */
   on<Type extends keyof RegistryEvents>(type: Type, listener: (event: RegistryEvents[Type]) => void): () => void
-  /** Stops timers, requests and connections, so that the process can exit. What is asked for afterwards is refused. */
+  /** Stops timers, requests and connections, so that the process can exit. Later calls are refused with `ERR_REGISTRY_CLOSED`. */
   close(): Promise<void>
 }
 

@@ -6,7 +6,7 @@ import { hasCode } from './system-error.ts'
 export const LONGEST_SNAPSHOT: number = 16 * 1024 * 1024
 
 /**
- * Symbolic links are checked before they are followed. A pipe must not block: perhaps nobody ever writes to it. Windows
+ * Symbolic links are checked before they are followed. A pipe must not block: there may be no writer. Windows
  * has neither flag.
  */
 const READ_ONLY = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)

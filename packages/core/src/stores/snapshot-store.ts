@@ -9,7 +9,7 @@ export interface Snapshot {
   readonly version: 1
   /** JSON as text, so that no store can reorder or round what the proof is about. */
   readonly payload: string
-  /** Until when it is worth keeping, ISO 8601 in UTC; `null` for good. */
+  /** Until when it is worth keeping, ISO 8601 in UTC; `null` for ever. */
   readonly keepUntil: string | null
   /** `hmac-sha256:` or, without an `integrityKey`, `sha256:` over all of the above, in base64url. */
   readonly integrity: string

@@ -42,7 +42,7 @@ describe("network 'any'", () => {
 })
 
 describe('sockets', () => {
-  it('that one policy has opened do not serve another', async () => {
+  it('of one policy do not serve requests of another', async () => {
     const issuer = await startIssuer()
     const transport = createTransport()
     const { signal } = new AbortController()

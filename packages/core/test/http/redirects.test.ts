@@ -96,7 +96,7 @@ describe('a redirect to another origin in a private network', () => {
     return [outcome, other.requestCount()]
   }
 
-  it('is refused where nobody said network', async () => {
+  it('is refused without an explicit network', async () => {
     expect(await redirected({ networkIsExplicit: false })).toEqual(['UpstreamAddressNotAllowedError', 0])
   })
 

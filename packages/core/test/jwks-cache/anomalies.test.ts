@@ -126,13 +126,13 @@ describe('a kid', () => {
     expect(await authenticate(old)).toMatchObject({ ok: true })
     await issuer.rotate({ kid: 'key-1' })
     const fresh = await issuer.sign()
-    // The signature is wrong under the held key: one look, and another try because the material changed.
+    // The signature is wrong under the cached key: one refetch, and another check because the material changed.
     expect(await authenticate(fresh)).toMatchObject({ ok: true })
     expect(told(scene, 'key-changed')).toEqual([{ tenant, provider, kid: 'key-1' }])
     expect(await authenticate(old)).toMatchObject({ ok: false, error: { code: 'ERR_SIGNATURE_INVALID' } })
   })
 
-  it('under which a signature is wrong costs one look in each cooldown', async () => {
+  it('under which a signature is wrong costs one refetch in each cooldown', async () => {
     const scene = await setScene()
     const { clock, issuer } = scene
     const authenticate = startAuthenticator(scene)

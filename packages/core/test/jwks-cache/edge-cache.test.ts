@@ -13,7 +13,7 @@ function cachedAnswer({ clock, issuer }: Scene): Answer {
 }
 
 describe('a cache on the way that still has the set from before a rotation', () => {
-  it('is asked past by the look for the new key', async () => {
+  it('is bypassed by the refetch for the new key', async () => {
     const scene = await setScene()
     const { clock, issuer, resolve } = scene
     const old = cachedAnswer(scene)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { atOnce, nextEvent, provider, rejectionOf, setScene, startAuthenticator, tenant } from './scene.ts'
 
-describe('a look that comes upon a refresh under way', () => {
+describe('a refetch that meets a refresh in flight', () => {
   it('is none where the refresh brings the key', async () => {
     const { clock, issuer, registry, resolve } = await setScene()
     await resolve()
@@ -39,7 +39,7 @@ describe('tokens without a kid', () => {
     expect(issuer.requestCount('jwks')).toBe(1)
   })
 
-  it('have a look within the budget where none fits', async () => {
+  it('cause a refetch within the budget where none fits', async () => {
     const scene = await setScene()
     const { issuer, resolve } = scene
     const authenticate = startAuthenticator(scene)
@@ -51,7 +51,7 @@ describe('tokens without a kid', () => {
 })
 
 describe('a known kid', () => {
-  it('of another algorithm costs no look', async () => {
+  it('of another algorithm costs no refetch', async () => {
     const scene = await setScene()
     const { issuer } = scene
     const authenticate = startAuthenticator(scene)
@@ -60,7 +60,7 @@ describe('a known kid', () => {
     expect(issuer.requestCount('jwks')).toBe(1)
   })
 
-  it('that is revoked costs no look, and is refused at once', async () => {
+  it('that is revoked costs no refetch, and is refused at once', async () => {
     const { issuer, registry, resolve } = await setScene()
     await issuer.addKey()
     await resolve()

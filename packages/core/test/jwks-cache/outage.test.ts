@@ -40,7 +40,7 @@ describe('a provider down for an hour, keys fresh for ten minutes', () => {
     expect(registry.status('acme', 'main').lastError).toBeUndefined()
   })
 
-  it('has nobody wait although the provider hangs instead of refusing', async () => {
+  it('makes no request wait although the provider hangs instead of refusing', async () => {
     const scene = await setScene({
       provider: { staleWhileError: 2 * hour, retryPolicy: { maxRetries: 2, jitter: 'none' } },
     })
@@ -56,7 +56,7 @@ describe('a provider down for an hour, keys fresh for ten minutes', () => {
     expect(failuresIn(scene)).toBeLessThanOrEqual(mostAttempts(hour))
   })
 
-  it('tells of stale keys once for each failed refresh, not for each request', async () => {
+  it('reports stale keys once for each failed refresh, not for each request', async () => {
     const scene = await setScene()
     const { issuer, resolve, pass, events } = scene
     await resolve()
@@ -69,7 +69,7 @@ describe('a provider down for an hour, keys fresh for ten minutes', () => {
   })
 })
 
-describe('the first requests of an outage that nobody saw coming', () => {
+describe('the first requests of an outage', () => {
   it('wait for one shared refresh, and are then served stale', async () => {
     const scene = await setScene({ provider: { prefetch: 'never' } })
     const { issuer, resolve, pass } = scene
@@ -97,7 +97,7 @@ describe('an outage longer than a staleWhileError of 60 s', () => {
       await pass(1_000)
     }
     await until(() => status().state === 'ready')
-    // Whoever comes first after a backoff asks; from then on nobody waits.
+    // The first request after a backoff fetches; from then on none waits.
     await answer()
     const retryAt = Date.parse(status().nextRefresh ?? '')
     const refused = await answer()

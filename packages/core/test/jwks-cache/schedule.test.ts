@@ -68,7 +68,7 @@ describe('prefetch', () => {
     expect(clock.pendingTimers).toBe(1)
     await pass(570_000)
     expect(issuer.requestCount('jwks')).toBe(2)
-    // Nobody asked since: that was the last one.
+    // There was no request since: that was the last one.
     expect(clock.pendingTimers).toBe(0)
     await pass(24 * hour, hour)
     expect(issuer.requestCount('jwks')).toBe(2)
@@ -86,7 +86,7 @@ describe('prefetch', () => {
     )
   })
 
-  it("'always' fetches at registration and refreshes ahead what nobody uses", async () => {
+  it("'always' fetches at registration and refreshes unused keys ahead", async () => {
     const { clock, issuer, pass } = await setScene({ provider: { prefetch: 'always' } })
     await issuer.waitForRequests(1, 'jwks')
     await pass(hour, minute / 2)

@@ -195,7 +195,7 @@ describe('a kid that is not held', () => {
     expect(clock.pendingTimers).toBeLessThanOrEqual(1)
   })
 
-  it('is a 503 where nobody could look, and a 401 again once a look says no', async () => {
+  it('is a 503 where the refetch failed, and a 401 again once one succeeds without the key', async () => {
     const { clock, issuer, resolve } = await setScene()
     await resolve()
     await issuer.stop()

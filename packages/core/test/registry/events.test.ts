@@ -91,7 +91,7 @@ describe('a registry tells', () => {
     ])
   })
 
-  it('of a look for an unknown kid, and nothing of the kid', async () => {
+  it('of a refetch for an unknown kid, without the kid', async () => {
     const { registry, told } = await scene()
     await registry.resolve('acme', 'auth0')
     told.length = 0

@@ -15,7 +15,7 @@ describe('registry.register', () => {
     ['refuses a provider on loopback', {}, 'ERR_UPSTREAM_ADDRESS_NOT_ALLOWED'],
     ["takes one with network: 'any'", { network: 'any' }, 'resolved'],
     ['takes one whose address is allowed', { allowAddresses: ['127.0.0.0/8'] }, 'resolved'],
-    ["refuses one with network: 'public' said aloud", { network: 'public' }, 'ERR_UPSTREAM_ADDRESS_NOT_ALLOWED'],
+    ["refuses one with an explicit network: 'public'", { network: 'public' }, 'ERR_UPSTREAM_ADDRESS_NOT_ALLOWED'],
   ] as const)('%s', async (_, options, outcome) => {
     const issuer = await startIssuer()
     const registry = startRegistry()

@@ -37,7 +37,7 @@ export interface Process {
   toldKids(type: 'key-added' | 'key-removed' | 'key-changed' | 'keys-refused' | 'key-forgotten'): readonly unknown[]
   /** `'accepted'`, or the code of the error that refused the token. */
   verdict(token: string): Promise<string>
-  /** The `kid`s that verify now; asks nobody. */
+  /** The `kid`s that verify now; does not fetch. */
   kids(): readonly string[]
   /** `registry.resolve` for the one provider. */
   resolve(kid?: string): Promise<readonly (string | undefined)[]>
@@ -82,7 +82,7 @@ export function registrationOf(
   }
 }
 
-/** Starts a process; it ends with the test, without a word to the store before that. */
+/** Starts a process; it ends with the test, without saving anything then. */
 export async function startProcess(options: ProcessOptions): Promise<Process> {
   const { issuer, now, isImpatient = false } = options
   const clock = createManualClock(now === undefined ? {} : { now })

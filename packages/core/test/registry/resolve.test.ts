@@ -14,7 +14,7 @@ describe('resolve', () => {
     expect(await registry.resolve('acme', 'auth0')).toEqual(issuer.jwks)
   })
 
-  it('returns a copy, which nobody else gets', async () => {
+  it('returns a copy of its own to each caller', async () => {
     const issuer = await startIssuer()
     const registry = await startRegistryWith(issuer)
     const keySet = await registry.resolve('acme', 'auth0')
@@ -23,7 +23,7 @@ describe('resolve', () => {
     expect(await registry.resolve('acme', 'auth0')).toEqual(issuer.jwks)
   })
 
-  it('with a kid that is held asks nobody', async () => {
+  it('with a cached kid does not fetch', async () => {
     const issuer = await startIssuer()
     const registry = await startRegistryWith(issuer)
     await registry.resolve('acme', 'auth0')
@@ -98,7 +98,7 @@ describe('refresh', () => {
     })
   })
 
-  it('that fails is an outcome, and what is held stays', async () => {
+  it('that fails is an outcome, and the cached keys stay', async () => {
     const issuer = await startIssuer()
     const registry = await startRegistryWith(issuer)
     await registry.resolve('acme', 'auth0')

@@ -14,7 +14,7 @@ async function scene(): Promise<{ issuer: TestIssuer; registry: Registry }> {
 }
 
 describe('a revoked key', () => {
-  it('is refused at once, and nobody is asked', async () => {
+  it('is refused at once, without a fetch', async () => {
     const { issuer, registry } = await scene()
     await registry.resolve('acme', 'auth0')
     await registry.revokeKey('acme', 'auth0', 'key-1')

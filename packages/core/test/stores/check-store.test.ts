@@ -59,7 +59,7 @@ describe('integrityKey', () => {
     expect(checkIntegrityKeys(key, sharedStore)).toEqual([key])
   })
 
-  it('may be false with a shared store: that is said aloud', () => {
+  it('may be explicitly false with a shared store', () => {
     expect(checkIntegrityKeys(false, sharedStore)).toEqual([])
   })
 

@@ -90,7 +90,7 @@ export class IssuerNotAllowedError extends RequestRefusedError {
   }
 }
 
-/** The key set holds no key with the `kid` of the token, also after a look upstream where one was allowed. */
+/** The key set holds no key with the `kid` of the token, also after a refetch where one was allowed. */
 export class KeyNotFoundError extends RequestRefusedError {
   override readonly name = 'KeyNotFoundError'
   override readonly code = 'ERR_KEY_NOT_FOUND'
@@ -135,7 +135,7 @@ export interface KeysUnavailableErrorOptions extends ErrorOptions {
   readonly retryAfter: number
 }
 
-/** No usable keys are held and none can be had now, or nobody could look whether a `kid` exists. Not the client's fault. */
+/** No usable keys are cached and none can be fetched now, or a refetch for an unknown `kid` has failed. Not the client's fault. */
 export class KeysUnavailableError extends RequestRefusedError {
   override readonly name = 'KeysUnavailableError'
   override readonly code = 'ERR_KEYS_UNAVAILABLE'

@@ -154,7 +154,7 @@ describe('a certificate', () => {
     expect(server.requests).toEqual([])
   })
 
-  it('by an authority that nobody trusts is refused', async () => {
+  it('by an authority that is not trusted is refused', async () => {
     const server = await startTlsServer({ chain })
     expect(await fetchBy(startTransport([certify({ subject: 'root' })]), server.url)).toBe('UpstreamUnreachableError')
   })

@@ -174,7 +174,7 @@ describe('a redirect over TLS', () => {
 
   it.each([
     ['where the operator said network', { networkIsExplicit: true }],
-    ['where nobody did', { networkIsExplicit: false, allowAddresses: ['127.0.0.1'] }],
+    ['without an explicit network', { networkIsExplicit: false, allowAddresses: ['127.0.0.1'] }],
   ])('has its target show a pinned key, too, %s', async (_, said) => {
     const other = createHierarchy('-other')
     const elsewhere = await startTlsServer({ chain: [other.leaf, other.intermediate] })

@@ -60,7 +60,7 @@ describe('unknownKidCooldown', () => {
     [10_000, undefined],
     [60_000, 60_000],
     [1, 1],
-  ])('has one look in %d ms', async (cooldown, unknownKidCooldown) => {
+  ])('allows one refetch in %d ms', async (cooldown, unknownKidCooldown) => {
     const { clock, issuer, resolve } = await setScene({ provider: { unknownKidCooldown } })
     await resolve()
     await rejectionOf(resolve('bogus-1'))

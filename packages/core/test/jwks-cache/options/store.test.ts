@@ -82,7 +82,7 @@ describe('integrityKey', () => {
 })
 
 describe('keyLifetime', () => {
-  it("'immutable' keeps the keys that were learned, for good and as they were", async () => {
+  it("'immutable' keeps the keys that were learned, permanently and unchanged", async () => {
     const { clock, issuer, resolve, status } = await setScene({ provider: { keyLifetime: 'immutable' } })
     await resolve()
     await issuer.rotate({ kid: 'new', keepPrevious: false })

@@ -51,7 +51,7 @@ describe('other material under a kid that is held', () => {
 })
 
 describe('a key that upstream drops', () => {
-  it('stays, is told of, and is no event of a removal', async () => {
+  it('stays, is reported by refresh(), and causes no event of a removal', async () => {
     const { issuer, startWithKeys, start } = await setImmutableScene()
     const first = await startWithKeys()
     const old = await issuer.sign()

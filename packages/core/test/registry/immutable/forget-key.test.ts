@@ -122,7 +122,7 @@ describe('forgetKey', () => {
     expect(await verdict(await issuer.sign())).toBe('accepted')
   })
 
-  it('has no say over tokens that were verified before: they are refused until the key is learned anew', async () => {
+  it('applies to tokens that were verified before: they are refused until the key is learned again', async () => {
     const { issuer, startWithKeys } = await setImmutableScene(2)
     const { registry, verdict } = await startWithKeys()
     const token = await issuer.sign()

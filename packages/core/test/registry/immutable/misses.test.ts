@@ -97,7 +97,7 @@ describe('a token without a kid', () => {
     expect(issuer.requestCount()).toBe(0)
   })
 
-  it('of a key that is not held has one look within the cooldown', async () => {
+  it('of a key that is not cached causes one refetch within the cooldown', async () => {
     const { issuer, startWithKeys } = await setImmutableScene()
     const { verdict } = await startWithKeys()
     await issuer.rotate()

@@ -20,7 +20,7 @@ describe('a key that was forgotten by a process whose clock is an hour fast', ()
     expect(slow.kids()).toEqual(['key-2'])
   })
 
-  it('can be learned anew at once, for good: by all of them, and over restarts', async () => {
+  it('can be learned again at once and permanently: by all of them, and over restarts', async () => {
     const { issuer, fast, slow, start } = await setScene()
     expect(await slow.verdict(await issuer.sign())).toBe('accepted')
     await settle()

@@ -136,7 +136,7 @@ describe('more key sets than maxProviders', () => {
 })
 
 describe("prefetch: 'always'", () => {
-  it('asks nobody where the store has the keys', async () => {
+  it('does not fetch where the store has the keys', async () => {
     const { issuer, start, startWithKeys } = await setImmutableScene()
     await startWithKeys()
     issuer.clearRequests()

@@ -18,7 +18,7 @@ async function timesAfterLoading(options: ProviderOptions, cacheControl = 'max-a
 }
 
 describe('the times of loaded keys', () => {
-  it('are those of the fetch: what passed while nobody ran has passed', async () => {
+  it('are those of the fetch: time without a running process counts', async () => {
     expect(await timesAfterLoading({})).toEqual([0, 570_000, 600_000, 4_200_000])
   })
 
@@ -73,7 +73,7 @@ describe('a snapshot that was fetched later than now', () => {
   })
 })
 
-describe('a snapshot beside held keys', () => {
+describe('a snapshot beside cached keys', () => {
   it('is taken when it is newer', async () => {
     const issuer = await startIssuer()
     const registry = { store: memoryStore() }

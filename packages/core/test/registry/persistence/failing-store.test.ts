@@ -9,7 +9,7 @@ function brokenStore(method: (...parameters: unknown[]) => unknown): SnapshotSto
   return { load: method, save: method, delete: method } as SnapshotStore
 }
 
-/** What the process was told of promises that nobody looks after, by the end of the test. */
+/** Unhandled rejections of the process, by the end of the test. */
 function watchRejections() {
   const unhandled = vi.fn<(reason: unknown) => void>()
   process.on('unhandledRejection', unhandled)
@@ -83,7 +83,7 @@ describe('what only looks like a store', () => {
     ],
     ['a subscription that throws', { coordination: { subscribe: springTrap } }],
     ['a subscription that is none', { coordination: { subscribe: () => undefined } }],
-  ])('harms nobody: %s', async (_, parts) => {
+  ])('affects no request: %s', async (_, parts) => {
     const unhandled = watchRejections()
     const issuer = await startIssuer()
     const store = { ...memoryStore(), ...parts } as SnapshotStore
@@ -112,7 +112,7 @@ describe('a store that rejects', () => {
     return { issuer, store, ...scene }
   }
 
-  it('is told of with its own error, and in the status', async () => {
+  it('is reported with its own error, and in the status', async () => {
     const { registry, told } = await downFromTheStart()
     // Reading and writing have health of their own.
     expect(told('store-failed')).toEqual(
@@ -129,7 +129,7 @@ describe('a store that rejects', () => {
     expect(registry.status(tenant, provider)).toMatchObject({ store: 'failing', health: 'fresh', source: 'upstream' })
   })
 
-  it('is told of once for many registrations', async () => {
+  it('is reported once for many registrations', async () => {
     const { issuer, registry, told, store } = await downFromTheStart()
     const calls = store.calls.length
     for (let index = 0; index < 100; index += 1) {
@@ -142,7 +142,7 @@ describe('a store that rejects', () => {
     expect(store.calls.length - calls).toBeLessThanOrEqual(4)
   })
 
-  it('is told of once for many registrations that begin together', async () => {
+  it('is reported once for many registrations that begin together', async () => {
     const issuer = await startIssuer()
     const store = memoryStore()
     store.fail()

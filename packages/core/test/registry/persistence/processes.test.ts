@@ -44,7 +44,7 @@ describe.each([
     expect(second.told('fetch')).toEqual([])
   })
 
-  it('share what a look for an unknown kid has found', async () => {
+  it('share what a refetch for an unknown kid has found', async () => {
     const issuer = await startIssuer()
     const registry = makeOptions()
     const first = await startProcessWithKeys({ issuer, registry })

@@ -187,7 +187,7 @@ describe('what is refused', () => {
     expect(createSeal([integrityKey]).open(now)).toMatchObject({ ok: true })
   })
 
-  it('is told of once, however often it is loaded, and again when it comes back', async () => {
+  it('is reported once, however often it is loaded, and again when it comes back', async () => {
     const { issuer, store, snapshot } = await warmStore()
     const forged = { ...Object(snapshot), integrity: 'hmac-sha256:forged' }
     store.put(key, forged)

@@ -164,7 +164,7 @@ describe('a store that hangs', () => {
     await registered
     expect(told('store-failed')).toMatchObject([{ ...key, operation: 'load', error: { code: 'ERR_STORE_FAILED' } }])
 
-    // From here on time stands still: nobody waits for the store.
+    // From here on time stands still: no request waits for the store.
     await registry.register({ ...registrationOf(issuer), tenant: 'globex' })
     await registry.resolve('globex', provider)
     await registry.refresh(tenant, provider)

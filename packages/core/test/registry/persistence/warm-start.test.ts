@@ -18,7 +18,7 @@ const MINUTE = 60_000
 const HOUR = 3_600_000
 
 describe('a restart with a warm store', () => {
-  it('serves the first request while the provider is down, and asks nobody', async () => {
+  it('serves the first request while the provider is down, without a fetch', async () => {
     const issuer = await startIssuer()
     const registry = { publicKeyPath: temporaryDirectory(), integrityKey }
     const before = await startProcessWithKeys({ issuer, registry })
@@ -67,7 +67,7 @@ describe('a restart with a warm store', () => {
     expect(issuer.requestCount()).toBe(0)
   })
 
-  it('asks nobody with prefetch always either, before the keys are due', async () => {
+  it('does not fetch before the keys are due with prefetch always either', async () => {
     const issuer = await startIssuer()
     const registry = { store: memoryStore() }
     await startProcessWithKeys({ issuer, registry })

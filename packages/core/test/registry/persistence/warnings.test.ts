@@ -31,7 +31,7 @@ describe('a registry warns, once', () => {
     expect(await warningsOf({ store: memoryStore() })).toEqual([{ ...key, message: NO_KEY }])
   })
 
-  it('of that, where it was said aloud, too', async () => {
+  it('of that, also where it was configured explicitly', async () => {
     expect(await warningsOf({ store: memoryStore(), integrityKey: false })).toEqual([{ ...key, message: NO_KEY }])
   })
 

@@ -134,7 +134,7 @@ describe('unregister', () => {
     expect(store.snapshots.map(({ key: of }) => of.provider)).toEqual(['other'])
   })
 
-  it('removes the snapshot of a provider that nobody has asked for', async () => {
+  it('removes the snapshot of a provider that was never used', async () => {
     const store = memoryStore()
     const { issuer, registry, told } = await scene(store)
     await registry.resolve(tenant, provider)

@@ -46,7 +46,7 @@ function slowRevocations(store: SnapshotStore) {
 }
 
 describe.each(lifetimes)('revokeKey, with keyLifetime %s', (keyLifetime) => {
-  it('refuses at once, cached tokens too, and asks nobody', async () => {
+  it('refuses at once, cached tokens too, without a fetch', async () => {
     const issuer = await startIssuerWithTwo()
     const store = memoryStore()
     const { registry, verdict } = await startProcessWithKeys({ issuer, registry: { store }, provider: { keyLifetime } })
@@ -141,7 +141,7 @@ describe.each(lifetimes)('at a restart with a warm snapshot, with keyLifetime %s
 })
 
 describe('a revocation that comes to be known', () => {
-  it('while a request waits refuses that request as revoked, without a look upstream', async () => {
+  it('while a request waits refuses that request as revoked, without a refetch', async () => {
     const issuer = await startIssuerWithTwo()
     const store = memoryStore()
     const first: Process = await startProcessWithKeys({ issuer, registry: { store } })

@@ -44,11 +44,11 @@ describe.each(everywhere)('a revoked key, with keyLifetime %s and %s', (keyLifet
     expect(kids()).toEqual(['key-2'])
     expect(await verdict(await issuer.sign())).toBe('ERR_KEY_REVOKED')
     expect(await verdict(await issuer.sign({}, { kid: undefined }))).toBe('ERR_SIGNATURE_INVALID')
-    // That was a look for whatever key has no name.
+    // That was a refetch for keys without a kid.
     expect(issuer.requestCount()).toBe(1)
   })
 
-  it('is refused by the first request after a restart, which waits for the store and nobody else', async () => {
+  it('is refused by the first request after a restart, which waits for the store only', async () => {
     const { issuer, startWithKeys, startImpatiently } = await setScene(place, keyLifetime)
     await revoke((await startWithKeys()).registry, 'key-1')
     issuer.clearRequests()
