@@ -33,7 +33,7 @@ const phrases = [
     'refetch, upstream request',
   ],
   [/\blooks? upstream\b/i, 'refetch, upstream request'],
-  [/\bhas (?:it|them|\w+) (?:do|say|know)\b/i, 'makes it do'],
+  [/\bhas (?:it|them|one|another|an? \w+|the \w+) (?:do|say|know)\b/i, 'makes it do'],
   [/\bwhat is held\b|\bheld keys\b|\bholdings\b/i, 'cached keys, CacheState'],
   [/\btombstones?\b/i, 'revocation'],
   [/\bwithout a word\b/i, 'silently'],

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, it } from 'vitest'
 import { audience, startAuthenticator, startIssuer } from '../integration/start.ts'
 import { expectRefusal } from './answers.ts'
-import { timeout, withSignatures } from './runs.ts'
+import { overSockets, timeout } from './runs.ts'
 
 /** What callbacks throw and reject with. */
 class OfTheApplication extends Error {}
@@ -125,7 +125,7 @@ describe.each(Object.entries(places))('a callback that does anything: %s', (_, o
         }
         await authenticator.close()
       }),
-      { ...withSignatures, endOnFailure: true },
+      { ...overSockets, endOnFailure: true },
     )
   })
 })

@@ -19,7 +19,7 @@ export interface SoakReport {
   readonly hostile: Seen
   /** Rejections and exceptions that nothing in the application's process handled. */
   readonly escaped: readonly string[]
-  /** Milliseconds for which its event loop stood still, at most, alone and beside. */
+  /** The longest time in milliseconds for which its own code kept its event loop from going on, alone and beside. */
   readonly longestStall: { readonly alone: number; readonly beside: number }
   /** Its exit code, or the signal; undefined while it runs, as it should. */
   readonly exit: number | string | undefined
@@ -122,7 +122,6 @@ export async function soak(
 interface AppReport {
   readonly escaped: readonly string[]
   readonly longestStall: number
-  readonly heapUsed: number
 }
 
 /** The latency that so many of all requests do not exceed. */
