@@ -7,7 +7,7 @@ import type { RegistryOptions } from '../registry/registry-options.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'
 import type { Auth } from './auth.ts'
 import type { ClaimRuleOptions } from './claim-rules.ts'
-import type { TokenCacheOptions } from './token-cache-options.ts'
+import type { TokenCacheOptions } from './token-cache.ts'
 import type { TokenSource } from './token-sources.ts'
 
 /** One provider of a tenant: where its tokens come from, what they must say, how its keys are kept. */
