@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { TokenHeader } from './parse-token.ts'
 
@@ -105,7 +106,13 @@ class RequestAuth<Claims> implements Auth<Claims> {
 
   /** For `JSON.stringify`, which makes `{}` of a `Set`. */
   toJSON(): object {
-    return { ...this, scopes: [...this.scopes] }
+    return { ...this[inspect.custom](), scopes: [...this.scopes] }
+  }
+
+  /** For `util.inspect`, which can show accessors. */
+  [inspect.custom](): object {
+    const { tenant, provider, claims, header, scopes, expiresAt } = this
+    return { tenant, provider, claims, header, scopes, expiresAt }
   }
 }
 

@@ -51,7 +51,6 @@ export function toAuthRequest(request: AuthRequestLike): AuthRequest {
     throw notARequest('headers must be an object of headers by name, or fetch Headers')
   }
   if (!isFetchHeaders(headers)) {
-    if (headers instanceof Map) throw notARequest('headers must not be a Map')
     // Checked: its headers are a record.
     return request as AuthRequest
   }

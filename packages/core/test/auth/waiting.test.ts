@@ -92,7 +92,7 @@ describe.each(Object.keys(waits) as Waiting[])('a request that waits for %s', (n
 
   it('is accepted if nothing happens meanwhile', async () => {
     const { wait, arrived, open } = gate<never>()
-    const { issuer, ask } = await setTokenScene(waits[name](wait) as never)
+    const { issuer, ask } = await setTokenScene(waits[name](wait))
     const token = await issuer.sign()
     const waiting = ask(token)
     await arrived

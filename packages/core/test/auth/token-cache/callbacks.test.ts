@@ -195,7 +195,7 @@ describe('a schema of claims', () => {
     const validateClaims = vi.fn<() => unknown>(() => ({ value }))
     const { issuer, ask } = await setTokenScene({ claims: schemaOf(validateClaims) })
     const token = await issuer.sign()
-    for (const _request of [1, 2]) expect(authOf(await ask(token)).claims).toEqual(value)
+    for (const _ of [1, 2]) expect(authOf(await ask(token)).claims).toEqual(value)
     expect(validateClaims).toHaveBeenCalledOnce()
   })
 
