@@ -68,11 +68,9 @@ export type ClaimsOf<Authenticating> = Authenticating extends {
     : never
   : never
 
-/** What {@link createAuth} makes an {@link Auth} from. */
-export interface AuthParts<Claims> {
-  readonly claims: Claims
-  readonly header: TokenHeader
-  readonly token: string
+/** What of an {@link Auth} is the same for each request with a token. */
+export interface AuthParts {
+  readonly text: string
   readonly scopes: readonly string[]
   readonly expiresAt: number
 }
@@ -90,14 +88,19 @@ class RequestAuth<Claims> implements Auth<Claims> {
   readonly expiresAt: number
   readonly #token: string
 
-  constructor({ tenant, provider }: ProviderKey, { claims, header, token, scopes, expiresAt }: AuthParts<Claims>) {
+  constructor(
+    { tenant, provider }: ProviderKey,
+    { text, scopes, expiresAt }: AuthParts,
+    claims: Claims,
+    header: TokenHeader,
+  ) {
     this.tenant = tenant
     this.provider = provider
     this.claims = claims
     this.header = header
     this.scopes = new Set(scopes)
     this.expiresAt = expiresAt
-    this.#token = token
+    this.#token = text
   }
 
   get token(): string {
@@ -117,8 +120,13 @@ class RequestAuth<Claims> implements Auth<Claims> {
 }
 
 /** The verified token as the application sees it. */
-export function createAuth<Claims>(provider: ProviderKey, parts: AuthParts<Claims>): Auth<Claims> {
-  return new RequestAuth(provider, parts)
+export function createAuth<Claims>(
+  provider: ProviderKey,
+  parts: AuthParts,
+  claims: Claims,
+  header: TokenHeader,
+): Auth<Claims> {
+  return new RequestAuth(provider, parts, claims, header)
 }
 
 /** RFC 8693 §4.2 has `scope` as one string; some providers send `scp`, and some send lists. */

@@ -8,7 +8,6 @@ import {
   AuthorizationMalformedError,
   IssuerNotAllowedError,
   KeyNotFoundError,
-  KeyRevokedError,
   SignatureInvalidError,
   TokenMissingError,
 } from '../base/errors/request-errors.ts'
@@ -18,7 +17,7 @@ import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { Auth } from './auth.ts'
 import { type AuthProvider, type AuthProviders, selectProvider } from './auth-providers.ts'
-import { callbackError, isAccepted, isRefused, schemaOutput } from './callbacks.ts'
+import { isAccepted, isRevokedBy, schemaOutput, throwCallbackError } from './callbacks.ts'
 import type { CheckedAuthOptions } from './check-auth-options.ts'
 import { checkBasicClaims, checkToken, checkValidity, issuerOf } from './check-claims.ts'
 import { vouchesForIssuer } from './key-issuer.ts'
@@ -60,16 +59,15 @@ interface RequestContext {
   /** True where something was waited for since keys were found: the key may be withdrawn or revoked. */
   hasWaitedSinceKey: boolean
   stage: Stage
-  isPrivate: boolean
 }
 
-/** A token verified for one request, and the cache entry for later ones. */
-interface Verification<Claims> {
+/** A token that is accepted for one request, and its cache entry. */
+interface Acceptance<Claims> {
   readonly verified: VerifiedToken
   readonly auth: Auth<Claims>
 }
 
-type VerificationResult<Claims> = Verification<Claims> | JwksAuthError
+type VerificationResult<Claims> = Acceptance<Claims> | JwksAuthError
 
 /** RFC 6750 §2.3. */
 const PRIVATE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control': 'private' })
@@ -109,106 +107,112 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context.stage)
 
     // 1. Extract the token.
-    const found = yield* wait(context, runSteps(findToken(request, sources, maxTokenBytes)))
+    const extracted = findToken(request, sources, maxTokenBytes)
+    const found = isThenable(extracted) ? yield* wait(context, extracted) : extracted
     if (found instanceof RequestRefusedError) return fail(found, context.stage)
     if (found === undefined) {
       return credentialsRequired ? fail(new TokenMissingError(), context.stage) : { ok: true, auth: undefined }
     }
-    context.isPrivate = found.isPrivate
 
     // 2. Find it in the token cache, or parse it and check what holds for every provider.
-    const hit = findCached(found.text, context.now.wall)
-    const parsed = hit === undefined ? readToken(found, context.now.wall) : undefined
+    const cached = findCached(found.text, context)
+    const parsed = cached === undefined ? readToken(found, context) : undefined
     if (parsed instanceof RequestRefusedError) return fail(parsed, context.stage)
 
-    // 3. Find out the tenant, on each request: it depends on the request, not on the token alone.
-    const issuer = hit?.issuer ?? (parsed === undefined ? '' : issuerOf(parsed.payload))
-    const tenantName = yield* wait(context, resolveTenant(request, issuer))
+    // 3. Find the tenant, on each request: it depends on the request, not on the token alone.
+    const issuer = cached?.issuer ?? (parsed === undefined ? '' : issuerOf(parsed.payload))
+    const resolved = resolveTenant(request, issuer)
+    const tenantName = isThenable(resolved) ? yield* wait(context, resolved) : resolved
     context.stage = 'tenant-known'
 
-    // 4. Accept a cached token, unless it is another tenant's or its key has changed.
-    if (hit !== undefined && hit.tenant === tenantName) {
-      const outcome = yield* acceptCached(hit, context)
-      if (outcome !== undefined) return outcome
+    // 4. Accept a cached token of this tenant while the key that verified it is in the current key set.
+    let accepted: Acceptance<Claims> | undefined
+    if (cached !== undefined && cached.tenant === tenantName) {
+      const result = canReuseNow(cached, context) ? reuse(cached) : yield* reuseAfterWaiting(cached, context)
+      if (result instanceof JwksAuthError) return fail(result, context.stage)
+      if (result === undefined) tokens?.drop(cached)
+      accepted = result
     }
-    const token = parsed ?? readToken(found, context.now.wall)
-    if (token instanceof RequestRefusedError) return fail(token, context.stage)
 
-    // 5. Select the provider by issuer, and check the claims by its rules.
-    const provider = selectProvider(directory, tenantName, token.payload)
-    if (provider instanceof RequestRefusedError) return fail(provider, context.stage)
-    const refusal = checkToken(token, provider, context.now.wall)
+    // 5. Otherwise verify it: provider, claims, key, signature, schema and `validate`.
+    if (accepted === undefined) {
+      const token = parsed ?? readToken(found, context)
+      const result = token instanceof RequestRefusedError ? token : yield* verify(token, tenantName, context)
+      if (result instanceof JwksAuthError) return fail(result, context.stage)
+      accepted = result
+    }
+
+    // 6. Call `isRevoked`, which sees each request.
+    const { auth } = accepted
+    if (isRevoked !== undefined) {
+      const result = isRevoked(auth as Auth<never>, request)
+      const isTokenRevoked = isRevokedBy(isThenable(result) ? yield* wait(context, result) : result)
+      if (isTokenRevoked) return fail(new TokenRevokedError(), context.stage)
+    }
+
+    // 7. Check again what may have changed while anything was waited for.
+    const { verified } = accepted
+    const refusal = context.hasWaitedSinceKey ? yield* recheck(verified, context) : hasEnded(verified, context)
     if (refusal !== undefined) return fail(refusal, context.stage)
-
-    // 6. Treat a concurrent request's verification as a cache hit.
-    const inFlight = tokens?.inFlight(token.text, provider)
-    if (inFlight !== undefined) {
-      const other = yield* wait(context, inFlight)
-      if (other instanceof JwksAuthError) return fail(other, context.stage)
-      const outcome = yield* acceptCached(other.verified, context)
-      if (outcome !== undefined) return outcome
-    }
-
-    // 7. Verify the signature and run the callbacks that see a token once.
-    const bytes = bytesOf(token)
-    const verifying = runSteps(verify(token, provider, bytes, context))
-    if (isThenable(verifying) && Number.isFinite(bytes)) tokens?.share(token.text, provider, verifying)
-    const verification = yield* wait(context, verifying)
-    if (verification instanceof JwksAuthError) return fail(verification, context.stage)
-
-    // 8. Run the callback that sees each request.
-    return yield* authorize(verification.verified, verification.auth, context)
+    return found.isPrivate ? { ok: true, auth, headers: PRIVATE } : { ok: true, auth }
   }
 
-  function findCached(text: string, now: number): VerifiedToken | undefined {
+  function findCached(text: string, { now }: RequestContext): VerifiedToken | undefined {
     const verified = tokens?.find(text)
-    if (verified === undefined || checkValidity(verified, now) === undefined) return verified
+    if (verified === undefined || checkValidity(verified, now.wall) === undefined) return verified
     tokens?.drop(verified)
     return undefined
   }
 
   /** Parses a token, and checks what can be checked before its provider is known. */
-  function readToken({ text, isFromHeader }: FoundToken, now: number): ParsedToken | RequestRefusedError {
+  function readToken({ text, isFromHeader }: FoundToken, { now }: RequestContext): ParsedToken | RequestRefusedError {
     const token = parseToken(text, headers)
     if (token instanceof RequestRefusedError) {
       if (!isFromHeader || isBearerToken(text)) return token
       return new AuthorizationMalformedError('the Authorization header is not "Bearer" and one token')
     }
     if (!algorithms.has(token.header.alg)) return new AlgorithmNotAllowedError()
-    return checkBasicClaims(token.payload, now, clockTolerance) ?? token
+    return checkBasicClaims(token.payload, now.wall, clockTolerance) ?? token
   }
 
-  /** Accepts or refuses a verified token; `undefined` where it must be verified anew. */
-  function* acceptCached(verified: VerifiedToken, context: RequestContext): Steps<AuthOutcome<Claims> | undefined> {
-    const state = hasEnded(verified, context) === undefined ? yield* checkKey(verified, context) : 'ended'
-    if (state instanceof JwksAuthError) {
-      // Where keys are unavailable the entry stays: it is as good as before once they are back.
-      if (state instanceof KeyNotFoundError || state instanceof KeyRevokedError) tokens?.drop(verified)
-      return fail(state, context.stage)
-    }
-    if (state !== 'current' || hasEnded(verified, context) !== undefined) {
-      tokens?.drop(verified)
-      return undefined
-    }
-    const input = claimsFor(verified)
-    const claims = verified.needsSchema ? yield* applySchema(input, context) : input
-    if (claims instanceof ClaimsRejectedError) return fail(claims, context.stage)
+  /** True where a cached token is accepted without waiting: most requests come with one. */
+  function canReuseNow(verified: VerifiedToken, context: RequestContext): boolean {
+    return !verified.needsSchema && hasEnded(verified, context) === undefined && hasCurrentKey(verified, context)
+  }
+
+  function reuse(verified: VerifiedToken): Acceptance<Claims> {
     // Without a schema `Claims` is AccessTokenClaims, of which `iss` and `exp` were checked.
-    return yield* authorize(verified, authFor(verified, claims as Claims), context)
+    return { verified, auth: authFor(verified, claimsFor(verified) as Claims) }
   }
 
-  /**
-   * Whether the key that verified a token may be used now. Asks the provider's cache as for a new token, so that keys count
-   * as used, are refreshed and are waited for in the same way.
-   */
-  function* checkKey(verified: VerifiedToken, context: RequestContext): Steps<'current' | 'replaced' | JwksAuthError> {
-    const { cache } = verified.provider.registered
-    if (cache.hasCurrentKey(verified.key, context.now)) {
-      context.hasWaitedSinceKey = false
-      return 'current'
-    }
+  /** Accepts or refuses a cached token; `undefined` where it must be verified anew. */
+  function* reuseAfterWaiting(
+    verified: VerifiedToken,
+    context: RequestContext,
+  ): Steps<Acceptance<Claims> | JwksAuthError | undefined> {
+    if (hasEnded(verified, context) !== undefined) return undefined
+    const state = hasCurrentKey(verified, context) ? 'current' : yield* findKeyAgain(verified, context)
+    if (state instanceof JwksAuthError) return state
+    if (state === 'replaced' || hasEnded(verified, context) !== undefined) return undefined
+    if (!verified.needsSchema) return reuse(verified)
+    const claims = yield* applySchema(claimsFor(verified), context)
+    return claims instanceof ClaimsRejectedError ? claims : { verified, auth: authFor(verified, claims as Claims) }
+  }
+
+  /** True where the key that verified a token may be used now. Counts as a use of the provider's keys. */
+  function hasCurrentKey({ provider, key }: VerifiedToken, context: RequestContext): boolean {
+    if (!provider.registered.cache.hasCurrentKey(key, context.now)) return false
+    context.hasWaitedSinceKey = false
+    return true
+  }
+
+  /** Finds the key of a verified token as for a new token: keys are refreshed and waited for in the same way. */
+  function* findKeyAgain(
+    verified: VerifiedToken,
+    context: RequestContext,
+  ): Steps<'current' | 'replaced' | JwksAuthError> {
     const { kid, alg } = verified.header
-    const keys = yield* wait(context, cache.findKeys(kid, alg, context.now))
+    const keys = yield* wait(context, verified.provider.registered.cache.findKeys(kid, alg, context.now))
     context.hasWaitedSinceKey = false
     if (keys instanceof JwksAuthError) return keys
     // Not by object alone: keys that were dropped from memory come back as other objects.
@@ -218,10 +222,36 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     return 'current'
   }
 
-  /** Verifies the signature of a token whose claims are in order, applies the schema and calls `validate`. */
+  /** Verifies a token for a tenant. */
   function* verify(
     token: ParsedToken,
+    tenantName: unknown,
+    context: RequestContext,
+  ): Steps<VerificationResult<Claims>> {
+    const provider = selectProvider(directory, tenantName, token.payload)
+    if (provider instanceof RequestRefusedError) return provider
+    const refusal = checkToken(token, provider, context.now.wall)
+    if (refusal !== undefined) return refusal
+
+    // Treat a concurrent request's verification as a cache hit.
+    const inFlight = tokens?.inFlight(token.text, provider)
+    if (inFlight !== undefined) {
+      const result = yield* wait(context, inFlight)
+      if (result instanceof JwksAuthError) return result
+      const accepted = yield* reuseAfterWaiting(result.verified, context)
+      if (accepted !== undefined) return accepted
+    }
+
+    const bytes = bytesOf(token)
+    const verification = runSteps(verifyFor(provider, token, bytes, context))
+    if (isThenable(verification) && Number.isFinite(bytes)) tokens?.share(token.text, provider, verification)
+    return yield* wait(context, verification)
+  }
+
+  /** Verifies the signature of a token whose claims are in order, applies the schema and calls `validate`. */
+  function* verifyFor(
     provider: AuthProvider,
+    token: ParsedToken,
     bytes: number,
     context: RequestContext,
   ): Steps<VerificationResult<Claims>> {
@@ -289,43 +319,19 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     return isAnyUsable ? undefined : new KeyNotFoundError()
   }
 
-  /** Calls `isRevoked`, and checks again what may have changed meanwhile. */
-  function* authorize(
-    verified: VerifiedToken,
-    auth: Auth<Claims>,
-    context: RequestContext,
-  ): Steps<AuthOutcome<Claims>> {
-    if (isRevoked !== undefined) {
-      const answer = yield* wait(context, isRevoked(auth as Auth<never>, context.request))
-      if (isRefused(answer)) return fail(new TokenRevokedError(), context.stage)
-    }
-    const refusal = yield* recheck(verified, context)
-    if (refusal !== undefined) return fail(refusal, context.stage)
-    return context.isPrivate ? { ok: true, auth, headers: PRIVATE } : { ok: true, auth }
-  }
-
-  /** Checks again what may have changed while something was waited for. */
+  /** Why a token is refused that was accepted before something was waited for. */
   function* recheck(verified: VerifiedToken, context: RequestContext): Steps<JwksAuthError | undefined> {
     const ended = hasEnded(verified, context)
-    if (ended !== undefined || !context.hasWaitedSinceKey) return ended
-    const state = yield* checkKey(verified, context)
-    if (state === 'current') return hasEnded(verified, context)
-    return state === 'replaced' ? new KeyNotFoundError() : state
+    if (ended !== undefined || hasCurrentKey(verified, context)) return ended
+    const state = yield* findKeyAgain(verified, context)
+    if (state === 'replaced') return new KeyNotFoundError()
+    return state === 'current' ? hasEnded(verified, context) : state
   }
 
   /** Why a verified token is no longer accepted, its key aside. */
   function hasEnded(verified: VerifiedToken, { now }: RequestContext): JwksAuthError | undefined {
     if (isClosed || registry.isClosed()) return new RegistryClosedError()
     return verified.provider.registered.isRemoved ? new IssuerNotAllowedError() : checkValidity(verified, now.wall)
-  }
-
-  /** Errors that are returned are refusals; whatever is thrown comes from a callback of the application. */
-  function* normalizeErrors(steps: Steps<AuthOutcome<Claims>>): Steps<AuthOutcome<Claims>> {
-    try {
-      return yield* steps
-    } catch (thrown) {
-      throw callbackError(thrown)
-    }
   }
 
   return {
@@ -336,9 +342,14 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
         now,
         hasWaitedSinceKey: false,
         stage: 'before-tenant',
-        isPrivate: false,
       }
-      return runSteps(normalizeErrors(authenticate(context)))
+      // Refusals are returned; whatever is thrown comes from a callback of the application.
+      try {
+        const outcome = runSteps(authenticate(context))
+        return isThenable(outcome) ? outcome.catch(throwCallbackError) : outcome
+      } catch (thrown) {
+        return throwCallbackError(thrown)
+      }
     },
     refuse: (error) => fail(error, 'tenant-known'),
     close() {

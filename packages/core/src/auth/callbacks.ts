@@ -28,16 +28,16 @@ export function isAccepted(result: unknown): boolean {
 }
 
 /** Whether `isRevoked` revokes the token; a forgotten `return` must not accept every token. */
-export function isRefused(result: unknown): boolean {
+export function isRevokedBy(result: unknown): boolean {
   if (typeof result === 'boolean') return result
   throw new TypeError('isRevoked must return true or false')
 }
 
 /**
- * What a callback of the application threw, as an error. Frameworks take `undefined` and `null` for no error, and Express
- * takes `'route'` and `'router'` for a request to continue: these must not let a request pass.
+ * Throws what a callback of the application threw, as an error. Frameworks take `undefined` and `null` for no error, and
+ * Express takes `'route'` and `'router'` for a request to continue: these must not let a request pass.
  */
-export function callbackError(thrown: unknown): Error {
-  if (thrown instanceof Error || isNativeError(thrown)) return thrown
-  return new Error('A callback given to jwksAuth threw something that is not an Error', { cause: thrown })
+export function throwCallbackError(thrown: unknown): never {
+  if (thrown instanceof Error || isNativeError(thrown)) throw thrown
+  throw new Error('A callback given to jwksAuth threw something that is not an Error', { cause: thrown })
 }

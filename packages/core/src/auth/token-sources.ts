@@ -3,7 +3,6 @@ import { RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
 import { AuthorizationMalformedError, CrossSiteRequestError, TokenTooLongError } from '../base/errors/request-errors.ts'
 import { headerOf } from '../base/framework-request.ts'
 import { booleanOption, knownOptions, objectOption, stringOption, stringsOption } from '../base/options.ts'
-import type { Steps } from '../base/steps.ts'
 import { isThenable } from '../base/thenable.ts'
 
 /**
@@ -132,35 +131,59 @@ export interface FoundToken {
   readonly isPrivate: boolean
 }
 
-/**
- * Extracts the token from all sources: a request with tokens in two places is malformed (RFC 6750 §2). `undefined` where
- * there is no token.
- */
-export function* findToken(
+/** What was found; `undefined` where there is no token. */
+export type FindResult = FoundToken | RequestRefusedError | undefined
+
+/** Extracts the token from all sources: a request with tokens in two places is malformed (RFC 6750 §2). */
+export function findToken(
   request: AuthRequest,
   sources: readonly TokenSource[],
   maxTokenBytes: number,
-): Steps<FoundToken | RequestRefusedError | undefined> {
-  let found: FoundToken | undefined
-  let refusedCookie: CrossSiteRequestError | undefined
+): FindResult | Promise<FindResult> {
+  let found: FindResult | Promise<FindResult>
   for (const source of sources) {
-    let token: unknown
-    try {
-      const result: unknown = source(request, maxTokenBytes)
-      token = isThenable(result) ? yield result : result
-    } catch (error) {
-      if (!(error instanceof RequestRefusedError)) throw error
-      if (!(error instanceof CrossSiteRequestError)) return error
-      refusedCookie = error
-      continue
-    }
-    if (token === undefined || token === null || token === '') continue
-    if (typeof token !== 'string') throw new TypeError('getToken must return a string or undefined')
-    if (found !== undefined) return new AuthorizationMalformedError('it carries more than one token')
-    if (token.length > maxTokenBytes) return new TokenTooLongError()
-    found = { text: token, isFromHeader: source === fromHeader, isPrivate: isPrivate in source }
+    const result = readSource(source, request, maxTokenBytes)
+    found =
+      isThenable(found) || isThenable(result) ? Promise.all([found, result]).then(combine) : combine([found, result])
   }
-  return found ?? refusedCookie
+  return found
+}
+
+function readSource(
+  source: TokenSource,
+  request: AuthRequest,
+  maxTokenBytes: number,
+): FindResult | Promise<FindResult> {
+  try {
+    const result: unknown = source(request, maxTokenBytes)
+    if (!isThenable(result)) return foundIn(source, result, maxTokenBytes)
+    return Promise.resolve(result).then((awaited) => foundIn(source, awaited, maxTokenBytes), refusalOrThrow)
+  } catch (error) {
+    return refusalOrThrow(error)
+  }
+}
+
+function foundIn(source: TokenSource, result: unknown, maxTokenBytes: number): FindResult {
+  if (result === undefined || result === null || result === '') return undefined
+  if (typeof result !== 'string') throw new TypeError('getToken must return a string or undefined')
+  if (result.length > maxTokenBytes) return new TokenTooLongError()
+  return { text: result, isFromHeader: source === fromHeader, isPrivate: isPrivate in source }
+}
+
+/** A refusal is a result; any other error is the application's. */
+function refusalOrThrow(error: unknown): RequestRefusedError {
+  if (error instanceof RequestRefusedError) return error
+  throw error
+}
+
+/** A cookie that is refused as cross-site counts only where there is no other token. */
+function combine([one, other]: readonly [FindResult, FindResult]): FindResult {
+  if (one === undefined || other === undefined) return one ?? other
+  if (one instanceof CrossSiteRequestError) return other
+  if (other instanceof CrossSiteRequestError) return one
+  if (one instanceof RequestRefusedError) return one
+  if (other instanceof RequestRefusedError) return other
+  return new AuthorizationMalformedError('it carries more than one token')
 }
 
 function onlyOne(values: readonly string[], otherwise: string): string | undefined {

@@ -80,12 +80,6 @@ export function claimsFor({ claims, isCloneable }: VerifiedToken): unknown {
 
 /** The token as one request sees it. */
 export function authFor<Output>(verified: VerifiedToken, claims: Output): Auth<Output> {
-  const { provider, header, isCloneable, text, scopes, expiresAt } = verified
-  return createAuth(provider.registered.key, {
-    claims,
-    header: isCloneable ? cloneJson(header) : header,
-    token: text,
-    scopes,
-    expiresAt,
-  })
+  const { provider, header, isCloneable } = verified
+  return createAuth(provider.registered.key, verified, claims, isCloneable ? cloneJson(header) : header)
 }

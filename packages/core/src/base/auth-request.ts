@@ -73,8 +73,8 @@ export function toAuthRequest(request: AuthRequestLike): AuthRequest {
 /** A header by its lower-case name, whatever case the record has; an array where it came more than once. */
 export function headerIn(headers: AuthRequest['headers'], name: string): string | readonly string[] | undefined {
   let found: string | readonly string[] | undefined
-  for (const key of Object.keys(headers)) {
-    if (key.length !== name.length || key.toLowerCase() !== name) continue
+  for (const key in headers) {
+    if (key.length !== name.length || key.toLowerCase() !== name || !Object.hasOwn(headers, key)) continue
     const value = headers[key]
     if (value === undefined) continue
     found = found === undefined ? value : [found, value].flat()

@@ -6,7 +6,9 @@ import { audience, authenticate, startAuthenticator, startIssuer } from '../star
 const token = 'aaa.bbb.ccc'
 const auth = createAuth(
   { tenant: 'acme', provider: 'auth0' },
-  { claims: { sub: 'user-1' }, header: { alg: 'ES256' }, token, scopes: ['read', 'write'], expiresAt: 1_000 },
+  { text: token, scopes: ['read', 'write'], expiresAt: 1_000 },
+  { sub: 'user-1' },
+  { alg: 'ES256' },
 )
 
 describe('the auth of a request', () => {

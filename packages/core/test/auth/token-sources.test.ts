@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { findToken } from '../../src/auth/token-sources.ts'
-import { runSteps } from '../../src/base/steps.ts'
 import {
   type AuthRequest,
   JwksAuthError,
@@ -18,7 +17,7 @@ function request(changes: Partial<AuthRequest> = {}): AuthRequest {
 
 function found(sources: readonly TokenSource[], changes: Partial<AuthRequest>): string {
   try {
-    const result = runSteps(findToken(request(changes), sources, 20))
+    const result = findToken(request(changes), sources, 20)
     if (result === undefined) return 'none'
     if (result instanceof Promise) return 'waiting'
     if (result instanceof JwksAuthError) return result.code
@@ -149,7 +148,7 @@ describe('a function as a source', () => {
 
   it('may be asynchronous', async () => {
     const sources: TokenSource[] = [async () => 'a.b.c', async () => undefined]
-    expect(await runSteps(findToken(request(), sources, 20))).toMatchObject({ text: 'a.b.c' })
+    expect(await findToken(request(), sources, 20)).toMatchObject({ text: 'a.b.c' })
   })
 
   it.each([[7], [{}], [['a.b.c']], [true]])('must not return %j', (value) => {
@@ -163,7 +162,7 @@ describe('a function as a source', () => {
     const failing: TokenSource = async () => {
       throw new Error('session store')
     }
-    await expect(runSteps(findToken(request(), [failing], 20))).rejects.toThrow('session store')
+    await expect(findToken(request(), [failing], 20)).rejects.toThrow('session store')
   })
 })
 
