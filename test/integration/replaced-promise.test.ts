@@ -84,7 +84,7 @@ describe.each(Object.entries(replacements))('a process in which globalThis.Promi
     child.on('message', (message) => {
       outcomes = message
     })
-    const [errors, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
+    const [errors, [code]] = await Promise.all([text(child.stderr ?? []), once(child, 'close')])
     expect({ code, errors, outcomes }).toEqual({
       code: 0,
       errors: '',
