@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -84,7 +83,11 @@ describe.each(Object.entries(replacements))('a process in which globalThis.Promi
     child.on('message', (message) => {
       outcomes = message
     })
-    const [errors, [code]] = await Promise.all([text(child.stderr ?? []), once(child, 'close')])
+    let errors = ''
+    child.stderr?.on('data', (chunk: Buffer) => {
+      errors += chunk.toString()
+    })
+    const [code] = await once(child, 'close')
     expect({ code, errors, outcomes }).toEqual({
       code: 0,
       errors: '',

@@ -7,12 +7,12 @@ export type {
   RequestOptions,
   SingleTenantOptions,
   TenantConfig,
+  TokenCacheOptions,
 } from './auth/auth-options.ts'
 export { type Authenticator, createAuthenticator } from './auth/authenticator.ts'
 export type { ClaimRuleOptions } from './auth/claim-rules.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
-export type { AuthOutcome, AuthRefusal, RefusalResponse } from './auth/refusal.ts'
-export type { TokenCacheOptions } from './auth/token-cache.ts'
+export type { AuthOutcome, AuthRefusal, RefusalResponse, RefusingAuthenticator } from './auth/refusal.ts'
 export {
   type CookieSourceOptions,
   type TokenSource,

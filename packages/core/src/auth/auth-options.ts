@@ -7,7 +7,6 @@ import type { RegistryOptions } from '../registry/registry-options.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'
 import type { Auth } from './auth.ts'
 import type { ClaimRuleOptions } from './claim-rules.ts'
-import type { TokenCacheOptions } from './token-cache.ts'
 import type { TokenSource } from './token-sources.ts'
 
 /** One provider of a tenant: where its tokens come from, what they must say, how its keys are kept. */
@@ -86,6 +85,14 @@ export interface RequestOptions<Claims, Seen = Claims> {
    * `request[property]` in Fastify. Default `auth`.
    */
   readonly property?: string | undefined
+}
+
+/** How many verified tokens an authenticator keeps. */
+export interface TokenCacheOptions {
+  /** Tokens; the least recently used one is dropped. 1 to 10 000 000. Default 10 000. */
+  readonly max?: number | undefined
+  /** Bytes of memory, claims included, as estimated. 1 or more. Default 16 777 216. */
+  readonly maxBytes?: number | undefined
 }
 
 /** Where keys are kept: a registry made for this middleware from {@link RegistryOptions}, or one that exists. */

@@ -1,13 +1,23 @@
 import type { AuthRequest } from '../base/auth-request.ts'
 import { IssuerNotAllowedError, TenantNotDeterminedError, TenantUnknownError } from '../base/errors/request-errors.ts'
-import { isIdentifier } from '../base/options.ts'
+import { isIdentifier, type Unchecked } from '../base/options.ts'
 import type { RegisteredProvider } from '../registry/registered-provider.ts'
 import { internals, type Registry, type RegistryInternals } from '../registry/registry.ts'
 import { createTenantDirectory, type TenantDirectory } from '../tenants/tenant-directory.ts'
 import { isTenantFromIssuer, type TenantResolver } from '../tenants/tenant-resolver.ts'
-import type { CheckedProvider } from './check-auth-options.ts'
 import { type Claims, issuerOf } from './check-claims.ts'
 import { areDistinguishable, type ClaimRules } from './claim-rules.ts'
+
+/** A provider that is to be registered. */
+export interface CheckedProvider {
+  readonly tenant: string
+  readonly provider: string
+  /** Prefix of its options' names in messages. */
+  readonly where: string
+  /** For the registry. */
+  readonly registration: Unchecked
+  readonly rules: ClaimRules
+}
 
 /** A registered provider, with the rules of one authenticator. */
 export interface AuthProvider {

@@ -13,8 +13,8 @@ import {
 } from '../base/errors/request-errors.ts'
 import { runSteps, type Steps } from '../base/steps.ts'
 import { isThenable } from '../base/thenable.ts'
-import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
+import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
 import type { Auth } from './auth.ts'
 import { type AuthProvider, type AuthProviders, selectProvider } from './auth-providers.ts'
 import { isAccepted, isRevokedBy, schemaOutput, throwCallbackError } from './callbacks.ts'
@@ -81,7 +81,9 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   const algorithms = new Set(providers.all.flatMap((provider) => [...provider.algorithms]))
   const clockTolerance = Math.max(...new Set(providers.all.map(({ rules }) => rules.clockTolerance)))
   const tokens =
-    options.tokenCache === undefined ? undefined : createTokenCache<VerificationResult<Claims>>(options.tokenCache)
+    options.tokenCache === undefined
+      ? undefined
+      : createTokenCache<VerifiedToken, VerificationResult<Claims>>(options.tokenCache)
   const headers = createHeaderCache()
   const checkSignature = createSignatureCheck()
   let isClosed = false

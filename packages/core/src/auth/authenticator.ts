@@ -1,5 +1,4 @@
 import { type AuthRequestLike, toAuthRequest } from '../base/auth-request.ts'
-import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { isFrameworkRequest } from '../base/framework-request.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { internals, type Registry } from '../registry/registry.ts'
@@ -8,10 +7,10 @@ import type { JwksAuthOptions } from './auth-options.ts'
 import { checkProviders, checkResolver, createTenantResolution, internalsOf } from './auth-providers.ts'
 import { createAuthentication } from './authenticate.ts'
 import { checkAuthOptions, DEFAULT_NAME } from './check-auth-options.ts'
-import type { AuthOutcome, AuthRefusal } from './refusal.ts'
+import type { AuthOutcome, RefusingAuthenticator } from './refusal.ts'
 
 /** Authenticates requests of any framework. */
-export interface Authenticator<Claims = AccessTokenClaims> {
+export interface Authenticator<Claims = AccessTokenClaims> extends RefusingAuthenticator {
   /**
    * Authenticates a request: an `AuthRequest`, whose header names may be in any case, or a fetch `Request`. A refusal is an
    * outcome. Returns a promise only where something has to be waited for: keys to be fetched, an asynchronous callback, or a
@@ -21,10 +20,6 @@ export interface Authenticator<Claims = AccessTokenClaims> {
    *   it is not one. The promise rejects with the same.
    */
   authenticate(request: AuthRequestLike): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
-  /** The refusal for an error of a guard, with this authenticator's challenge. */
-  refuse(error: JwksAuthError): AuthRefusal
-  /** The option of that name: refusals go to the framework's own error path. */
-  readonly passErrors: boolean
   /** The registry that holds the keys: the one given, or one created here. */
   readonly registry: Registry
   /**

@@ -15,23 +15,15 @@ import { providerLocationNames } from '../registry/provider-location.ts'
 import { providerOptionNames } from '../registry/provider-options.ts'
 import { registryOptionNames } from '../registry/registry-options.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'
-import { requestOptionNames } from './auth-options.ts'
+import { requestOptionNames, type TokenCacheOptions } from './auth-options.ts'
+import type { CheckedProvider } from './auth-providers.ts'
 import type { ClaimsSchema, IsRevoked, Validate } from './callbacks.ts'
 import { type ClaimRules, checkClaimRules, claimRuleNames } from './claim-rules.ts'
 import type { ChallengeParameters } from './refusal.ts'
-import { checkTokenCache, type TokenCacheBounds } from './token-cache.ts'
 import { type TokenSource, tokenFromHeader } from './token-sources.ts'
 
-/** A provider that is to be registered. */
-export interface CheckedProvider {
-  readonly tenant: string
-  readonly provider: string
-  /** Prefix of its options' names in messages. */
-  readonly where: string
-  /** For the registry. */
-  readonly registration: Unchecked
-  readonly rules: ClaimRules
-}
+/** {@link TokenCacheOptions}, complete and checked. */
+export type TokenCacheBounds = { readonly [Name in keyof TokenCacheOptions]-?: number }
 
 /** The options of `jwksAuth`, complete and checked as far as this needs no registry. */
 export interface CheckedAuthOptions {
@@ -197,6 +189,20 @@ function checkSchema(value: unknown): ClaimsSchema | undefined {
   const standard = (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
   if (!standard) throw new TypeError('claims must be a Standard Schema, such as one of zod, valibot or arktype')
   return value as ClaimsSchema
+}
+
+/** `undefined` for `false`. */
+function checkTokenCache(value: unknown): TokenCacheBounds | undefined {
+  if (value === false) return undefined
+  if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) {
+    throw new TypeError('tokenCache must be an object or false')
+  }
+  const given = objectOption('tokenCache', withDefault(value, {}))
+  knownOptions('tokenCache', given, ['max', 'maxBytes'])
+  return Object.freeze({
+    max: integerOption('tokenCache.max', withDefault(given['max'], 10_000), { min: 1, max: 10_000_000 }),
+    maxBytes: integerOption('tokenCache.maxBytes', withDefault(given['maxBytes'], 16_777_216), { min: 1 }),
+  })
 }
 
 function checkRealm(value: unknown): string {

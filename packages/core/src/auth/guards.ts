@@ -2,8 +2,7 @@ import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { AuthenticatorNotRunError, ScopeMissingError, TokenMissingError } from '../base/errors/request-errors.ts'
 import { stringOption } from '../base/options.ts'
 import type { Auth, RegisteredClaims } from './auth.ts'
-import type { Authenticator } from './authenticator.ts'
-import { type AuthRefusal, frameworkError, refusalResponse } from './refusal.ts'
+import { type AuthRefusal, frameworkError, type RefusingAuthenticator, refusalResponse } from './refusal.ts'
 
 /** Decides by a verified token whether a route may be used. Returns `undefined` where it may, or the reason. */
 export type Guard = (auth: Auth<unknown>) => JwksAuthError | undefined
@@ -31,7 +30,7 @@ export function scopeGuard(scopes: readonly string[]): Guard {
 
 /** What an adapter records on a framework's request. */
 interface Authentication {
-  readonly authenticator: Pick<Authenticator<unknown>, 'refuse' | 'passErrors'>
+  readonly authenticator: RefusingAuthenticator
   readonly auth: Auth<unknown> | undefined
 }
 

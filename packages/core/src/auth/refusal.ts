@@ -26,6 +26,14 @@ export interface AuthRefusal {
   readonly response: RefusalResponse
 }
 
+/** What creates the refusals of guards: an authenticator. */
+export interface RefusingAuthenticator {
+  /** The refusal for an error of a guard, with the authenticator's challenge. */
+  refuse(error: JwksAuthError): AuthRefusal
+  /** The option of that name: refusals go to the framework's own error path. */
+  readonly passErrors: boolean
+}
+
 /** How a request's authentication ended. */
 export type AuthOutcome<Claims> =
   | {

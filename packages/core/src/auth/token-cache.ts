@@ -1,58 +1,32 @@
 import { LRUCache } from 'lru-cache'
-import { integerOption, knownOptions, objectOption, withDefault } from '../base/options.ts'
-import type { AuthProvider } from './auth-providers.ts'
-import type { VerifiedToken } from './verified-token.ts'
 
-/** How many verified tokens an authenticator keeps. */
-export interface TokenCacheOptions {
-  /** Tokens; the least recently used one is dropped. 1 to 10 000 000. Default 10 000. */
-  readonly max?: number | undefined
-  /** Bytes of memory, claims included, as estimated. 1 or more. Default 16 777 216. */
-  readonly maxBytes?: number | undefined
-}
-
-/** {@link TokenCacheOptions}, complete and checked. */
-export type TokenCacheBounds = { readonly [Name in keyof TokenCacheOptions]-?: number }
-
-/**
- * Checks the option `tokenCache`.
- *
- * @returns `undefined` for `false`
- * @throws TypeError that names the option
- */
-export function checkTokenCache(value: unknown): TokenCacheBounds | undefined {
-  if (value === false) return undefined
-  if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) {
-    throw new TypeError('tokenCache must be an object or false')
-  }
-  const given = objectOption('tokenCache', withDefault(value, {}))
-  knownOptions('tokenCache', given, ['max', 'maxBytes'])
-  return Object.freeze({
-    max: integerOption('tokenCache.max', withDefault(given['max'], 10_000), { min: 1, max: 10_000_000 }),
-    maxBytes: integerOption('tokenCache.maxBytes', withDefault(given['maxBytes'], 16_777_216), { min: 1 }),
-  })
+/** What the cache reads of an entry. */
+interface CachedToken {
+  readonly text: string
+  /** An estimate of what it takes in memory. */
+  readonly bytes: number
 }
 
 /**
  * The verified tokens of one authenticator. The cache decides nothing: whether a token is still accepted depends on its
  * times, its tenant and its key, on each request.
  */
-export interface TokenCache<Verification> {
+export interface TokenCache<Token, Verification> {
   /** The entry of exactly this token. */
-  find(text: string): VerifiedToken | undefined
-  add(token: VerifiedToken): void
-  drop(token: VerifiedToken): void
+  find(text: string): Token | undefined
+  add(token: Token): void
+  drop(token: Token): void
   /** The verification of exactly this token for this provider that is in flight. */
-  inFlight(text: string, provider: AuthProvider): Promise<Verification> | undefined
+  inFlight(text: string, provider: object): Promise<Verification> | undefined
   /** Shares a verification with concurrent requests that bring the same token, until it settles. */
-  share(text: string, provider: AuthProvider, verification: Promise<Verification>): void
+  share(text: string, provider: object, verification: Promise<Verification>): void
   /** Drops all entries; nothing is added afterwards. */
   close(): void
 }
 
 /** A verification in flight. */
 interface Flight<Verification> {
-  readonly provider: AuthProvider
+  readonly provider: object
   readonly verification: Promise<Verification>
 }
 
@@ -69,8 +43,14 @@ export function tokenKey(text: string): number {
 }
 
 /** Creates an empty cache with bounds. */
-export function createTokenCache<Verification>({ max, maxBytes }: TokenCacheBounds): TokenCache<Verification> {
-  const tokens = new LRUCache<number, VerifiedToken>({
+export function createTokenCache<Token extends CachedToken, Verification>({
+  max,
+  maxBytes,
+}: {
+  readonly max: number
+  readonly maxBytes: number
+}): TokenCache<Token, Verification> {
+  const tokens = new LRUCache<number, Token>({
     max,
     maxSize: maxBytes,
     sizeCalculation: ({ bytes }) => bytes,

@@ -25,7 +25,7 @@ function entry(text: string): VerifiedToken {
 }
 
 function cache() {
-  return createTokenCache<unknown>({ max: 100, maxBytes: 1_000 })
+  return createTokenCache<VerifiedToken, unknown>({ max: 100, maxBytes: 1_000 })
 }
 
 describe('the number by which a token is looked up', () => {
