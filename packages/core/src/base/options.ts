@@ -3,7 +3,7 @@
  * what it takes; `undefined` always means absent.
  */
 
-/** An object whose members nobody has checked yet. */
+/** An object whose members are unchecked. */
 export type Unchecked = Readonly<Record<string, unknown>>
 
 /** The value as an object with members to check. */
