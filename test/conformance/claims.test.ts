@@ -26,6 +26,16 @@ describe('a well signed token', () => {
     ['iss with a slash more', { iss: 'https://issuer.example/' }, 'ERR_ISSUER_NOT_ALLOWED'],
     ['iss with the default port', { iss: 'https://issuer.example:443' }, 'ERR_ISSUER_NOT_ALLOWED'],
     ['cnf', { cnf: { jkt: 'x' } }, 'ERR_CONFIRMATION_NOT_CHECKED'],
+    ['exp in milliseconds', { exp: (now + 60) * 1_000 }, 'ERR_CLAIM_MALFORMED'],
+    ['exp of 1e306', { exp: 1e306 }, 'ERR_CLAIM_MALFORMED'],
+    ['nbf in milliseconds', { nbf: now * 1_000 }, 'ERR_CLAIM_MALFORMED'],
+    ['sub null', { sub: null }, 'ERR_CLAIM_MALFORMED'],
+    ['sub a number', { sub: 7 }, 'ERR_CLAIM_MALFORMED'],
+    ['jti true', { jti: true }, 'ERR_CLAIM_MALFORMED'],
+    ['client_id in a list', { client_id: ['c'] }, 'ERR_CLAIM_MALFORMED'],
+    ['scope null', { scope: null }, 'ERR_CLAIM_MALFORMED'],
+    ['scope an object', { scope: { read: true } }, 'ERR_CLAIM_MALFORMED'],
+    ['scope a list', { scope: ['read', 'write'] }, 'accepted'],
   ])('with %s: %s', async (_, claims, outcome) => {
     const clock = createManualClock()
     const issuer = await startIssuer({ clock })
@@ -58,6 +68,26 @@ describe('a well signed token', () => {
     expect(await verdict(authenticator, token)).toBe('accepted')
     await clock.advance(1)
     expect(await verdict(authenticator, token)).toBe('ERR_TOKEN_EXPIRED')
+  })
+})
+
+describe('a bound claim that is a number', () => {
+  it.each(['1234567890123456788', '1234567890123456800', '9007199254740993'])(
+    'beyond 2^53 is a TypeError, since it would equal its neighbours: %s',
+    async (text) => {
+      const issuer = await startIssuer()
+      const boundClaims = { org_id: Number(text) }
+      expect(() => startAuthenticatorFor(issuer, { boundClaims })).toThrow(/boundClaims\.org_id/)
+    },
+  )
+
+  it('is not equal to a larger one in a token', async () => {
+    const issuer = await startIssuer()
+    const authenticator = startAuthenticatorFor(issuer, { boundClaims: { org_id: Number.MAX_SAFE_INTEGER } })
+    expect(await verdict(authenticator, await issuer.sign({ org_id: Number.MAX_SAFE_INTEGER }))).toBe('accepted')
+    for (const orgId of [2 ** 53, 2 ** 53 + 2, 1e300]) {
+      expect(await verdict(authenticator, await issuer.sign({ org_id: orgId }))).toBe('ERR_CLAIM_NOT_BOUND')
+    }
   })
 })
 

@@ -34,6 +34,7 @@ function keyOf(member: unknown): VerificationKey {
 /** True where the keys that a set has for a token verify it. */
 async function isVerifiedBy(set: unknown, token: string): Promise<boolean> {
   const parsed = parseToken(token)
+  if (parsed instanceof Error) throw parsed
   const reading = readKeySet(set, 10)
   const keys = reading === undefined ? [] : selectKeys(reading.keySet, parsed.header.kid, parsed.header.alg)
   for (const key of keys) {

@@ -3,25 +3,41 @@ import { syncBuiltinESMExports } from 'node:module'
 
 type Done = (error: Error | null, isSigned: boolean) => void
 
+/** A replaced `crypto.verify`. */
+export interface VerificationInTurn {
+  /** How many signatures have been checked. */
+  checks(): number
+  /** Restores `crypto.verify`. */
+  restore(): void
+}
+
 /**
  * Verifies signatures synchronously, so that the same seed gives the same run: on Node's threads, two verifications may
  * end in either order.
- *
- * @returns a function that restores `crypto.verify`
  */
-export function verifyInTurn(): () => void {
+export function verifyInTurn(): VerificationInTurn {
+  let checks = 0
   const { verify } = crypto
   const verifyNow = (
     hash: string | null,
     data: Uint8Array,
     key: VerifyKeyObjectInput,
     signature: Uint8Array,
-    done: Done,
-  ): void => done(null, verify(hash, data, key, signature))
+    done?: Done,
+  ): boolean | undefined => {
+    checks += 1
+    const isSigned = verify(hash, data, key, signature)
+    if (done === undefined) return isSigned
+    done(null, isSigned)
+    return undefined
+  }
   Object.assign(crypto, { verify: verifyNow })
   syncBuiltinESMExports()
-  return () => {
-    Object.assign(crypto, { verify })
-    syncBuiltinESMExports()
+  return {
+    checks: () => checks,
+    restore() {
+      Object.assign(crypto, { verify })
+      syncBuiltinESMExports()
+    },
   }
 }

@@ -22,7 +22,7 @@ export interface Invariants {
   /** A fetch, retries included, has ended. */
   fetchEnds(now: Moment, reason: FetchReason, last: Exchange | undefined): void
   accepted(now: Moment, request: SimulatedRequest): void
-  /** As `accepted`, without waiting: by the cache of verified tokens. */
+  /** As `accepted`, without a signature check and without waiting: from the cache of verified tokens. */
   acceptedAtOnce(now: Moment, request: SimulatedRequest): void
   /** Refused because of its `exp`. */
   expired(now: Moment, request: SimulatedRequest): void

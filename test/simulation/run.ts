@@ -111,6 +111,8 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   registry.on('refresh-failed', onEnd)
   cache.start()
 
+  const verification = verifyInTurn()
+
   function judge(outcome: AuthOutcome<unknown>, isAtOnce: boolean, request: SimulatedRequest): void {
     const now = present()
     if (outcome.ok) invariants[isAtOnce ? 'acceptedAtOnce' : 'accepted'](now, request)
@@ -123,8 +125,10 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   async function ask(key: SimulatedKey): Promise<void> {
     const request = { token: tokens.of(key), askedAt: present() }
     const headers = { authorization: `Bearer ${request.token.text}` }
+    const checksBefore = verification.checks()
     const answer = authenticator.authenticate({ method: 'GET', url: '/', headers })
-    if (!(answer instanceof Promise)) watched(() => judge(answer, true, request))
+    const isCached = verification.checks() === checksBefore
+    if (!(answer instanceof Promise)) watched(() => judge(answer, isCached, request))
     else {
       const outcome = await answer
       watched(() => judge(outcome, false, request))
@@ -211,12 +215,11 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   repeat(HOUR, stepWallClock)
   repeat(3 * HOUR, suspend)
 
-  const restoreCrypto = verifyInTurn()
   for (let now = 0; now < end; now += HOUR / 60) {
     await time.runUntil(now, () => revoking > 0 || upstream.isProcessing())
     if (broken !== undefined) break
   }
-  restoreCrypto()
+  verification.restore()
   // Requests that still wait are refused on close, which is not part of the run.
   const counts = { ...invariants.counts, ...clockCounts }
   await authenticator.close()

@@ -8,6 +8,7 @@ export {
   refuseWithoutAuthenticator,
   scopeGuard,
 } from './auth/guards.ts'
+export { frameworkError } from './auth/refusal.ts'
 export { type FrameworkRequest, frameworkRequest } from './base/framework-request.ts'
 export { isResponseOver, type NodeResponse } from './base/node-response.ts'
 export { isThenable } from './base/thenable.ts'

@@ -1,4 +1,3 @@
-export type { AuthAnswer } from './auth/answer.ts'
 export type { AccessTokenClaims, Auth, ClaimsOf, Register, RegisteredClaims } from './auth/auth.ts'
 export type {
   JwksAuthOptions,
@@ -8,12 +7,12 @@ export type {
   RequestOptions,
   SingleTenantOptions,
   TenantConfig,
+  TokenCacheOptions,
 } from './auth/auth-options.ts'
 export { type Authenticator, createAuthenticator } from './auth/authenticator.ts'
 export type { ClaimRuleOptions } from './auth/claim-rules.ts'
-export type { AuthOutcome, AuthRefusal } from './auth/outcome.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
-export type { TokenCacheOptions } from './auth/token-cache-options.ts'
+export type { AuthOutcome, AuthRefusal, RefusalResponse, RefusingAuthenticator } from './auth/refusal.ts'
 export {
   type CookieSourceOptions,
   type TokenSource,
@@ -21,7 +20,7 @@ export {
   tokenFromHeader,
   tokenFromQuery,
 } from './auth/token-sources.ts'
-export type { AuthRequest } from './base/auth-request.ts'
+export type { AuthRequest, AuthRequestLike, FetchHeaders, FetchRequest } from './base/auth-request.ts'
 export type { Clock } from './base/clock.ts'
 export {
   AudienceNotAllowedError,
@@ -38,13 +37,21 @@ export {
   TokenRevokedError,
   TokenTooOldError,
 } from './base/errors/claim-errors.ts'
-export { type ErrorCode, JwksAuthError, RequestRefusedError } from './base/errors/jwks-auth-error.ts'
+export {
+  type ErrorCode,
+  JwksAuthError,
+  type PublicErrorCode,
+  RequestNotAuthenticatedError,
+  type RequestNotAuthenticatedOptions,
+  RequestRefusedError,
+} from './base/errors/jwks-auth-error.ts'
 export { ProviderNotRegisteredError, ProviderTakenError, RegistryClosedError } from './base/errors/registry-errors.ts'
 export {
   AlgorithmNotAllowedError,
   AuthenticatorNotRunError,
   AuthorizationMalformedError,
   CriticalHeaderNotUnderstoodError,
+  CrossSiteRequestError,
   IssuerNotAllowedError,
   KeyNotFoundError,
   KeyRevokedError,

@@ -11,6 +11,7 @@ import {
 import {
   authOf,
   checkGuard,
+  frameworkError,
   frameworkRequest,
   type Guard,
   isResponseOver,
@@ -109,7 +110,7 @@ function guardHandler(guard: Guard): RequestHandler {
 
 function refuse({ error, response }: AuthRefusal, passErrors: boolean, res: Response, next: NextFunction): void {
   if (passErrors) {
-    next(error)
+    next(frameworkError({ error, response }))
     return
   }
   // Not `res.json`, which would add a charset to the type, and which a plain Node response does not have.

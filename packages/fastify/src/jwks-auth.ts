@@ -11,6 +11,7 @@ import {
 import {
   authOf,
   checkGuard,
+  frameworkError,
   frameworkRequest,
   type Guard,
   isResponseOver,
@@ -187,7 +188,7 @@ function guardHook(guard: Guard): preHandlerHookHandler {
 
 function refuse({ error, response }: AuthRefusal, passErrors: boolean, reply: FastifyReply, done: Done): void {
   if (passErrors) {
-    done(error)
+    done(frameworkError({ error, response }))
     return
   }
   // A buffer: Fastify would add a charset to the type of a string.

@@ -12,6 +12,7 @@ import {
 import {
   authOf,
   checkGuard,
+  frameworkError,
   frameworkRequest,
   type Guard,
   isResponseOver,
@@ -100,7 +101,7 @@ function refuse(
   passErrors: boolean,
   ctx: Pick<Context, 'status' | 'set' | 'body'>,
 ): undefined {
-  if (passErrors) throw error
+  if (passErrors) throw frameworkError({ error, response })
   ctx.status = response.status
   ctx.set({ ...response.headers })
   ctx.body = response.body

@@ -39,7 +39,7 @@ function segment(value: object): string {
 async function forgeEdDsa(jwk: JsonWebKey, claims: object): Promise<string | undefined> {
   const key = await crypto.subtle.importKey('jwk', jwk, 'Ed25519', false, ['verify'])
   for (let jti = 0; jti < 64; jti += 1) {
-    const input = `${segment({ alg: 'EdDSA', kid: 'forgeable' })}.${segment({ ...claims, jti })}`
+    const input = `${segment({ alg: 'EdDSA', kid: 'forgeable' })}.${segment({ ...claims, jti: String(jti) })}`
     for (const r of torsion) {
       const signature = Buffer.concat([r, Buffer.alloc(32)])
       if (await crypto.subtle.verify('Ed25519', key, signature, Buffer.from(input)).catch(() => false)) {

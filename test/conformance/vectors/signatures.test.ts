@@ -12,15 +12,6 @@ function publicHalf({ d: _, ...key }: PrivateKeyVector): Readonly<Record<string,
   return key
 }
 
-function codeOf(work: () => unknown): unknown {
-  try {
-    work()
-    return undefined
-  } catch (error) {
-    return (error as { readonly code?: unknown }).code
-  }
-}
-
 /** An API that trusts the issuer `joe`, which publishes one key. */
 async function startApi(key: object, now: number) {
   const clock = createManualClock({ now })
@@ -48,7 +39,8 @@ describe.each(signatureVectors)('$source', ({ key, token, isJwt }) => {
   })
 
   it('is a JWT only where its payload is an object', () => {
-    expect(codeOf(() => parseToken(token))).toBe(isJwt ? undefined : 'ERR_TOKEN_MALFORMED')
+    const parsed = parseToken(token)
+    expect('code' in parsed ? parsed.code : undefined).toBe(isJwt ? undefined : 'ERR_TOKEN_MALFORMED')
   })
 })
 

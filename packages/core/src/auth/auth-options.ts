@@ -7,12 +7,11 @@ import type { RegistryOptions } from '../registry/registry-options.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'
 import type { Auth } from './auth.ts'
 import type { ClaimRuleOptions } from './claim-rules.ts'
-import type { TokenCacheOptions } from './token-cache-options.ts'
 import type { TokenSource } from './token-sources.ts'
 
-/** One provider of a tenant: where its tokens come from, what they must say, how its keys are kept. */
+/** One provider of a tenant: its issuer, the rules for its tokens, and how its keys are cached. */
 export interface ProviderConfig extends ProviderLocation, ProviderOptions, ClaimRuleOptions {
-  /** As in {@link ProviderLocation}, and required: it is by its `iss` that a token finds its provider. */
+  /** As in {@link ProviderLocation}, and required: the provider of a token is found by its `iss`. */
   readonly issuer: string | readonly string[]
 }
 
@@ -24,34 +23,34 @@ export type TenantConfig =
       readonly providers: Readonly<Record<string, ProviderConfig>>
     }
 
-/** As methods, so that options for certain claims are options for any: what callbacks see is what the schema makes. */
+/** As methods, whose parameters TypeScript compares bivariantly: options for certain claims are options for any. */
 interface Callbacks<Seen> {
-  // biome-ignore lint/suspicious/noConfusingVoidType: one that throws what it objects to need not return anything.
+  // biome-ignore lint/suspicious/noConfusingVoidType: a callback that throws its refusal need not return anything.
   validate(auth: Auth<Seen>): boolean | void | Promise<boolean | void>
   isRevoked(auth: Auth<Seen>, request: AuthRequest): boolean | Promise<boolean>
 }
 
 /**
- * What holds for every request, whoever it comes from.
+ * Options for every request, of any tenant.
  *
- * @typeParam Seen the claims as `validate` and `isRevoked` see them, where that is not what the schema says
+ * @typeParam Seen the claims as `validate` and `isRevoked` see them, where that is not the schema's output
  */
 export interface RequestOptions<Claims, Seen = Claims> {
   /**
-   * A Standard Schema (zod, valibot, arktype, …) for the verified claims. Its output is what `auth.claims` is; a token
-   * that it refuses is answered with 401.
+   * A Standard Schema (zod, valibot, arktype, …) for the verified claims. Its output becomes `auth.claims`; a token that it
+   * refuses gets 401.
    */
   readonly claims?: StandardSchemaV1<unknown, Claims> | undefined
   /**
-   * Judges a verified token once, however many requests it comes with: it sees no request, and what depends on one
-   * belongs in a guard. `false` is answered with 401; `true` or nothing accepts; anything else, like what it throws, is
-   * an error of the application. May be asynchronous. Without `tokenCache` it is asked on each request.
+   * Called once per verified token, without access to the request; checks that depend on the request belong in a guard.
+   * `false` gets 401; `true` or nothing accepts; any other result, or an error that it throws, is an error of the
+   * application. May be asynchronous. Without `tokenCache` it is called on each request.
    */
   readonly validate?: Callbacks<Seen>['validate'] | undefined
   /**
-   * Says whether a token that is otherwise good was revoked, on each request. `true` is answered with 401; only `false`
-   * lets the request pass; anything else, like what it throws, is an error of the application. May be asynchronous.
-   * Go by `jti` or `sub`, never by the token's text: some signatures have a twin that is as good.
+   * Called on each request, to say whether an otherwise valid token was revoked. `true` gets 401; only `false` lets the
+   * request pass; any other result, or an error that it throws, is an error of the application. May be asynchronous. Revoke
+   * by `jti` or `sub`, never by the token's text: signatures are malleable.
    */
   readonly isRevoked?: Callbacks<Seen>['isRevoked'] | undefined
   /**
@@ -60,16 +59,16 @@ export interface RequestOptions<Claims, Seen = Claims> {
    */
   readonly credentialsRequired?: boolean | undefined
   /**
-   * Where the token is looked for, one source or a list: `tokenFromHeader()`, `tokenFromCookie(name)`,
-   * `tokenFromQuery(name)` or a function. A token in more than one of them is answered with 400.
-   * Default `tokenFromHeader()`.
+   * Where the token is, one source or a list: `tokenFromHeader()`, `tokenFromCookie(name, { csrf, origins })`,
+   * `tokenFromQuery(name)` or a function, perhaps asynchronous. Tokens in more than one of them get 400. Default
+   * `tokenFromHeader()`.
    */
   readonly getToken?: TokenSource | readonly TokenSource[] | undefined
-  /** Bytes of a token; a longer one is answered with 400 unread. 1 or more. Default 16 384. */
+  /** The longest token, in bytes; a longer one gets 400 unread. 1 or more. Default 16 384. */
   readonly maxTokenBytes?: number | undefined
   /**
-   * How many verified tokens are kept so that they need not be verified again, or `false` for none. What is not given
-   * keeps its default. Default `{ max: 10_000, maxBytes: 16_777_216 }`.
+   * Bounds of the cache of verified tokens, or `false` for none. A bound that is absent keeps its default. Default
+   * `{ max: 10_000, maxBytes: 16_777_216 }`.
    */
   readonly tokenCache?: TokenCacheOptions | false | undefined
   /** The `realm` of challenges (RFC 9110 §11.5): printable ASCII without `"` and `\`. Default `api`. */
@@ -77,8 +76,9 @@ export interface RequestOptions<Claims, Seen = Claims> {
   /** The URL of this API's protected resource metadata, for challenges (RFC 9728 §5.1). Default none. */
   readonly resourceMetadata?: string | undefined
   /**
-   * `true` hands refusals to the framework's own error path, with `status`, `statusCode`, `headers` and `expose` set,
-   * instead of answering them. Default `false`.
+   * `true` passes refusals to the framework's own error path instead of sending the response, as a
+   * `RequestNotAuthenticatedError` that is safe to send: with `status`, `statusCode`, `headers` and `expose`, and the
+   * specific error as its `cause`. Default `false`.
    */
   readonly passErrors?: boolean | undefined
   /**
@@ -88,10 +88,18 @@ export interface RequestOptions<Claims, Seen = Claims> {
   readonly property?: string | undefined
 }
 
-/** Where keys are kept: a registry made for this middleware from {@link RegistryOptions}, or one that exists. */
+/** How many verified tokens an authenticator keeps. */
+export interface TokenCacheOptions {
+  /** Tokens; the least recently used one is dropped. 1 to 10 000 000. Default 10 000. */
+  readonly max?: number | undefined
+  /** Bytes of memory, claims included, as estimated. 1 or more. Default 16 777 216. */
+  readonly maxBytes?: number | undefined
+}
+
+/** Where keys are cached: a registry created for this middleware from {@link RegistryOptions}, or a shared one. */
 export type RegistryChoice =
   | (RegistryOptions & {
-      /** Absent: a registry is made here, and closed with the middleware. */
+      /** Absent: a registry is created here, and closed with the middleware. */
       readonly registry?: undefined
     })
   | ({
@@ -124,7 +132,7 @@ export interface MultiTenantOptions extends ProviderOptions, ClaimRuleOptions {
   readonly jwksUri?: undefined
 }
 
-/** What `jwksAuth` takes, the same for every framework. */
+/** The options of `jwksAuth`, the same for every framework. */
 export type JwksAuthOptions<Claims = unknown, Seen = Claims> = (SingleTenantOptions | MultiTenantOptions) &
   RequestOptions<Claims, Seen> &
   RegistryChoice

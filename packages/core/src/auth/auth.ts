@@ -1,29 +1,30 @@
+import { inspect } from 'node:util'
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { ParsedToken, TokenHeader } from './parse-token.ts'
+import type { TokenHeader } from './parse-token.ts'
 
-/** The claims of a verified access token (RFC 7519 §4.1); what else the issuer put in is `unknown`. */
+/** The claims of a verified access token (RFC 7519 §4.1); other claims of the issuer are `unknown`. */
 export interface AccessTokenClaims {
-  /** Who issued the token (§4.1.1). */
+  /** The issuer (§4.1.1). */
   readonly iss: string
-  /** Whom the token is about (§4.1.2). */
+  /** The subject (§4.1.2). */
   readonly sub?: string
-  /** Whom the token is meant for (§4.1.3). */
+  /** The audience (§4.1.3). */
   readonly aud?: string | readonly string[]
   /** When it expires, in seconds since the epoch (§4.1.4). */
   readonly exp: number
-  /** Before when it is not valid, in seconds since the epoch (§4.1.5). */
+  /** The time before which it is not valid, in seconds since the epoch (§4.1.5). */
   readonly nbf?: number
   /** When it was issued, in seconds since the epoch (§4.1.6). */
   readonly iat?: number
-  /** Its own id (§4.1.7). */
+  /** The id of the token (§4.1.7). */
   readonly jti?: string
   /** Any other claim. */
   readonly [claim: string]: unknown
 }
 
-/** Who is asking: what a verified token says, and of which tenant it is. */
+/** The verified token of a request, and the tenant that it belongs to. */
 export interface Auth<Claims = RegisteredClaims> {
-  /** The tenant of the request, which is the token's, too. */
+  /** The tenant of the request, which the token belongs to. */
   readonly tenant: string
   /** The tenant's provider that issued the token. */
   readonly provider: string
@@ -31,14 +32,19 @@ export interface Auth<Claims = RegisteredClaims> {
   readonly claims: Claims
   /** The protected header of the token. */
   readonly header: TokenHeader
-  /** The token itself, to be passed on. */
+  /**
+   * The token itself, for requests on behalf of the client. Not enumerable: `JSON.stringify`, `util.inspect` and copies
+   * do not contain it.
+   */
   readonly token: string
-  /** The scopes of the token, from `scope` (RFC 9068 §2.2.3) or `scp`. */
+  /** The scopes of the token, from `scope` (RFC 9068 §2.2.3) or `scp`. An array in JSON. */
   readonly scopes: ReadonlySet<string>
+  /** When the token expires by its `exp`, in milliseconds since the epoch; `clockTolerance` is not added. */
+  readonly expiresAt: number
 }
 
 /**
- * The place to say what an application's middleware is, so that `req.auth` and `request.auth` have its claims' type:
+ * Declares the application's middleware, so that `req.auth` and `request.auth` have the type of its claims:
  *
  * ```ts
  * const authenticate = jwksAuth({ …, claims: schema })
@@ -62,22 +68,71 @@ export type ClaimsOf<Authenticating> = Authenticating extends {
     : never
   : never
 
+/** What of an {@link Auth} is the same for each request with a token. */
+export interface AuthParts {
+  readonly text: string
+  readonly scopes: readonly string[]
+  readonly expiresAt: number
+}
+
+/**
+ * {@link Auth} whose token is no own property, so that neither `JSON.stringify`, `util.inspect`, a logger nor a spread copy
+ * shows it.
+ */
+class RequestAuth<Claims> implements Auth<Claims> {
+  readonly tenant: string
+  readonly provider: string
+  readonly claims: Claims
+  readonly header: TokenHeader
+  readonly scopes: ReadonlySet<string>
+  readonly expiresAt: number
+  readonly #token: string
+
+  constructor(
+    { tenant, provider }: ProviderKey,
+    { text, scopes, expiresAt }: AuthParts,
+    claims: Claims,
+    header: TokenHeader,
+  ) {
+    this.tenant = tenant
+    this.provider = provider
+    this.claims = claims
+    this.header = header
+    this.scopes = new Set(scopes)
+    this.expiresAt = expiresAt
+    this.#token = text
+  }
+
+  get token(): string {
+    return this.#token
+  }
+
+  /** For `JSON.stringify`, which makes `{}` of a `Set`. */
+  toJSON(): object {
+    return { ...this[inspect.custom](), scopes: [...this.scopes] }
+  }
+
+  /** For `util.inspect`, which can show accessors. */
+  [inspect.custom](): object {
+    const { tenant, provider, claims, header, scopes, expiresAt } = this
+    return { tenant, provider, claims, header, scopes, expiresAt }
+  }
+}
+
 /** The verified token as the application sees it. */
 export function createAuth<Claims>(
-  { tenant, provider }: ProviderKey,
-  { token, header, payload }: ParsedToken,
+  provider: ProviderKey,
+  parts: AuthParts,
   claims: Claims,
+  header: TokenHeader,
 ): Auth<Claims> {
-  return { tenant, provider, claims, header: { ...header }, token, scopes: new Set(scopesOf(payload)) }
+  return new RequestAuth(provider, parts, claims, header)
 }
 
 /** RFC 8693 §4.2 has `scope` as one string; some providers send `scp`, and some send lists. */
 export function scopesOf({ scope, scp }: Readonly<Record<string, unknown>>): readonly string[] {
   const value = scope ?? scp
-  if (typeof value === 'string') {
-    const scopes = value.split(' ')
-    return scopes.includes('') ? scopes.filter((item) => item !== '') : scopes
-  }
+  if (typeof value === 'string') return value.split(' ').filter((item) => item !== '')
   const list: readonly unknown[] = Array.isArray(value) ? value : []
   return list.filter((item): item is string => typeof item === 'string' && item !== '')
 }

@@ -14,29 +14,21 @@ import { checkEffects, mergeProviderOptions } from '../registry/check-provider-o
 import { providerLocationNames } from '../registry/provider-location.ts'
 import { providerOptionNames } from '../registry/provider-options.ts'
 import { registryOptionNames } from '../registry/registry-options.ts'
-import { type TenantResolver, tenantFromIssuer } from '../tenants/tenant-resolver.ts'
-import type { ChallengeParameters } from './answer.ts'
-import { requestOptionNames } from './auth-options.ts'
+import type { TenantResolver } from '../tenants/tenant-resolver.ts'
+import { requestOptionNames, type TokenCacheOptions } from './auth-options.ts'
+import type { CheckedProvider } from './auth-providers.ts'
 import type { ClaimsSchema, IsRevoked, Validate } from './callbacks.ts'
 import { type ClaimRules, checkClaimRules, claimRuleNames } from './claim-rules.ts'
-import { checkTokenCache, type TokenCacheBounds } from './token-cache-options.ts'
+import type { ChallengeParameters } from './refusal.ts'
 import { type TokenSource, tokenFromHeader } from './token-sources.ts'
 
-/** A provider that is to be registered. */
-export interface CheckedProvider {
-  readonly tenant: string
-  readonly provider: string
-  /** Prefix of its options' names in messages. */
-  readonly where: string
-  /** For the registry. */
-  readonly registration: Unchecked
-  readonly rules: ClaimRules
-}
+/** {@link TokenCacheOptions}, complete and checked. */
+export type TokenCacheBounds = { readonly [Name in keyof TokenCacheOptions]-?: number }
 
-/** What `jwksAuth` was given, complete and checked as far as no registry is needed for it. */
+/** The options of `jwksAuth`, complete and checked as far as this needs no registry. */
 export interface CheckedAuthOptions {
   readonly providers: readonly CheckedProvider[]
-  /** Absent where there is one tenant only, or where the default depends on the tenants. */
+  /** Absent where there is one tenant only, or where the default applies. */
   readonly resolver: TenantResolver | undefined
   readonly isSingleTenant: boolean
   /** Absent where a registry was given. */
@@ -45,7 +37,7 @@ export interface CheckedAuthOptions {
   readonly claims: ClaimsSchema | undefined
   readonly validate: Validate | undefined
   readonly isRevoked: IsRevoked | undefined
-  /** Absent where no verified token is kept. */
+  /** Absent where verified tokens are not cached. */
   readonly tokenCache: TokenCacheBounds | undefined
   readonly credentialsRequired: boolean
   readonly sources: readonly TokenSource[]
@@ -56,7 +48,7 @@ export interface CheckedAuthOptions {
 }
 
 /** The name of the tenant and of its provider in the short form. */
-const DEFAULT_NAME = 'default'
+export const DEFAULT_NAME = 'default'
 
 const providerConfigNames: readonly string[] = [...providerLocationNames, ...providerOptionNames, ...claimRuleNames]
 const knownNames: readonly string[] = [
@@ -64,7 +56,7 @@ const knownNames: readonly string[] = [
 ]
 
 /**
- * Checks what `jwksAuth` was given.
+ * Checks the options of `jwksAuth`.
  *
  * @throws TypeError that names the option
  */
@@ -92,7 +84,7 @@ export function checkAuthOptions(value: unknown): CheckedAuthOptions {
   }
 }
 
-/** `requireHttps` and `allowedDomains` are the registry's where it is made here, and each provider's where it is given. */
+/** `requireHttps` and `allowedDomains` belong to a registry that is created here, and to each provider where one is given. */
 function splitRegistryOptions(given: Unchecked) {
   if (given['registry'] === undefined) {
     // An explicit `undefined` is checked there.
@@ -139,12 +131,12 @@ function tenantProviders(given: Unchecked, providerDefaults: Unchecked): readonl
   })
 }
 
-/** {@link checkClaimRules} with one object for all providers whose rules are the same, as most tenants' are. */
+/** {@link checkClaimRules} with one object for all providers with the same rules, as most tenants have. */
 function createSharedRules(): typeof checkClaimRules {
   const shared = new Map<string, ClaimRules>()
   return (where, given) => {
     const rules = checkClaimRules(where, given)
-    // Those that tell tenants apart are each tenant's own; and as JSON, not all numbers are told apart.
+    // These differ between tenants.
     if (rules.boundClaims.size > 0) return rules
     const text = JSON.stringify(pick(given, claimRuleNames))
     const known = shared.get(text)
@@ -165,7 +157,7 @@ function checkProvider(
   checkEffects(where, config)
   const merged = mergeProviderOptions(providerDefaults, config)
   if (merged['issuer'] === undefined) {
-    throw new TypeError(`${where}issuer is required: the iss of the provider's tokens, exactly`)
+    throw new TypeError(`${where}issuer is required: exactly the iss of the provider's tokens`)
   }
   const registration = { tenant, provider, ...pick(merged, [...providerLocationNames, ...providerOptionNames]) }
   return { tenant, provider, where, registration, rules: rulesOf(where, merged) }
@@ -199,6 +191,20 @@ function checkSchema(value: unknown): ClaimsSchema | undefined {
   return value as ClaimsSchema
 }
 
+/** `undefined` for `false`. */
+function checkTokenCache(value: unknown): TokenCacheBounds | undefined {
+  if (value === false) return undefined
+  if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) {
+    throw new TypeError('tokenCache must be an object or false')
+  }
+  const given = objectOption('tokenCache', withDefault(value, {}))
+  knownOptions('tokenCache', given, ['max', 'maxBytes'])
+  return Object.freeze({
+    max: integerOption('tokenCache.max', withDefault(given['max'], 10_000), { min: 1, max: 10_000_000 }),
+    maxBytes: integerOption('tokenCache.maxBytes', withDefault(given['maxBytes'], 16_777_216), { min: 1 }),
+  })
+}
+
 function checkRealm(value: unknown): string {
   if (value === undefined) return 'api'
   const realm = stringOption('realm', value)
@@ -220,10 +226,4 @@ function checkMetadataUrl(value: unknown): string | undefined {
 
 function pick(from: Unchecked, names: readonly string[]): Unchecked {
   return Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]]))
-}
-
-/** The default of `tenant`, for tenants of which no two share an issuer. */
-export function defaultResolver(sharedIssuer: string | undefined): TenantResolver {
-  if (sharedIssuer === undefined) return tenantFromIssuer()
-  throw new TypeError(`tenant is required: two tenants have the issuer ${sharedIssuer}, so a token does not tell which`)
 }

@@ -1,20 +1,21 @@
 import { choiceOption, integerOption, objectOption, stringsOption, type Unchecked } from '../base/options.ts'
 
-/** What a provider's tokens must say. Beside `tenants`, each is a default for every provider. */
+/** Rules for the claims of a provider's tokens. Beside `tenants`, each is a default for every provider. */
 export interface ClaimRuleOptions {
   /**
-   * The audiences of which the token's `aud` must name one (RFC 7519 §4.1.3), or `false` to accept tokens meant for
-   * anybody. Required.
+   * The audiences of which the token's `aud` must name one (RFC 7519 §4.1.3), or `false` to accept any audience
+   * explicitly. Required.
    */
   readonly audience?: string | readonly string[] | false | undefined
   /**
-   * Claims that must be present with exactly this value: what keeps tenants apart that share an issuer, such as
-   * `{ org_id: 'org_1' }`.
+   * Claims that must be present with exactly this value, such as `{ org_id: 'org_1' }`: they separate tenants that share
+   * an issuer. A number must be a whole one between -(2^53 - 1) and 2^53 - 1: JSON numbers beyond that compare equal to
+   * their neighbours.
    */
   readonly boundClaims?: Readonly<Record<string, string | number | boolean>> | undefined
   /** Clients whose tokens are accepted, by `client_id` (RFC 9068 §2.2) or `azp`. Default: any. */
   readonly clientIds?: readonly string[] | undefined
-  /** Claims that must be present, beside `iss` and `exp`, which always must. */
+  /** Claims that must be present, beside `iss` and `exp`, which are always required. */
   readonly requiredClaims?: readonly string[] | undefined
   /** Milliseconds by which clocks may differ, for `exp`, `nbf` and `iat`. Default 30 000. */
   readonly clockTolerance?: number | undefined
@@ -31,8 +32,8 @@ export interface ClaimRuleOptions {
    */
   readonly profile?: 'rfc9068' | undefined
   /**
-   * `'verify'` refuses a token with `cnf` (RFC 7800), which is bound to a key that nothing here checks; `'ignore'`
-   * accepts it as a plain bearer token. Default `'verify'`.
+   * `'verify'` refuses a token with `cnf` (RFC 7800): it is bound to a key, and no mechanism that checks this is enabled.
+   * `'ignore'` accepts it as a plain bearer token. Default `'verify'`.
    */
   readonly cnf?: 'verify' | 'ignore' | undefined
 }
@@ -52,7 +53,7 @@ export const claimRuleNames: readonly (keyof ClaimRuleOptions)[] = Object.freeze
 
 /** Claim rules, complete and checked. */
 export interface ClaimRules {
-  /** Absent where any audience will do. */
+  /** Absent where any audience is accepted. */
   readonly audiences: ReadonlySet<string> | undefined
   readonly boundClaims: ReadonlyMap<string, string | number | boolean>
   readonly clientIds: ReadonlySet<string> | undefined
@@ -123,17 +124,23 @@ function checkBoundClaims(name: string, value: unknown): ReadonlyMap<string, str
   const bound = new Map<string, string | number | boolean>()
   if (value === undefined) return bound
   for (const [claim, wanted] of Object.entries(objectOption(name, value))) {
-    if (typeof wanted !== 'string' && typeof wanted !== 'number' && typeof wanted !== 'boolean') {
-      throw new TypeError(`${name}.${claim} must be a string, a number or a boolean`)
+    if (typeof wanted !== 'string' && typeof wanted !== 'boolean' && !isSafeInteger(wanted)) {
+      throw new TypeError(
+        `${name}.${claim} must be a string, a boolean or a whole number up to 2^53 - 1 (JSON does not tell larger ones apart)`,
+      )
     }
     bound.set(claim, wanted)
   }
   return bound
 }
 
+function isSafeInteger(value: unknown): value is number {
+  return Number.isSafeInteger(value)
+}
+
 /**
- * True where the rules tell two tenants with one issuer apart: another value of a bound claim, or other audiences.
- * (A token may have several audiences; that an issuer puts two tenants' into one is the issuer's word.)
+ * True where the rules tell two tenants with one issuer apart: another value of a bound claim, or other audiences. This
+ * relies on the issuer not to issue tokens with the audiences of two tenants.
  */
 export function areDistinguishable(one: ClaimRules, other: ClaimRules): boolean {
   for (const [claim, value] of one.boundClaims) {

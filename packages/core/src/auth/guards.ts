@@ -1,11 +1,8 @@
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { AuthenticatorNotRunError, ScopeMissingError, TokenMissingError } from '../base/errors/request-errors.ts'
 import { stringOption } from '../base/options.ts'
-import { answerTo } from './answer.ts'
 import type { Auth, RegisteredClaims } from './auth.ts'
-import type { Authenticator } from './authenticator.ts'
-import type { AuthRefusal } from './outcome.ts'
-import { passable } from './passable-error.ts'
+import { type AuthRefusal, frameworkError, type RefusingAuthenticator, refusalResponse } from './refusal.ts'
 
 /** Decides by a verified token whether a route may be used. Returns `undefined` where it may, or the reason. */
 export type Guard = (auth: Auth<unknown>) => JwksAuthError | undefined
@@ -33,7 +30,7 @@ export function scopeGuard(scopes: readonly string[]): Guard {
 
 /** What an adapter records on a framework's request. */
 interface Authentication {
-  readonly authenticator: Pick<Authenticator<unknown>, 'refuse' | 'passErrors'>
+  readonly authenticator: RefusingAuthenticator
   readonly auth: Auth<unknown> | undefined
 }
 
@@ -84,7 +81,7 @@ export function checkGuard(request: object, guard: Guard): GuardRefusal | undefi
  */
 export function refuseWithoutAuthenticator(): GuardRefusal {
   const error = new AuthenticatorNotRunError()
-  const response = answerTo(error, { realm: 'api', resourceMetadata: undefined }, 'before-tenant')
+  const response = refusalResponse(error, { realm: 'api', resourceMetadata: undefined }, 'before-tenant')
   return { ok: false, error, response, passErrors: false }
 }
 
@@ -93,8 +90,8 @@ export function refuseWithoutAuthenticator(): GuardRefusal {
  * ran, that is the result of the last one.
  *
  * @throws AuthenticatorNotRunError where no authenticator ran: a mistake in the application
- * @throws TokenMissingError where `credentialsRequired: false` let a request without a token pass. It has the `status` 401
- * and the challenge in `headers`, so that a framework's own error handler refuses the request
+ * @throws RequestNotAuthenticatedError where `credentialsRequired: false` let a request without a token pass. It has the
+ * `status` 401 and the challenge in `headers`, so that a framework's own error handler refuses the request
  */
 export function authOf<Claims = RegisteredClaims>(request: object): Auth<Claims> {
   const { [authentication]: recorded }: Recorded = request
@@ -105,6 +102,5 @@ export function authOf<Claims = RegisteredClaims>(request: object): Auth<Claims>
   }
   const { authenticator, auth } = recorded
   if (auth !== undefined) return auth as Auth<Claims>
-  const error = new TokenMissingError()
-  throw passable(error, authenticator.refuse(error).response)
+  throw frameworkError(authenticator.refuse(new TokenMissingError()))
 }

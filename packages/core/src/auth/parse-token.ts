@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer'
+import { LRUCache } from 'lru-cache'
 import { CriticalHeaderNotUnderstoodError, TokenMalformedError } from '../base/errors/request-errors.ts'
-import { hasSameMembers } from './json-members.ts'
+import { isObject } from '../base/options.ts'
+import { hasSameMembers } from './duplicate-members.ts'
 
-/** A JWT's protected header (RFC 7515 §4), as far as it was looked at; other members are as they came. */
+/** A JWT's protected header (RFC 7515 §4). Members that are not named here are as they came. */
 export interface TokenHeader {
   /** The signature algorithm (§4.1.1). */
   readonly alg: string
@@ -14,9 +16,9 @@ export interface TokenHeader {
   readonly [name: string]: unknown
 }
 
-/** A token taken apart, nothing of it verified. */
+/** A parsed token, nothing of it verified. */
 export interface ParsedToken {
-  readonly token: string
+  readonly text: string
   readonly header: TokenHeader
   readonly payload: Readonly<Record<string, unknown>>
   /** What was signed (RFC 7515 §5.1), in ASCII. */
@@ -24,58 +26,85 @@ export interface ParsedToken {
   readonly signature: Buffer
 }
 
-/** Headers that were read before, by their encoded text: tokens of one issuer have the same few. */
-export type KnownHeaders = Pick<ReadonlyMap<string, TokenHeader>, 'get'>
-
-/**
- * Reads a JWT in compact form (RFC 7515 §7.1) strictly: three parts, canonical base64url, UTF-8, JSON objects without
- * duplicate members.
- *
- * @param known headers that need not be read again, which is a third of the work
- * @throws TokenMalformedError or CriticalHeaderNotUnderstoodError
- */
-export function parseToken(token: string, known?: KnownHeaders): ParsedToken {
-  const firstDot = token.indexOf('.')
-  const lastDot = token.indexOf('.', firstDot + 1)
-  if (firstDot <= 0 || lastDot < 0 || token.includes('.', lastDot + 1)) throw new TokenMalformedError()
-  const headerPart = token.slice(0, firstDot)
-  const header = known?.get(headerPart) ?? readHeader(readObject(headerPart))
-  const payload = readObject(token.slice(firstDot + 1, lastDot))
-  const signature = readBase64url(token.slice(lastDot + 1))
-  return { token, header, payload, signature, signingInput: token.slice(0, lastDot) }
+/** Headers of verified tokens by their encoded text: the tokens of an issuer have few different ones. */
+export interface HeaderCache {
+  get(encoded: string): TokenHeader | undefined
+  /** Keeps the header of a verified token. */
+  set(token: ParsedToken): void
 }
 
-function readHeader(header: Readonly<Record<string, unknown>>): TokenHeader {
+/** More than an issuer has keys at a time, for many issuers. */
+const MAX_HEADERS = 1_000
+
+/**
+ * Creates an empty header cache. It saves a third of parsing, which is most of refusing an expired or foreign token. Only
+ * headers of verified tokens enter, so that forged ones evict none.
+ */
+export function createHeaderCache(): HeaderCache {
+  const headers = new LRUCache<string, TokenHeader>({ max: MAX_HEADERS })
+  return {
+    get: (encoded) => headers.get(encoded),
+    set({ text, header }) {
+      const encoded = text.slice(0, text.indexOf('.'))
+      // Copied: a slice would keep the whole token in memory.
+      if (!headers.has(encoded)) headers.set(Buffer.from(encoded, 'latin1').toString('latin1'), header)
+    },
+  }
+}
+
+/**
+ * Parses a JWT in compact form (RFC 7515 §7.1) strictly: three parts, canonical base64url, UTF-8, JSON objects without
+ * duplicate members. Returns its refusal, as docs/decisions/013-refusals-are-returned.md explains.
+ */
+export function parseToken(
+  text: string,
+  headers?: Pick<HeaderCache, 'get'>,
+): ParsedToken | TokenMalformedError | CriticalHeaderNotUnderstoodError {
+  const firstDot = text.indexOf('.')
+  const lastDot = text.indexOf('.', firstDot + 1)
+  if (firstDot <= 0 || lastDot < 0 || text.includes('.', lastDot + 1)) return new TokenMalformedError()
+  const encodedHeader = text.slice(0, firstDot)
+  const header = headers?.get(encodedHeader) ?? readHeader(decodeObject(encodedHeader))
+  if (header instanceof Error) return header
+  const payload = decodeObject(text.slice(firstDot + 1, lastDot))
+  const signature = decodeBase64url(text.slice(lastDot + 1))
+  if (payload === undefined || signature === undefined) return new TokenMalformedError()
+  return { text, header, payload, signature, signingInput: text.slice(0, lastDot) }
+}
+
+function readHeader(
+  header: Readonly<Record<string, unknown>> | undefined,
+): TokenHeader | TokenMalformedError | CriticalHeaderNotUnderstoodError {
+  if (header === undefined) return new TokenMalformedError()
   const { alg, kid, typ } = header
-  if (typeof alg !== 'string') throw new TokenMalformedError()
-  if (kid !== undefined && typeof kid !== 'string') throw new TokenMalformedError()
-  if (typ !== undefined && typeof typ !== 'string') throw new TokenMalformedError()
+  if (typeof alg !== 'string') return new TokenMalformedError()
+  if (kid !== undefined && typeof kid !== 'string') return new TokenMalformedError()
+  if (typ !== undefined && typeof typ !== 'string') return new TokenMalformedError()
   // RFC 7515 §4.1.11: what is critical and not understood makes the token invalid. RFC 7797 §6: `b64` must be critical.
-  if ('crit' in header || 'b64' in header) throw new CriticalHeaderNotUnderstoodError()
+  if ('crit' in header || 'b64' in header) return new CriticalHeaderNotUnderstoodError()
+  // Checked above.
   return header as TokenHeader
 }
 
-function readObject(part: string): Readonly<Record<string, unknown>> {
-  const bytes = readBase64url(part)
-  if (!isUtf8(bytes)) throw new TokenMalformedError()
+/** The JSON object in one part of a token; `undefined` if there is none. */
+function decodeObject(part: string): Readonly<Record<string, unknown>> | undefined {
+  const bytes = decodeBase64url(part)
+  if (bytes === undefined || !isUtf8(bytes)) return undefined
   const value = parseJson(bytes.toString('utf8'))
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TokenMalformedError()
-  if (!hasSameMembers(bytes, value)) throw new TokenMalformedError()
-  return value as Record<string, unknown>
+  return isObject(value) && hasSameMembers(bytes, value) ? value : undefined
 }
 
-/** Canonical or not at all (RFC 7515 §2, RFC 4648 §3.5): decoding skips what does not belong, encoding again shows it. */
-function readBase64url(part: string): Buffer {
+/** Accepts canonical base64url only (RFC 7515 §2, RFC 4648 §3.5): Node's decoder skips what does not belong. */
+function decodeBase64url(part: string): Buffer | undefined {
   const bytes = Buffer.from(part, 'base64url')
-  if (part === '' || bytes.toString('base64url') !== part) throw new TokenMalformedError()
-  return bytes
+  return part === '' || bytes.toString('base64url') !== part ? undefined : bytes
 }
 
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // Without a cause: the parser's message quotes the token.
-    throw new TokenMalformedError()
+    // Without the cause: the parser's message quotes the token.
+    return undefined
   }
 }

@@ -1,45 +1,39 @@
 import { LRUCache } from 'lru-cache'
-import { createCommonValues } from './common-values.ts'
-import type { AuthProvider } from './provider-table.ts'
-import type { TokenCacheBounds } from './token-cache-options.ts'
-import type { VerifiedToken } from './verified-token.ts'
 
-/** A first use of a token that is under way. */
-interface Verification<FirstUse> {
+/** What the cache reads of an entry. */
+interface CachedToken {
   readonly text: string
-  readonly provider: AuthProvider
-  readonly done: Promise<FirstUse>
+  /** An estimate of what it takes in memory. */
+  readonly bytes: number
 }
 
 /**
- * The verified tokens of one authenticator. It only remembers: whether a token may still be accepted, its times, its
- * tenant and its key decide, each time.
+ * The verified tokens of one authenticator. The cache decides nothing: whether a token is still accepted depends on its
+ * times, its tenant and its key, on each request.
  */
-export interface TokenCache<FirstUse> {
-  /** What was verified of exactly this token. */
-  find(token: string): VerifiedToken | undefined
-  /** What was verified of the token in exactly this `Authorization` header; nothing for one of any other form. */
-  findBearer(authorization: string): VerifiedToken | undefined
-  /** Keeps a token that was verified. */
-  add(token: VerifiedToken): void
-  /** Forgets a token. */
-  drop(token: VerifiedToken): void
-  /** The verification of this very text for this provider that is under way. */
-  underWay(text: string, provider: AuthProvider): Promise<FirstUse> | undefined
-  /** Lets those that come with the same text meanwhile share a verification, until {@link unshare}. */
-  share(text: string, provider: AuthProvider, done: Promise<FirstUse>): void
-  /** Ends that, when the verification is done. */
-  unshare(text: string, done: Promise<FirstUse>): void
-  /** Forgets everything, and keeps nothing from then on. */
+export interface TokenCache<Token, Verification> {
+  /** The entry of exactly this token. */
+  find(text: string): Token | undefined
+  add(token: Token): void
+  drop(token: Token): void
+  /** The verification of exactly this token for this provider that is in flight. */
+  inFlight(text: string, provider: object): Promise<Verification> | undefined
+  /** Shares a verification with concurrent requests that bring the same token, until it settles. */
+  share(text: string, provider: object, verification: Promise<Verification>): void
+  /** Drops all entries; nothing is added afterwards. */
   close(): void
 }
 
+/** A verification in flight. */
+interface Flight<Verification> {
+  readonly provider: object
+  readonly verification: Promise<Verification>
+}
+
 /**
- * The number by which a token is looked up: 32 bits of its signature, from the characters at its end. Tokens that share
- * one only take each other's place, since the whole text is compared. A string as the key costs 0.25 µs more, for hashing
- * it; docs/decisions/011-verified-token-cache.md has the figures.
- *
- * @param text a token, or any text that ends in it
+ * The key of a token in the cache: 32 bits from the end of its signature. Tokens with the same key only evict each other,
+ * since the whole text is compared. Hashing the whole text instead would take 1.5 µs, more than the rest of a cache hit;
+ * docs/decisions/011-verified-token-cache.md has the figures.
  */
 export function tokenKey(text: string): number {
   let key = 0
@@ -48,49 +42,48 @@ export function tokenKey(text: string): number {
   return key
 }
 
-/** A cache with bounds. */
-export function createTokenCache<FirstUse>({ max, maxBytes }: TokenCacheBounds): TokenCache<FirstUse> {
-  const tokens = new LRUCache<number, VerifiedToken>({
+/** Creates an empty cache with bounds. */
+export function createTokenCache<Token extends CachedToken, Verification>({
+  max,
+  maxBytes,
+}: {
+  readonly max: number
+  readonly maxBytes: number
+}): TokenCache<Token, Verification> {
+  const tokens = new LRUCache<number, Token>({
     max,
     maxSize: maxBytes,
     sizeCalculation: ({ bytes }) => bytes,
   })
-  const verifications = new Map<number, Verification<FirstUse>>()
-  const common = createCommonValues()
+  const flights = new Map<string, Flight<Verification>>()
   let isClosed = false
   return {
-    find(token) {
-      const found = tokens.get(tokenKey(token))
-      return found !== undefined && found.text === token ? found : undefined
-    },
-    findBearer(authorization) {
-      const found = tokens.get(tokenKey(authorization))
-      return found !== undefined && found.authorization === authorization ? found : undefined
+    find(text) {
+      const found = tokens.get(tokenKey(text))
+      return found !== undefined && found.text === text ? found : undefined
     },
     add(token) {
-      if (isClosed) return
-      common.share(token)
-      tokens.set(tokenKey(token.text), token)
+      if (!isClosed) tokens.set(tokenKey(token.text), token)
     },
     drop({ text }) {
       const key = tokenKey(text)
       if (tokens.peek(key)?.text === text) tokens.delete(key)
     },
-    underWay(text, provider) {
-      const verification = verifications.get(tokenKey(text))
-      return verification?.text === text && verification.provider === provider ? verification.done : undefined
+    inFlight(text, provider) {
+      const flight = flights.get(text)
+      return flight?.provider === provider ? flight.verification : undefined
     },
-    share(text, provider, done) {
-      verifications.set(tokenKey(text), { text, provider, done })
-    },
-    unshare(text, done) {
-      const key = tokenKey(text)
-      if (verifications.get(key)?.done === done) verifications.delete(key)
+    share(text, provider, verification) {
+      const flight = { provider, verification }
+      const end = (): void => {
+        if (flights.get(text) === flight) flights.delete(text)
+      }
+      flights.set(text, flight)
+      verification.then(end, end)
     },
     close() {
       isClosed = true
       tokens.clear()
-      common.clear()
     },
   }
 }

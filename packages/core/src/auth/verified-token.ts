@@ -1,37 +1,30 @@
-import { isObject } from '../base/options.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
-import { type Auth, scopesOf } from './auth.ts'
+import { type Auth, createAuth, scopesOf } from './auth.ts'
+import type { AuthProvider } from './auth-providers.ts'
+import { issuerOf, type TokenTimes, tokenTimes } from './check-claims.ts'
+import { bytesOfJson, cloneJson, isJsonData } from './json-clone.ts'
 import type { ParsedToken, TokenHeader } from './parse-token.ts'
-import { bytesOfJson, copyNested, copyPlainData, isPlainData, nestedNames } from './plain-data.ts'
-import type { AuthProvider } from './provider-table.ts'
-import { type TokenTimes, tokenTimes } from './token-times.ts'
 
-/**
- * What is kept of a token that was verified, so that it need not be verified again. None of it is handed out: requests
- * get copies.
- */
+/** A verified token, as it is cached. None of it is handed out: each request gets clones. */
 export interface VerifiedToken extends TokenTimes {
-  /** The `Authorization` header that most requests bring it in. */
-  readonly authorization: string
-  /** The token itself, a slice of that. */
   readonly text: string
-  /** By whose rules it was verified. */
+  /** The provider by whose rules it was verified. */
   readonly provider: AuthProvider
   readonly tenant: string
-  readonly providerName: string
   readonly issuer: string
-  /** With which key; when that comes back as another object, then that one. */
+  /** The key that verified it. An equal one that a refresh or a restart has created takes its place. */
   key: VerificationKey
   readonly header: TokenHeader
-  /** The claims; or, where what the schema made of them cannot be copied, the claims that it was given. */
-  readonly claims: object
-  /** False where the schema has to be asked for each request. */
-  readonly isFinal: boolean
-  scopes: readonly string[]
-  /** The members of `claims` that have members themselves. */
-  readonly nested: readonly string[]
-  readonly nestedInHeader: readonly string[]
-  /** About what it takes in memory. */
+  /** The claims; where the schema's output cannot be cloned, those that the schema is given. */
+  readonly claims: unknown
+  /** True where the schema has to run for each request. */
+  readonly needsSchema: boolean
+  readonly scopes: readonly string[]
+  /** `exp`, in milliseconds since the epoch. */
+  readonly expiresAt: number
+  /** False where header or claims nest too deeply to be cloned: such a token is not cached. */
+  readonly isCloneable: boolean
+  /** An estimate of what it takes in memory. */
   readonly bytes: number
 }
 
@@ -39,67 +32,54 @@ export interface VerifiedToken extends TokenTimes {
 const ENTRY_BYTES = 1_024
 
 /**
- * What there is to keep of a token that was verified with this key.
+ * Creates the cache entry of a token that was verified with this key.
  *
- * @param output what the schema made of the claims, or the claims
- * @param bytes what header and claims take
+ * @param output what the schema made of the claims; the payload where there is no schema
+ * @param bytes {@link bytesOf} the token
  */
 export function createVerifiedToken(
-  { token, header, payload }: ParsedToken,
+  { text, header, payload }: ParsedToken,
   provider: AuthProvider,
   key: VerificationKey,
   output: unknown,
   bytes: number,
 ): VerifiedToken {
-  const isFinal = output === payload || (isObject(output) && isPlainData(output))
-  const nestedInHeader = nestedNames(header)
-  const source: object = isFinal && isObject(output) ? output : payload
-  const nested = nestedNames(source)
-  // Made anew: a string that was cut out of what came would keep all of that in memory.
-  const authorization = Buffer.from(`Bearer ${token}`, 'latin1').toString('latin1')
-  const { tenant, provider: providerName } = provider.registered.key
-  const { from, until, last } = tokenTimes(payload, provider.rules)
+  const isOwnOutput = output !== payload && isJsonData(output)
+  const needsSchema = output !== payload && !isOwnOutput
   return {
-    authorization,
-    text: authorization.slice('Bearer '.length),
+    ...tokenTimes(payload, provider.rules),
+    // Copied: a slice of the request's header would keep all of that in memory.
+    text: Buffer.from(text, 'latin1').toString('latin1'),
     provider,
-    tenant,
-    providerName,
-    issuer: payload['iss'] as string,
+    tenant: provider.registered.key.tenant,
+    issuer: issuerOf(payload),
     key,
-    from,
-    until,
-    last,
-    // Flat ones are copied for each request anyhow, this first one too.
-    header: nestedInHeader.length === 0 ? header : copyPlainData(header),
-    claims: copyNested({ ...source }, nested),
-    isFinal,
+    header,
+    claims: isOwnOutput ? cloneJson(output) : payload,
+    needsSchema,
     scopes: scopesOf(payload),
-    nested,
-    nestedInHeader,
-    bytes: ENTRY_BYTES + token.length + bytes + (isFinal && output !== payload ? bytesOfJson(output) : 0),
+    isCloneable: Number.isFinite(bytes),
+    bytes: bytes + (isOwnOutput ? bytesOfJson(output) : 0),
   }
 }
 
-/**
- * The claims for one request, or what its schema is to be given. The spread has a place of its own, as that of the header
- * has: V8 remembers the shapes that a place has seen, and copies those in 40 ns that take 150 where there are many.
- */
-export function claimsFor({ claims, nested }: VerifiedToken): object {
-  return copyNested({ ...claims }, nested)
+/** An estimate of what a token takes in memory; `Infinity` where it nests too deeply to be cloned. */
+export function bytesOf({ text, header, payload }: ParsedToken): number {
+  return ENTRY_BYTES + text.length + bytesOfJson(header) + bytesOfJson(payload)
+}
+
+/** The claims of a token as its schema is given them: a clone, since the output may contain parts of it. */
+export function inputFor({ payload }: ParsedToken, bytes: number): unknown {
+  return Number.isFinite(bytes) ? cloneJson(payload) : payload
+}
+
+/** The claims for one request, or the input of its schema. */
+export function claimsFor({ claims, isCloneable }: VerifiedToken): unknown {
+  return isCloneable ? cloneJson(claims) : claims
 }
 
 /** The token as one request sees it. */
-export function authFor<Claims>(
-  { tenant, providerName, header, nestedInHeader, text, scopes }: VerifiedToken,
-  claims: Claims,
-): Auth<Claims> {
-  return {
-    tenant,
-    provider: providerName,
-    claims,
-    header: copyNested({ ...header }, nestedInHeader),
-    token: text,
-    scopes: new Set(scopes),
-  }
+export function authFor<Output>(verified: VerifiedToken, claims: Output): Auth<Output> {
+  const { provider, header, isCloneable } = verified
+  return createAuth(provider.registered.key, verified, claims, isCloneable ? cloneJson(header) : header)
 }

@@ -1,11 +1,13 @@
+import { isThenable } from './thenable.ts'
+
 /**
- * Calls the listeners of one event type. A listener that throws, or whose promise rejects, harms neither the caller nor
- * the other listeners.
+ * Calls the listeners of one event type. A listener that throws, or whose promise rejects, affects neither the emitter
+ * nor the other listeners.
  */
 export interface EventBus<Events extends object> {
   /** Adds a listener; the returned function removes it. */
   on<Type extends keyof Events & string>(type: Type, listener: (event: Events[Type]) => void): () => void
-  /** Tells every listener of `type`. */
+  /** Calls every listener of `type`. */
   emit<Type extends keyof Events & string>(type: Type, event: Events[Type]): void
 }
 
@@ -32,9 +34,9 @@ export function createEventBus<Events extends object>(types: readonly (keyof Eve
       for (const call of [...ofType]) {
         try {
           const result = (call as (event: unknown) => unknown)(event)
-          if (result instanceof Promise) result.catch(() => undefined)
+          if (isThenable(result)) result.then(undefined, () => undefined)
         } catch {
-          // An observer's mistake is not the observed one's trouble.
+          // A failing listener must not affect the emitter.
         }
       }
     },

@@ -1,4 +1,4 @@
-import type { AuthRequest } from './auth-request.ts'
+import { type AuthRequest, headerIn } from './auth-request.ts'
 import { type NodeHeaders, nodeHeader, nodeHeaders } from './node-headers.ts'
 
 /** What the requests of Express, Koa, Fastify and plain Node have in common. */
@@ -56,7 +56,12 @@ export function frameworkRequest(request: FrameworkRequest, node: NodeHeaders): 
   return new LazyAuthRequest(request, node)
 }
 
+/** True for a request that {@link frameworkRequest} made. */
+export function isFrameworkRequest(request: unknown): request is AuthRequest {
+  return request instanceof LazyAuthRequest
+}
+
 /** Returns one header of a request, by its lower-case name. Of a framework's request it reads no other header. */
 export function headerOf(request: AuthRequest, name: string): string | readonly string[] | undefined {
-  return request instanceof LazyAuthRequest ? request.header(name) : request.headers[name]
+  return request instanceof LazyAuthRequest ? request.header(name) : headerIn(request.headers, name)
 }

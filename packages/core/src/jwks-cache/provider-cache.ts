@@ -4,6 +4,7 @@ import { RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { KeyNotFoundError, KeyRevokedError, KeysUnavailableError } from '../base/errors/request-errors.ts'
 import { KeySetMalformedError } from '../base/errors/upstream-errors.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
+import { isThenable } from '../base/thenable.ts'
 import { storedPolicy } from '../http/freshness.ts'
 import type { ImportedKey, KeyImporter } from '../jwks/import-key.ts'
 import { createKeySet, type KeySet, type KeySetChanges, selectKeys } from '../jwks/key-set.ts'
@@ -250,9 +251,7 @@ export class ProviderCache {
       isAnswered: (cached) => cached !== undefined && cached.requestNumber > sentBefore,
     }
     const keySet = this.keySet()
-    return keySet instanceof Promise
-      ? keySet.then((awaited) => this.#findIn(awaited, query))
-      : this.#findIn(keySet, query)
+    return isThenable(keySet) ? keySet.then((awaited) => this.#findIn(awaited, query)) : this.#findIn(keySet, query)
   }
 
   /**

@@ -254,7 +254,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       await Promise.all([persistence.close(caches), connections.close()])
       inMemory.clear()
     },
-    [internals]: { clock, registerNow, check },
+    [internals]: { clock, isClosed: () => closed.aborted, registerNow, check },
   }
 }
 

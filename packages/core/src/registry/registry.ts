@@ -93,6 +93,8 @@ export interface Registry {
 export interface RegistryInternals extends Registry {
   readonly [internals]: {
     readonly clock: Clock
+    /** True after `close()`. */
+    isClosed(): boolean
     /** Registers synchronously; `network` holds where neither the registration nor the defaults say. */
     registerNow(
       registration: unknown,

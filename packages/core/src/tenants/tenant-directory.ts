@@ -10,7 +10,7 @@ export interface Tenant<Provider> {
   readonly byIssuer: ReadonlyMap<string, Provider>
 }
 
-/** The tenants that are configured. Maps throughout, so that no name is taken for a member of `Object.prototype`. */
+/** The configured tenants. In maps, so that no name matches a member of `Object.prototype`. */
 export interface TenantDirectory<Provider> {
   /** The tenant of this name. */
   find(name: string): Tenant<Provider> | undefined
@@ -21,7 +21,7 @@ export interface TenantDirectory<Provider> {
 }
 
 /**
- * A directory of tenants that are known from the start.
+ * Creates a directory of tenants that are all configured at the start.
  *
  * @throws TypeError where two providers of one tenant have the same issuer
  */

@@ -3,9 +3,8 @@ import { stringOption } from '../base/options.ts'
 import type { TenantResolver } from './tenant-resolver.ts'
 
 /**
- * Takes the tenant from a header, such as `'x-tenant-id'`. Only for a header that clients cannot set at will, or where
- * the token's own tenant is what counts: the token must come from that tenant anyhow. A header that came twice names
- * no tenant.
+ * Takes the tenant from a header, such as `'x-tenant-id'`. A client may set it to any tenant, but its token must come
+ * from that tenant. A header that came twice names no tenant.
  *
  * @throws TypeError for what is no header name (RFC 9110 §5.1)
  */

@@ -5,14 +5,15 @@ import { isAbsoluteForm, type TenantResolver } from './tenant-resolver.ts'
 const PLACEHOLDER = ':tenant'
 
 /**
- * RFC 9110 §7.2: a host and perhaps a port. Of lists and user information frameworks make different host names, so
- * they name no tenant.
+ * RFC 9110 §7.2: a host and perhaps a port. Frameworks derive different host names from lists and user information, so
+ * these name no tenant.
  */
 const HOST = /^(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d*)?$/i
 
 /**
  * Takes the tenant from the host name, by a pattern such as `':tenant.api.example.com'` in which `:tenant` stands for
- * exactly one label. Port, case and a trailing dot make no difference; the tenant comes out in lower case.
+ * exactly one label. Port, case and a trailing dot make no difference; the tenant's name is in lower case. A `Host` that
+ * came twice names no tenant, nor does one that differs from the `:authority` of HTTP/2 (RFC 9113 §8.3.1).
  *
  * @throws TypeError for a pattern without exactly one `:tenant` label
  */
@@ -34,10 +35,12 @@ export function tenantFromHost(pattern: string): TenantResolver {
     .map((label) => `.${label}`)
     .join('')
   return (request) => {
-    const header = headerOf(request, 'host') ?? headerOf(request, ':authority')
-    // A Host that came twice is nobody's host, whatever a framework made of it.
+    const authority = headerOf(request, ':authority')
+    const header = headerOf(request, 'host') ?? authority
+    // Whatever the framework's host name is: two readers may take different ones of two headers.
     if (Array.isArray(header) || isAbsoluteForm(request.url)) return undefined
     if (typeof header === 'string' && !HOST.test(header)) return undefined
+    if (authority !== undefined && !isSameHost(authority, header)) return undefined
     const host = request.hostname ?? header
     if (typeof host !== 'string') return undefined
     const name = withoutPort(host).toLowerCase()
@@ -46,6 +49,10 @@ export function tenantFromHost(pattern: string): TenantResolver {
     const tenant = name.slice(prefix.length, name.length - suffix.length)
     return tenant.includes('.') ? undefined : tenant
   }
+}
+
+function isSameHost(authority: string | readonly string[], host: string | readonly string[] | undefined): boolean {
+  return typeof authority === 'string' && typeof host === 'string' && authority.toLowerCase() === host.toLowerCase()
 }
 
 function withoutPort(host: string): string {

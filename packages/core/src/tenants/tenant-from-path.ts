@@ -3,12 +3,12 @@ import { isAbsoluteForm, type TenantResolver } from './tenant-resolver.ts'
 
 const PLACEHOLDER = ':tenant'
 
-/** Encoded separators, backslashes, empty and dot segments, which a router may read otherwise than we do. */
+/** Encoded separators, backslashes, empty and dot segments: a router may read these differently. */
 const AMBIGUOUS = /\\|%2f|%5c|\/\/|\/(?:\.|%2e){1,2}(?:\/|$)/i
 
 /**
- * Takes the tenant from the path, by a pattern such as `'/tenants/:tenant'`. The pattern matches from the start of the
- * path, whole segments, and whatever comes after it is free.
+ * Takes the tenant from the path, by a pattern such as `'/tenants/:tenant'`. The pattern matches whole segments from the
+ * start of the path; the rest of the path may be anything.
  *
  * @throws TypeError for a pattern without exactly one `:tenant` segment
  */

@@ -1,12 +1,12 @@
 import type { AuthRequest } from '../base/auth-request.ts'
 
 /**
- * Derives the tenant's name from a request. `undefined` where there is none. What it returns is checked before it is
- * used, so a resolver may return whatever the request says.
+ * Derives the tenant's name from a request; `undefined` where it names none. The result is checked before it is used, so
+ * a resolver may return text of the request unchecked.
  */
 export type TenantResolver = (request: AuthRequest) => string | undefined | Promise<string | undefined>
 
-/** Marks the resolver that looks at the token instead of the request; the same mark in every copy of this package. */
+/** Marks the resolver that reads the token instead of the request; the same mark in every copy of this package. */
 const fromIssuer: unique symbol = Symbol.for('@jwks-auth/core: tenant from issuer') as never
 
 /**

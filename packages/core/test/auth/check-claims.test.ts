@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { checkBasicClaims, checkClaims, checkType, type Objection } from '../../src/auth/check-claims.ts'
+import { checkBasicClaims, checkClaims, checkType, type Refusal } from '../../src/auth/check-claims.ts'
 import { type ClaimRuleOptions, checkClaimRules } from '../../src/auth/claim-rules.ts'
 
 const now = 1_700_000_000_000
 const seconds = now / 1_000
 const claims = { iss: 'https://issuer.example', aud: 'api', sub: 'user', iat: seconds - 60, exp: seconds + 60 }
 
-function outcomeOf(objection: Objection): string {
-  return objection === undefined ? 'accepted' : objection.code
+function outcomeOf(refusal: Refusal): string {
+  return refusal === undefined ? 'accepted' : refusal.code
 }
 
 function verdict(changed: Readonly<Record<string, unknown>>, rules: ClaimRuleOptions = {}): string {
@@ -44,7 +44,14 @@ describe('the times of a token', () => {
     ['iat as old as allowed', { iat: seconds - 90 }, { maxTokenAge: 60_000 }, 'accepted'],
     ['iat older', { iat: seconds - 91 }, { maxTokenAge: 60_000 }, 'ERR_TOKEN_TOO_OLD'],
     ['no iat with maxTokenAge', { iat: undefined }, { maxTokenAge: 60_000 }, 'ERR_CLAIM_MISSING'],
-    ['iat in milliseconds', { iat: now }, {}, 'ERR_TOKEN_ISSUED_IN_FUTURE'],
+    ['iat in milliseconds', { iat: now }, {}, 'ERR_CLAIM_MALFORMED'],
+    ['exp in milliseconds', { exp: now + 60_000 }, {}, 'ERR_CLAIM_MALFORMED'],
+    ['exp of 1e306', { exp: 1e306 }, {}, 'ERR_CLAIM_MALFORMED'],
+    ['exp in the last second of the year 9999', { exp: 253_402_300_799 }, {}, 'accepted'],
+    ['exp in the first second of the year 10000', { exp: 253_402_300_800 }, {}, 'ERR_CLAIM_MALFORMED'],
+    ['nbf in milliseconds', { nbf: now }, {}, 'ERR_CLAIM_MALFORMED'],
+    ['nbf of -1e306', { nbf: -1e306 }, {}, 'ERR_CLAIM_MALFORMED'],
+    ['iat without end', { iat: JSON.parse('1e999') }, {}, 'ERR_CLAIM_MALFORMED'],
   ])('with %s', (_, changed, rules, outcome) => {
     expect(verdict(changed, rules)).toBe(outcome)
   })
@@ -86,6 +93,62 @@ describe('the audience of a token', () => {
   })
 })
 
+describe('the registered claims of a token', () => {
+  const wrong = [null, 1, true, {}, ['x'], []]
+  it.each(['sub', 'jti', 'client_id'].flatMap((name) => wrong.map((value) => [name, value] as const)))(
+    '%s cannot be %j',
+    (name, value) => {
+      expect(verdict({ [name]: value })).toBe('ERR_CLAIM_MALFORMED')
+      expect(verdict({ [name]: value }, { audience: false, clientIds: ['x'] })).toBe('ERR_CLAIM_MALFORMED')
+    },
+  )
+
+  it.each(['sub', 'jti', 'client_id'])('%s can be a string or absent', (name) => {
+    expect(verdict({ [name]: '' })).toBe('accepted')
+    expect(verdict({ [name]: undefined })).toBe('accepted')
+  })
+
+  it.each<[unknown, string]>([
+    ['read write', 'accepted'],
+    ['', 'accepted'],
+    [['read', 'write'], 'accepted'],
+    [[], 'accepted'],
+    [null, 'ERR_CLAIM_MALFORMED'],
+    [1, 'ERR_CLAIM_MALFORMED'],
+    [{ read: true }, 'ERR_CLAIM_MALFORMED'],
+    [['read', 1], 'ERR_CLAIM_MALFORMED'],
+    [[['read']], 'ERR_CLAIM_MALFORMED'],
+    [['read', null], 'ERR_CLAIM_MALFORMED'],
+  ])('scope %j is %s', (scope, outcome) => {
+    expect(verdict({ scope })).toBe(outcome)
+  })
+})
+
+describe('a number beyond 2^53', () => {
+  it.each(['9007199254740993', '9007199254740992', '1234567890123456789', '1e16', '-9007199254740993'])(
+    'is not equal to its neighbours: %s',
+    (text) => {
+      const bound = Number(text)
+      expect(() => checkClaimRules('', { audience: 'api', boundClaims: { org_id: bound } })).toThrow(
+        /boundClaims\.org_id must be a string, a boolean or a whole number up to 2\^53 - 1/,
+      )
+      const largest = { boundClaims: { org_id: Math.sign(bound) * Number.MAX_SAFE_INTEGER } }
+      expect(verdict({ org_id: JSON.parse(text) }, largest)).toBe('ERR_CLAIM_NOT_BOUND')
+    },
+  )
+
+  it.each([0.1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('cannot be bound, nor can %d', (value) => {
+    expect(() => checkClaimRules('', { audience: 'api', boundClaims: { level: value } })).toThrow(TypeError)
+  })
+
+  it('leaves the largest safe numbers as they are', () => {
+    for (const level of [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 0]) {
+      expect(verdict({ level }, { boundClaims: { level } })).toBe('accepted')
+      expect(verdict({ level: level - 1 }, { boundClaims: { level } })).toBe('ERR_CLAIM_NOT_BOUND')
+    }
+  })
+})
+
 describe('claim rules', () => {
   const bound = { boundClaims: { org_id: 'org_1' } }
   const clients = { clientIds: ['web', 'cli'] }
@@ -112,14 +175,14 @@ describe('claim rules', () => {
     ['another client_id beside an allowed azp', { client_id: 'x', azp: 'web' }, clients, 'ERR_CLIENT_NOT_ALLOWED'],
     ['an allowed client_id beside another azp', { client_id: 'web', azp: 'x' }, clients, 'accepted'],
     ['neither client_id nor azp', {}, clients, 'ERR_CLIENT_NOT_ALLOWED'],
-    ['a client_id in a list', { client_id: ['web'] }, clients, 'ERR_CLIENT_NOT_ALLOWED'],
+    ['a client_id in a list', { client_id: ['web'] }, clients, 'ERR_CLAIM_MALFORMED'],
     ['a required claim', { email: 'a@b.example' }, { requiredClaims: ['email'] }, 'accepted'],
     ['a required claim that is false', { email: false }, { requiredClaims: ['email'] }, 'accepted'],
     ['no required claim', {}, { requiredClaims: ['email'] }, 'ERR_CLAIM_MISSING'],
     ['no required name of Object.prototype', {}, { requiredClaims: ['toString'] }, 'ERR_CLAIM_MISSING'],
     ['cnf', { cnf: { jkt: 'x' } }, {}, 'ERR_CONFIRMATION_NOT_CHECKED'],
     ['cnf null', { cnf: null }, {}, 'ERR_CONFIRMATION_NOT_CHECKED'],
-    ['cnf that is ignored aloud', { cnf: { jkt: 'x' } }, { cnf: 'ignore' }, 'accepted'],
+    ['cnf that is ignored explicitly', { cnf: { jkt: 'x' } }, { cnf: 'ignore' }, 'accepted'],
   ])('with %s', (_, changed, rules, outcome) => {
     expect(verdict(changed, rules)).toBe(outcome)
   })

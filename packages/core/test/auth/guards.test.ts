@@ -6,7 +6,8 @@ const { refuse, passErrors } = createAuthenticator({ issuer: 'https://issuer.exa
 const authenticator = { refuse, passErrors }
 
 function authWith(...scopes: readonly string[]): Auth<unknown> {
-  return { tenant: 't', provider: 'p', claims: {}, header: { alg: 'ES256' }, token: 'x', scopes: new Set(scopes) }
+  const header = { alg: 'ES256' }
+  return { tenant: 't', provider: 'p', claims: {}, header, token: 'x', scopes: new Set(scopes), expiresAt: 0 }
 }
 
 describe('a guard for scopes', () => {

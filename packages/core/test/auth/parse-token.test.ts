@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseToken } from '../../src/auth/parse-token.ts'
+import { createHeaderCache, type HeaderCache, type ParsedToken, parseToken } from '../../src/auth/parse-token.ts'
 import { JwksAuthError } from '../../src/index.ts'
 
 const secret = 'very-secret-subject'
@@ -16,13 +16,15 @@ function tokenOf(parts: { header?: string | Uint8Array; payload?: string | Uint8
 }
 
 function refusal(token: string): JwksAuthError {
-  try {
-    parseToken(token)
-  } catch (error) {
-    if (error instanceof JwksAuthError) return error
-    throw error
-  }
+  const parsed = parseToken(token)
+  if (parsed instanceof JwksAuthError) return parsed
   throw new Error('this was parsed')
+}
+
+function parsedFrom(token: string, headers?: HeaderCache): ParsedToken {
+  const parsed = parseToken(token, headers)
+  if (parsed instanceof JwksAuthError) throw parsed
+  return parsed
 }
 
 const good = tokenOf({})
@@ -30,7 +32,7 @@ const [headerPart = '', payloadPart = ''] = good.split('.')
 
 describe('a token', () => {
   it('is taken apart', () => {
-    const parsed = parseToken(good)
+    const parsed = parsedFrom(good)
     expect(parsed.header).toEqual({ alg: 'ES256', kid: 'k' })
     expect(parsed.payload).toEqual({ sub: secret })
     expect(parsed.signingInput).toBe(`${headerPart}.${payloadPart}`)
@@ -119,9 +121,20 @@ describe('a token', () => {
   })
 
   it('keeps __proto__ a member like any other', () => {
-    const { payload: claims } = parseToken(tokenOf({ payload: '{"__proto__":{"admin":true}}' }))
+    const { payload: claims } = parsedFrom(tokenOf({ payload: '{"__proto__":{"admin":true}}' }))
     expect(Object.keys(claims)).toEqual(['__proto__'])
     expect(claims['admin']).toBeUndefined()
+  })
+})
+
+describe('the header cache', () => {
+  it('saves parsing the header of a token whose signature was verified', () => {
+    const headers = createHeaderCache()
+    const first = parsedFrom(good, headers)
+    expect(parsedFrom(good, headers).header).not.toBe(first.header)
+    headers.set(first)
+    expect(parsedFrom(good, headers).header).toBe(first.header)
+    expect(parsedFrom(tokenOf({ header: '{"alg":"ES256","kid":"other"}' }), headers).header.kid).toBe('other')
   })
 })
 

@@ -17,10 +17,13 @@ function request(changes: Partial<AuthRequest> = {}): AuthRequest {
 
 function found(sources: readonly TokenSource[], changes: Partial<AuthRequest>): string {
   try {
-    const { token, isPrivate } = findToken(request(changes), sources, 20)
-    return isPrivate ? `${token}, private` : token
+    const result = findToken(request(changes), sources, 20)
+    if (result === undefined) return 'none'
+    if (result instanceof Promise) return 'waiting'
+    if (result instanceof JwksAuthError) return result.code
+    return result.isPrivate ? `${result.text}, private` : result.text
   } catch (error) {
-    return error instanceof JwksAuthError ? error.code : String(error)
+    return String(error)
   }
 }
 
@@ -30,8 +33,8 @@ describe('the token of a cookie', () => {
     ['among others', 'x=1; token=a.b.c; y=2', 'a.b.c, private'],
     ['in quotes', 'token="a.b.c"', 'a.b.c, private'],
     ['in one of two headers', ['x=1', 'token=a.b.c'], 'a.b.c, private'],
-    ['of a longer name', 'xtoken=a.b.c; token2=d', 'ERR_TOKEN_MISSING'],
-    ['empty', 'token=', 'ERR_TOKEN_MISSING'],
+    ['of a longer name', 'xtoken=a.b.c; token2=d', 'none'],
+    ['empty', 'token=', 'none'],
     ['twice', 'token=a.b.c; token=d.e.f', 'ERR_AUTHORIZATION_MALFORMED'],
     ['twice, in two headers', ['token=a.b.c', 'token=a.b.c'], 'ERR_AUTHORIZATION_MALFORMED'],
     ['too long', `token=${'a'.repeat(21)}`, 'ERR_TOKEN_TOO_LONG'],
@@ -50,16 +53,64 @@ describe('the token of a cookie', () => {
     ['its origin is hidden', { origin: 'null' }, false],
   ])('counts on an unsafe method by its origin: %s', (_, headers, counts) => {
     const changes = { method: 'POST', headers: { cookie: 'token=a.b.c', ...headers } }
-    expect(found([tokenFromCookie('token')], changes)).toBe(counts ? 'a.b.c, private' : 'ERR_TOKEN_MISSING')
+    expect(found([tokenFromCookie('token')], changes)).toBe(counts ? 'a.b.c, private' : 'ERR_CROSS_SITE_REQUEST')
     expect(found([tokenFromCookie('token', { csrf: false })], changes)).toBe('a.b.c, private')
   })
+})
+
+describe('the cookie of an upgrade request', () => {
+  const handshake = { cookie: 'token=a.b.c', connection: 'Upgrade', upgrade: 'websocket' }
+  it.each<[string, Record<string, string>, boolean]>([
+    ['another site', { origin: 'https://evil.example' }, false],
+    ['another site, by Fetch Metadata', { 'sec-fetch-site': 'cross-site' }, false],
+    ['a client that sends no origin', {}, false],
+    ['the same origin', { origin: `https://${host}` }, true],
+    ['the same origin, by Fetch Metadata', { 'sec-fetch-site': 'same-origin' }, true],
+  ])('counts although the method is GET as on an unsafe method: from %s', (_, headers, counts) => {
+    const changes = { headers: { ...handshake, ...headers } }
+    expect(found([tokenFromCookie('token')], changes)).toBe(counts ? 'a.b.c, private' : 'ERR_CROSS_SITE_REQUEST')
+  })
+
+  it('counts as one whatever the case of the header and the protocol', () => {
+    const changes = { headers: { Cookie: 'token=a.b.c', Upgrade: 'h2c', Origin: 'https://evil.example' } }
+    expect(found([tokenFromCookie('token')], changes)).toBe('ERR_CROSS_SITE_REQUEST')
+  })
+})
+
+describe('origins of a cookie', () => {
+  const sources = [tokenFromCookie('token', { origins: ['https://app.example.com', 'http://localhost:3000'] })]
+  it.each<[string, Record<string, string>, boolean]>([
+    ['one of them', { origin: 'https://app.example.com' }, true],
+    ['another one of them, cross-site', { origin: 'http://localhost:3000', 'sec-fetch-site': 'cross-site' }, true],
+    ['the same origin', { origin: `https://${host}` }, true],
+    ['another scheme', { origin: 'http://app.example.com' }, false],
+    ['another port', { origin: 'https://app.example.com:8443' }, false],
+    ['a longer host', { origin: 'https://app.example.com.evil.example' }, false],
+    ['a hidden origin', { origin: 'null' }, false],
+    ['no origin, cross-site', { 'sec-fetch-site': 'cross-site' }, false],
+  ])('decide for unsafe requests and handshakes: %s', (_, headers, counts) => {
+    const expected = counts ? 'a.b.c, private' : 'ERR_CROSS_SITE_REQUEST'
+    const cookie = 'token=a.b.c'
+    expect(found(sources, { method: 'POST', headers: { cookie, ...headers } })).toBe(expected)
+    expect(found(sources, { headers: { cookie, upgrade: 'websocket', ...headers } })).toBe(expected)
+  })
+})
+
+describe('a cookie that another site may have sent', () => {
+  const changes = { method: 'POST', headers: { cookie: 'token=d.e.f', authorization: 'Bearer a.b.c' } }
+  it.each([[[tokenFromHeader(), tokenFromCookie('token')]], [[tokenFromCookie('token'), tokenFromHeader()]]])(
+    'does not refuse a request with a token elsewhere, which no other site can send',
+    (sources) => {
+      expect(found(sources, changes)).toBe('a.b.c')
+    },
+  )
 })
 
 describe('the token of a query', () => {
   it.each([
     ['alone', '/?access_token=a.b.c', 'a.b.c, private'],
     ['among others, encoded', '/x?y=1&access_token=a%2Eb.c', 'a.b.c, private'],
-    ['absent', '/access_token=a.b.c', 'ERR_TOKEN_MISSING'],
+    ['absent', '/access_token=a.b.c', 'none'],
     ['twice', '/?access_token=a&access_token=b', 'ERR_AUTHORIZATION_MALFORMED'],
   ])('is read or refused: %s', (_, url, expected) => {
     expect(found([tokenFromQuery()], { url })).toBe(expected)
@@ -92,12 +143,26 @@ describe('several sources', () => {
 describe('a function as a source', () => {
   it('gives the token, or nothing', () => {
     expect(found([() => 'a.b.c'], {})).toBe('a.b.c')
-    expect(found([() => undefined], {})).toBe('ERR_TOKEN_MISSING')
+    expect(found([() => undefined], {})).toBe('none')
   })
 
-  it('is told that a promise is no token', () => {
-    const source = (async () => 'a.b.c') as unknown as TokenSource
-    expect(found([source], {})).toMatch(/TypeError: getToken must return a string/)
+  it('may be asynchronous', async () => {
+    const sources: TokenSource[] = [async () => 'a.b.c', async () => undefined]
+    expect(await findToken(request(), sources, 20)).toMatchObject({ text: 'a.b.c' })
+  })
+
+  it.each([[7], [{}], [['a.b.c']], [true]])('must not return %j', (value) => {
+    expect(found([() => value as unknown as string], {})).toMatch(/TypeError: getToken must return a string/)
+  })
+
+  it('refuses the request with an error of this package, and with no other', async () => {
+    const both = (request: AuthRequest, max: number) =>
+      tokenFromHeader()(request, max) ?? tokenFromQuery()(request, max)
+    expect(found([both], { headers: { authorization: ['Bearer a', 'Bearer b'] } })).toBe('ERR_AUTHORIZATION_MALFORMED')
+    const failing: TokenSource = async () => {
+      throw new Error('session store')
+    }
+    await expect(findToken(request(), [failing], 20)).rejects.toThrow('session store')
   })
 })
 
@@ -107,6 +172,14 @@ describe('a wrong source', () => {
     ['a cookie with a name that is none', () => tokenFromCookie('a b'), /tokenFromCookie name/],
     ['an unknown option', () => tokenFromCookie('a', { crsf: false } as never), /"crsf"/],
     ['an option of another type', () => tokenFromCookie('a', { csrf: 'no' } as never), /csrf/],
+    ['an origin with a path', () => tokenFromCookie('a', { origins: ['https://a.example/'] }), /origins/],
+    ['an origin without a scheme', () => tokenFromCookie('a', { origins: 'a.example' }), /origins/],
+    ['any origin', () => tokenFromCookie('a', { origins: '*' }), /origins/],
+    [
+      'origins without protection',
+      () => tokenFromCookie('a', { csrf: false, origins: 'https://a.example' }),
+      /origins/,
+    ],
     ['a query without a name', () => tokenFromQuery(''), /tokenFromQuery name/],
   ])('is a TypeError: %s', (_, make, message) => {
     expect(make).toThrow(TypeError)

@@ -11,6 +11,7 @@ import {
   ConfirmationNotCheckedError,
   ContentCodingNotSupportedError,
   CriticalHeaderNotUnderstoodError,
+  CrossSiteRequestError,
   type ErrorCode,
   FleetFetchFailedError,
   IssuerNotAllowedError,
@@ -52,7 +53,8 @@ import {
 /** One error of each code, as the public class makes it; the compiler sees that no code is left out. */
 export const errorOfCode: Readonly<Record<ErrorCode, (options?: ErrorOptions) => JwksAuthError>> = {
   ERR_TOKEN_MISSING: (options) => new TokenMissingError(options),
-  ERR_AUTHORIZATION_MALFORMED: (options) => new AuthorizationMalformedError(options),
+  ERR_AUTHORIZATION_MALFORMED: (options) => new AuthorizationMalformedError('it is not one token', options),
+  ERR_CROSS_SITE_REQUEST: (options) => new CrossSiteRequestError(options),
   ERR_TOKEN_TOO_LONG: (options) => new TokenTooLongError(options),
   ERR_TOKEN_MALFORMED: (options) => new TokenMalformedError(options),
   ERR_TOKEN_TYPE_NOT_ALLOWED: (options) => new TokenTypeNotAllowedError(options),

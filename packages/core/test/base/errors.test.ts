@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import * as core from '../../src/index.ts'
-import { JwksAuthError, RequestRefusedError } from '../../src/index.ts'
+import { JwksAuthError, RequestNotAuthenticatedError, RequestRefusedError } from '../../src/index.ts'
 import { errorOfCode } from './error-classes.ts'
 
 const codes = Object.keys(errorOfCode) as (keyof typeof errorOfCode)[]
 
-/** Every class that the package exports, the two bases aside. */
+/** Every class of a specific error that the package exports: not the two bases, nor the public form of refusals. */
 function exportedClasses(): readonly string[] {
-  const bases: readonly unknown[] = [JwksAuthError, RequestRefusedError]
+  const bases: readonly unknown[] = [JwksAuthError, RequestRefusedError, RequestNotAuthenticatedError]
   return Object.entries(core)
     .filter(([, value]) => typeof value === 'function' && value.prototype instanceof JwksAuthError)
     .filter(([, value]) => !bases.includes(value))

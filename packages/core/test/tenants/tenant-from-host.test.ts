@@ -58,6 +58,25 @@ describe('tenantFromHost', () => {
     expect(resolve(requestFor({ hostname: 'acme.api.example.com', headers }))).toBeUndefined()
   })
 
+  it.each<[string, Record<string, string | readonly string[]>, string | undefined]>([
+    ['alone', { ':authority': 'acme.api.example.com' }, 'acme'],
+    ['with the same host', { ':authority': 'acme.api.example.com', host: 'acme.api.example.com' }, 'acme'],
+    [
+      'with the same host in another case',
+      { ':authority': 'acme.api.example.com', host: 'ACME.api.example.com' },
+      'acme',
+    ],
+    ['with another host', { ':authority': 'acme.api.example.com', host: 'globex.api.example.com' }, undefined],
+    ['with another port', { ':authority': 'acme.api.example.com', host: 'acme.api.example.com:8443' }, undefined],
+    ['with a foreign host', { ':authority': 'evil.example', host: 'acme.api.example.com' }, undefined],
+    ['with an empty host', { ':authority': 'acme.api.example.com', host: '' }, undefined],
+    ['twice', { ':authority': ['acme.api.example.com', 'acme.api.example.com'] }, undefined],
+  ])('reads the :authority of HTTP/2 %s', (_, headers, tenant) => {
+    expect(resolve(requestFor({ headers }))).toBe(tenant)
+    // Whatever the framework has made its host name of.
+    expect(resolve(requestFor({ headers, hostname: 'acme.api.example.com' }))).toBe(tenant)
+  })
+
   it.each([
     ['api.:tenant.example.com', 'api.acme.example.com', 'acme'],
     ['api.:tenant', 'api.acme', 'acme'],

@@ -63,7 +63,7 @@ export class ClaimMissingError extends RequestRefusedError {
   }
 }
 
-/** A registered claim has another type than RFC 7519 §4.1 gives it. */
+/** A registered claim has a wrong type (RFC 7519 §4.1), or a time that is no date before the year 10000. */
 export class ClaimMalformedError extends RequestRefusedError {
   override readonly name = 'ClaimMalformedError'
   override readonly code = 'ERR_CLAIM_MALFORMED'

@@ -1,7 +1,8 @@
-/** Every `code` that an error of this package can carry. The set is closed; `docs/errors.md` explains each. */
+/** Every `code` that an error of this package can have. The set is closed; `docs/errors.md` explains each. */
 export type ErrorCode =
   | 'ERR_TOKEN_MISSING'
   | 'ERR_AUTHORIZATION_MALFORMED'
+  | 'ERR_CROSS_SITE_REQUEST'
   | 'ERR_TOKEN_TOO_LONG'
   | 'ERR_TOKEN_MALFORMED'
   | 'ERR_TOKEN_TYPE_NOT_ALLOWED'
@@ -48,18 +49,29 @@ export type ErrorCode =
   | 'ERR_FLEET_FETCH_FAILED'
 
 /**
- * The base of every error of this package, never thrown itself: `error instanceof JwksAuthError` tells ours
- * from others, `error.code` tells ours apart. Messages are fixed sentences plus what the configuration says;
- * no token, key or upstream text is in them.
+ * The `code` of a {@link RequestNotAuthenticatedError}: the `error` of the response body, RFC 6750 §3.1 where that has
+ * one. It does not depend on the tenant or on keys, so it may be sent to clients.
+ */
+export type PublicErrorCode =
+  | 'unauthorized'
+  | 'invalid_request'
+  | 'invalid_token'
+  | 'insufficient_scope'
+  | 'temporarily_unavailable'
+  | 'server_error'
+
+/**
+ * The base of every error of this package, never thrown itself. Messages are fixed sentences plus what the configuration
+ * says; they contain no token, key or upstream text.
  */
 export abstract class JwksAuthError extends Error {
   /** Which error this is; stable across releases, unlike the message. */
-  abstract readonly code: ErrorCode
+  abstract readonly code: ErrorCode | PublicErrorCode
 }
 
 /**
- * The base of the errors that refuse a request because of its credentials. They are made on the hot path,
- * so they carry no stack trace: where they come from is in their code.
+ * The base of the errors that refuse a request because of its credentials. They are created on the hot path, so they
+ * have no stack trace: the code says where they come from.
  */
 export abstract class RequestRefusedError extends JwksAuthError {
   constructor(message: string, options?: ErrorOptions) {
@@ -67,5 +79,44 @@ export abstract class RequestRefusedError extends JwksAuthError {
     Error.stackTraceLimit = 0
     super(message, options)
     Error.stackTraceLimit = limit
+  }
+}
+
+/** What a {@link RequestNotAuthenticatedError} is created from. */
+export interface RequestNotAuthenticatedOptions {
+  /** The `error` of the response body. */
+  readonly code: PublicErrorCode
+  /** The `error_description` of the response body. */
+  readonly message: string
+  /** The status of the response. */
+  readonly status: number
+  /** Headers of the response by lower-case name, without `content-type`: the framework writes the body. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The specific error, for logs. */
+  readonly cause: JwksAuthError
+}
+
+/**
+ * A refusal as `passErrors: true` hands it to the framework's own error path. Express, Koa and Fastify read `status`,
+ * `statusCode`, `headers` and `expose`. Message and code are those of the response that would have been sent: they do not
+ * tell a known tenant from an unknown one. The specific error is the `cause`: log it, do not send it.
+ */
+export class RequestNotAuthenticatedError extends RequestRefusedError {
+  override readonly name = 'RequestNotAuthenticatedError'
+  override readonly code: PublicErrorCode
+  /** The status of the response: 400, 401, 403, 500 or 503. */
+  readonly status: number
+  /** The same as `status`, for Fastify and Express. */
+  readonly statusCode: number
+  /** Headers of the response by lower-case name: `www-authenticate`, `retry-after`, `cache-control`. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Always `true`: the message may be sent (http-errors). */
+  readonly expose = true
+  constructor({ code, message, status, headers, cause }: RequestNotAuthenticatedOptions) {
+    super(message, { cause })
+    this.code = code
+    this.status = status
+    this.statusCode = status
+    this.headers = headers
   }
 }

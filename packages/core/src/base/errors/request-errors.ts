@@ -9,12 +9,22 @@ export class TokenMissingError extends RequestRefusedError {
   }
 }
 
-/** The credentials are not those of RFC 6750 §2.1, or there is more than one set of them. */
+/** The credentials are not those of RFC 6750 §2.1, or the request carries more than one token. */
 export class AuthorizationMalformedError extends RequestRefusedError {
   override readonly name = 'AuthorizationMalformedError'
   override readonly code = 'ERR_AUTHORIZATION_MALFORMED'
+  /** @param reason what is wrong, as half a sentence without any text of the request */
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`The credentials of the request are malformed: ${reason}`, options)
+  }
+}
+
+/** A token in a cookie that another site may have caused the browser to send. */
+export class CrossSiteRequestError extends RequestRefusedError {
+  override readonly name = 'CrossSiteRequestError'
+  override readonly code = 'ERR_CROSS_SITE_REQUEST'
   constructor(options?: ErrorOptions) {
-    super('The Authorization header is not one Bearer token', options)
+    super('The cookie with the token came with a request that is not known to be of the same origin', options)
   }
 }
 
@@ -27,7 +37,7 @@ export class TokenTooLongError extends RequestRefusedError {
   }
 }
 
-/** What was sent is no JWT in compact form, strictly read (RFC 7515 §7.1, RFC 7519 §7.2). */
+/** The token is not a JWT in compact form, strictly read (RFC 7515 §7.1, RFC 7519 §7.2). */
 export class TokenMalformedError extends RequestRefusedError {
   override readonly name = 'TokenMalformedError'
   override readonly code = 'ERR_TOKEN_MALFORMED'
@@ -36,7 +46,7 @@ export class TokenMalformedError extends RequestRefusedError {
   }
 }
 
-/** The token's `typ` is not one that access tokens have here (RFC 8725 §3.11). */
+/** The token's `typ` is not one of those allowed for access tokens (RFC 8725 §3.11). */
 export class TokenTypeNotAllowedError extends RequestRefusedError {
   override readonly name = 'TokenTypeNotAllowedError'
   override readonly code = 'ERR_TOKEN_TYPE_NOT_ALLOWED'
@@ -90,7 +100,7 @@ export class IssuerNotAllowedError extends RequestRefusedError {
   }
 }
 
-/** The key set holds no key with the `kid` of the token, also after a refetch where one was allowed. */
+/** The key set has no key that fits the token, also after a refetch where one was allowed. */
 export class KeyNotFoundError extends RequestRefusedError {
   override readonly name = 'KeyNotFoundError'
   override readonly code = 'ERR_KEY_NOT_FOUND'
@@ -131,23 +141,26 @@ export class ScopeMissingError extends RequestRefusedError {
 
 /** Options of a {@link KeysUnavailableError}. */
 export interface KeysUnavailableErrorOptions extends ErrorOptions {
-  /** When asking again may help, in milliseconds from now. */
+  /** When a retry may succeed, in milliseconds from now. */
   readonly retryAfter: number
 }
 
-/** No usable keys are cached and none can be fetched now, or a refetch for an unknown `kid` has failed. Not the client's fault. */
+/**
+ * No usable keys are cached and none can be fetched at the moment, or the last refetch for an unknown `kid` failed. Not
+ * the client's fault.
+ */
 export class KeysUnavailableError extends RequestRefusedError {
   override readonly name = 'KeysUnavailableError'
   override readonly code = 'ERR_KEYS_UNAVAILABLE'
-  /** When asking again may help, in milliseconds from when the error was made. */
+  /** When a retry may succeed, in milliseconds from when the error was created. */
   readonly retryAfter: number
   constructor(options: KeysUnavailableErrorOptions) {
-    super('The keys of the issuer cannot be had at the moment', options)
+    super('The keys of the issuer are not available at the moment', options)
     this.retryAfter = options.retryAfter
   }
 }
 
-/** A guard ran where no authenticator had: a mistake in the application, answered with 500. */
+/** A guard ran on a request that no authenticator had seen: a programming error, refused with 500. */
 export class AuthenticatorNotRunError extends RequestRefusedError {
   override readonly name = 'AuthenticatorNotRunError'
   override readonly code = 'ERR_AUTHENTICATOR_NOT_RUN'

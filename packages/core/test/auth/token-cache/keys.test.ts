@@ -36,7 +36,7 @@ describe('the key of a token that was verified', () => {
     expect(await verdict(token)).toBe('accepted')
   })
 
-  it('that is revoked while its token is verified refuses whoever comes with it from then on', async () => {
+  it('that is revoked while validate waits refuses all requests with the token, those that wait included', async () => {
     let goOn = (): void => undefined
     const validate = () => new Promise<void>((resolve) => (goOn = resolve))
     const { issuer, registry, ask, checks } = await setTokenScene({ validate })

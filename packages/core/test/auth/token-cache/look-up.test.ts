@@ -6,7 +6,6 @@ import type { VerifiedToken } from '../../../src/auth/verified-token.ts'
 function entry(text: string): VerifiedToken {
   const none = undefined as never
   return {
-    authorization: `Bearer ${text}`,
     text,
     provider: none,
     issuer: '',
@@ -15,19 +14,18 @@ function entry(text: string): VerifiedToken {
     until: 0,
     last: 0,
     tenant: '',
-    providerName: '',
     header: { alg: 'ES256' },
     claims: {},
-    isFinal: true,
+    needsSchema: false,
     scopes: [],
-    nested: [],
-    nestedInHeader: [],
+    expiresAt: 0,
+    isCloneable: true,
     bytes: 1,
   }
 }
 
 function cache() {
-  return createTokenCache<unknown>({ max: 100, maxBytes: 1_000 })
+  return createTokenCache<VerifiedToken, unknown>({ max: 100, maxBytes: 1_000 })
 }
 
 describe('the number by which a token is looked up', () => {
@@ -62,23 +60,7 @@ describe('two tokens of one number', () => {
     const tokens = cache()
     tokens.add(one)
     expect(tokens.find(other.text)).toBeUndefined()
-    expect(tokens.findBearer(other.authorization)).toBeUndefined()
     tokens.drop(other)
     expect(tokens.find(one.text)).toBe(one)
-  })
-})
-
-describe('a header', () => {
-  it.each([
-    'bearer abc.one.0123456789',
-    'Bearer  abc.one.0123456789',
-    'abc.one.0123456789',
-    'Basic abc.one.0123456789',
-  ])('that is not the token after the scheme and a space finds nothing: %j', (header) => {
-    const tokens = cache()
-    const token = entry('abc.one.0123456789')
-    tokens.add(token)
-    expect(tokens.findBearer(header)).toBeUndefined()
-    expect(tokens.findBearer(token.authorization)).toBe(token)
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bytesOfJson, copyPlainData, isPlainData } from '../../src/auth/plain-data.ts'
+import { bytesOfJson, cloneJson, isJsonData } from '../../src/auth/json-clone.ts'
 
 /** Every object in a value. */
 function objectsIn(value: unknown): readonly object[] {
@@ -11,12 +11,12 @@ function nested(depth: number): unknown {
   return depth === 0 ? 'leaf' : { in: nested(depth - 1) }
 }
 
-describe('plain data', () => {
-  it('is copied whole, and shares nothing with its copy', () => {
+describe('JSON data', () => {
+  it('is cloned completely, and shares nothing with its clone', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 6 }), (given) => {
         const value = JSON.parse(JSON.stringify(given))
-        const copy = copyPlainData(value)
+        const copy = cloneJson(value)
         expect(copy).toStrictEqual(value)
         const originals = new Set(objectsIn(value))
         expect(objectsIn(copy).filter((object) => originals.has(object))).toEqual([])
@@ -26,7 +26,7 @@ describe('plain data', () => {
 
   it('keeps a member that is named __proto__ a member', () => {
     const value = JSON.parse('{"__proto__":{"admin":true},"a":{"__proto__":[1]}}')
-    const copy = copyPlainData(value)
+    const copy = cloneJson(value)
     expect(Object.keys(copy)).toEqual(['__proto__', 'a'])
     expect(Object.getPrototypeOf(copy)).toBe(Object.prototype)
     expect(Object.getPrototypeOf(copy.a)).toBe(Object.prototype)
@@ -41,7 +41,7 @@ describe('plain data', () => {
     ['an object', { a: { b: ['c'] }, d: undefined }],
     ['32 levels', nested(32)],
   ])('is %s', (_, value) => {
-    expect(isPlainData(value)).toBe(true)
+    expect(isJsonData(value)).toBe(true)
   })
 
   class Instance {
@@ -64,13 +64,13 @@ describe('plain data', () => {
     ['an accessor', Object.defineProperty({}, 'a', { get: () => 1, enumerable: true })],
     ['33 levels', nested(33)],
   ])('is not %s', (_, value) => {
-    expect(isPlainData(value)).toBe(false)
+    expect(isJsonData(value)).toBe(false)
   })
 
   it('is not what contains itself', () => {
     const value: unknown[] = []
     value.push(value, value)
-    expect(isPlainData(value)).toBe(false)
+    expect(isJsonData(value)).toBe(false)
   })
 })
 

@@ -1,8 +1,23 @@
+import type { AuthRequest } from '../base/auth-request.ts'
+import { IssuerNotAllowedError, TenantNotDeterminedError, TenantUnknownError } from '../base/errors/request-errors.ts'
+import { isIdentifier, type Unchecked } from '../base/options.ts'
 import type { RegisteredProvider } from '../registry/registered-provider.ts'
 import { internals, type Registry, type RegistryInternals } from '../registry/registry.ts'
 import { createTenantDirectory, type TenantDirectory } from '../tenants/tenant-directory.ts'
-import type { CheckedProvider } from './check-auth-options.ts'
+import { isTenantFromIssuer, type TenantResolver } from '../tenants/tenant-resolver.ts'
+import { type Claims, issuerOf } from './check-claims.ts'
 import { areDistinguishable, type ClaimRules } from './claim-rules.ts'
+
+/** A provider that is to be registered. */
+export interface CheckedProvider {
+  readonly tenant: string
+  readonly provider: string
+  /** Prefix of its options' names in messages. */
+  readonly where: string
+  /** For the registry. */
+  readonly registration: Unchecked
+  readonly rules: ClaimRules
+}
 
 /** A registered provider, with the rules of one authenticator. */
 export interface AuthProvider {
@@ -26,10 +41,14 @@ export interface RegistrableProviders {
   register(): AuthProviders
 }
 
-/** What an authenticator's options name is the operator's own word, so it may lie in a private network. */
+/** An authenticator's options come from the operator, so its providers may be in a private network. */
 const NETWORK = 'any'
 
-/** The registry with what it keeps for this package. */
+/**
+ * The registry with its internals.
+ *
+ * @throws TypeError for anything that `createRegistry` did not create
+ */
 export function internalsOf(registry: unknown): RegistryInternals {
   if (typeof registry !== 'object' || registry === null || !(internals in registry)) {
     throw new TypeError('registry must be one that createRegistry made')
@@ -82,7 +101,28 @@ function byTenant<Given extends { readonly tenant: string }, Made>(
   return tenants
 }
 
-/** Tenants with one issuer, and nothing in their rules that a token of the one could not satisfy for the other. */
+/**
+ * The provider of this tenant that issued a token, by its `iss`; or why there is none.
+ *
+ * @param tenantName what the resolver returned, unchecked
+ */
+export function selectProvider(
+  directory: TenantDirectory<AuthProvider>,
+  tenantName: unknown,
+  claims: Claims,
+): AuthProvider | TenantNotDeterminedError | TenantUnknownError | IssuerNotAllowedError {
+  const tenant = typeof tenantName === 'string' ? directory.find(tenantName) : undefined
+  // Checked only then, since the name of a configured tenant is an identifier.
+  if (tenant === undefined) return isIdentifier(tenantName) ? new TenantUnknownError() : new TenantNotDeterminedError()
+  const provider = tenant.byIssuer.get(issuerOf(claims))
+  return provider === undefined || provider.registered.isRemoved ? new IssuerNotAllowedError() : provider
+}
+
+/**
+ * Throws for two tenants with one issuer that no rule tells apart: a token of one would be accepted for the other.
+ *
+ * @throws TypeError that names both tenants
+ */
 function checkSharedIssuers(providers: readonly (CheckedProvider & { readonly issuers: readonly string[] })[]): void {
   const byIssuer = new Map<string, CheckedProvider[]>()
   for (const provider of providers) {
@@ -99,4 +139,27 @@ function checkSharedIssuers(providers: readonly (CheckedProvider & { readonly is
       same.push(provider)
     }
   }
+}
+
+/**
+ * Creates the function that finds a request's tenant: an identifier, or what a callback of the application returns.
+ *
+ * @param resolver the option `tenant`; by default the tenant whose issuer the token has
+ */
+export function createTenantResolution(
+  resolver: TenantResolver | undefined,
+  { directory }: Pick<AuthProviders, 'directory'>,
+): (request: AuthRequest, issuer: string) => unknown {
+  if (resolver !== undefined && !isTenantFromIssuer(resolver)) return (request) => resolver(request)
+  return (_request, issuer) => directory.findByIssuer(issuer)?.name
+}
+
+/**
+ * Checks that a token alone tells its tenant, where the option `tenant` is absent or `tenantFromIssuer()`.
+ *
+ * @throws TypeError where two tenants share an issuer
+ */
+export function checkResolver(resolver: TenantResolver | undefined, sharedIssuer: string | undefined): void {
+  if (sharedIssuer === undefined || (resolver !== undefined && !isTenantFromIssuer(resolver))) return
+  throw new TypeError(`tenant is required: two tenants have the issuer ${sharedIssuer}, so a token does not tell which`)
 }

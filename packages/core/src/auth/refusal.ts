@@ -1,8 +1,13 @@
-import { type ErrorCode, JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import {
+  type JwksAuthError,
+  type PublicErrorCode,
+  RequestNotAuthenticatedError,
+} from '../base/errors/jwks-auth-error.ts'
 import { KeysUnavailableError, ScopeMissingError } from '../base/errors/request-errors.ts'
+import type { Auth } from './auth.ts'
 
-/** An answer to a refused request, to be copied as it is. */
-export interface AuthAnswer {
+/** The response to a refused request, to be sent as it is. */
+export interface RefusalResponse {
   /** The status. */
   readonly status: number
   /** Headers by lower-case name. */
@@ -11,7 +16,37 @@ export interface AuthAnswer {
   readonly body: string
 }
 
-/** What a `WWW-Authenticate` challenge says beside the error. */
+/** A refused request. */
+export interface AuthRefusal {
+  /** Always `false`. */
+  readonly ok: false
+  /** Why. For logs: its `code` and message may tell which tenants exist. */
+  readonly error: JwksAuthError
+  /** What to send. */
+  readonly response: RefusalResponse
+}
+
+/** What creates the refusals of guards: an authenticator. */
+export interface RefusingAuthenticator {
+  /** The refusal for an error of a guard, with the authenticator's challenge. */
+  refuse(error: JwksAuthError): AuthRefusal
+  /** The option of that name: refusals go to the framework's own error path. */
+  readonly passErrors: boolean
+}
+
+/** How a request's authentication ended. */
+export type AuthOutcome<Claims> =
+  | {
+      /** Always `true`. */
+      readonly ok: true
+      /** Absent where there were no credentials and `credentialsRequired` is false. */
+      readonly auth: Auth<Claims> | undefined
+      /** Headers for the application's response, by lower-case name. */
+      readonly headers?: Readonly<Record<string, string>>
+    }
+  | AuthRefusal
+
+/** What a `WWW-Authenticate` challenge contains beside the error. */
 export interface ChallengeParameters {
   /** The protection space (RFC 9110 §11.5). */
   readonly realm: string
@@ -19,44 +54,52 @@ export interface ChallengeParameters {
   readonly resourceMetadata: string | undefined
 }
 
-/** How one kind of refusal is answered, in words that stand between quotation marks as they are. */
-interface Row {
+/** The response to one kind of refusal. The texts need no escaping within a quoted string. */
+export interface RefusalRow {
   readonly status: number
-  readonly error: string
+  readonly error: PublicErrorCode
   readonly description: string
   /** Whether there is a challenge, and whether it names the error (RFC 6750 §3). */
   readonly challenge: 'none' | 'bare' | 'error'
 }
 
-const missing: Row = {
+const missing: RefusalRow = {
   status: 401,
   error: 'unauthorized',
   description: 'A bearer token is required.',
   challenge: 'bare',
 }
 
-/** One sentence for whatever depends on the tenant: whoever forges tokens learns nothing of who is a tenant here. */
-const invalidToken: Row = {
+/** One sentence for everything that depends on the tenant, so that forged tokens cannot list tenants. */
+const invalidToken: RefusalRow = {
   status: 401,
   error: 'invalid_token',
   description: 'The access token is not valid for this request.',
   challenge: 'error',
 }
 
-const unavailable: Row = {
+const unavailable: RefusalRow = {
   status: 503,
   error: 'temporarily_unavailable',
   description: 'The access token cannot be checked at the moment. Try again later.',
   challenge: 'none',
 }
 
-const rows: Readonly<Partial<Record<ErrorCode, Row>>> = Object.freeze({
+/** The response to each kind of refusal; other errors refuse no request. */
+export const refusalRows: Readonly<Partial<Record<JwksAuthError['code'], RefusalRow>>> = Object.freeze({
   ERR_TOKEN_MISSING: missing,
   ERR_AUTHORIZATION_MALFORMED: {
     status: 400,
     error: 'invalid_request',
     description: 'The request must carry exactly one bearer token.',
     challenge: 'error',
+  },
+  // The credentials were not accepted, and a token that is good from its own site must not be discarded.
+  ERR_CROSS_SITE_REQUEST: {
+    status: 401,
+    error: 'unauthorized',
+    description: 'The cookie is accepted only with a request of the same origin.',
+    challenge: 'bare',
   },
   ERR_TOKEN_TOO_LONG: {
     status: 400,
@@ -104,17 +147,12 @@ const rows: Readonly<Partial<Record<ErrorCode, Row>>> = Object.freeze({
   },
 })
 
-/** How far authentication had come: once the tenant is known, an answer says no more than that the token is not valid. */
+/** Until the tenant is known, a response may say what is wrong; after that, only that the token is not valid. */
 export type Stage = 'before-tenant' | 'tenant-known'
 
-/** True for an error that is answered; any other is the application's, and goes its framework's way. */
-export function isAnswered(error: unknown): error is JwksAuthError {
-  return error instanceof JwksAuthError && rows[error.code] !== undefined
-}
-
-/** The answer to a refusal: the one table for all frameworks. Nothing of the request is in it. */
-export function answerTo(error: JwksAuthError, challenge: ChallengeParameters, stage: Stage): AuthAnswer {
-  const known = rows[error.code] ?? unavailable
+/** The response to a refusal: one table for all frameworks. It contains nothing of the request. */
+export function refusalResponse(error: JwksAuthError, challenge: ChallengeParameters, stage: Stage): RefusalResponse {
+  const known = refusalRows[error.code] ?? unavailable
   const row = stage === 'tenant-known' && known.error === invalidToken.error ? invalidToken : known
   const headers: Record<string, string> = {
     'content-type': 'application/json',
@@ -125,13 +163,24 @@ export function answerTo(error: JwksAuthError, challenge: ChallengeParameters, s
   return { status: row.status, headers, body: `{"error":"${row.error}","error_description":"${row.description}"}` }
 }
 
+/** The error to pass to a framework's own error path with `passErrors`: safe to send, the specific one is its cause. */
+export function frameworkError({ error, response }: Omit<AuthRefusal, 'ok'>): RequestNotAuthenticatedError {
+  const { status, body } = response
+  const { 'content-type': _contentType, ...headers } = response.headers
+  const { error: code, error_description: message } = JSON.parse(body) as {
+    readonly error: PublicErrorCode
+    readonly error_description: string
+  }
+  return new RequestNotAuthenticatedError({ code, message, status, headers, cause: error })
+}
+
 /** RFC 9110 §10.2.3, in seconds. */
 function retryAfter(error: JwksAuthError): string {
   return String(error instanceof KeysUnavailableError ? Math.max(1, Math.ceil(error.retryAfter / 1000)) : 1)
 }
 
-/** RFC 6750 §3; `scope` only where it says which ones are missing. */
-function challengeFor(row: Row, error: JwksAuthError, { realm, resourceMetadata }: ChallengeParameters): string {
+/** RFC 6750 §3; `scope` only where scopes are missing. */
+function challengeFor(row: RefusalRow, error: JwksAuthError, { realm, resourceMetadata }: ChallengeParameters): string {
   let challenge = `Bearer realm="${realm}"`
   if (row.challenge === 'error') challenge += `, error="${row.error}", error_description="${row.description}"`
   if (error instanceof ScopeMissingError) challenge += `, scope="${error.requiredScopes.join(' ')}"`

@@ -1,0 +1,362 @@
+import type { AuthRequest } from '../base/auth-request.ts'
+import { type Clock, type Instant, instant } from '../base/clock.ts'
+import { ClaimsRejectedError, TokenRejectedError, TokenRevokedError } from '../base/errors/claim-errors.ts'
+import { JwksAuthError, RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
+import { RegistryClosedError } from '../base/errors/registry-errors.ts'
+import {
+  AlgorithmNotAllowedError,
+  AuthorizationMalformedError,
+  IssuerNotAllowedError,
+  KeyNotFoundError,
+  SignatureInvalidError,
+  TokenMissingError,
+} from '../base/errors/request-errors.ts'
+import { runSteps, type Steps } from '../base/steps.ts'
+import { isThenable } from '../base/thenable.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
+import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
+import type { Auth } from './auth.ts'
+import { type AuthProvider, type AuthProviders, selectProvider } from './auth-providers.ts'
+import { isAccepted, isRevokedBy, schemaOutput, throwCallbackError } from './callbacks.ts'
+import type { CheckedAuthOptions } from './check-auth-options.ts'
+import { checkBasicClaims, checkToken, checkValidity, issuerOf } from './check-claims.ts'
+import { vouchesForIssuer } from './key-issuer.ts'
+import { createHeaderCache, type ParsedToken, parseToken } from './parse-token.ts'
+import { type AuthOutcome, type AuthRefusal, refusalResponse, type Stage } from './refusal.ts'
+import { createTokenCache } from './token-cache.ts'
+import { type FoundToken, findToken, isBearerToken } from './token-sources.ts'
+import { authFor, bytesOf, claimsFor, createVerifiedToken, inputFor, type VerifiedToken } from './verified-token.ts'
+import { createSignatureCheck } from './verify-signature.ts'
+
+/** Authenticates requests by the options of one authenticator. */
+export interface Authentication<Claims> {
+  /**
+   * Authenticates a request; a promise only where something has to be waited for. Throws or rejects only with what a
+   * callback of the application threw.
+   */
+  authenticate(request: AuthRequest): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+  /** The refusal for an error of a guard. */
+  refuse(error: JwksAuthError): AuthRefusal
+  /** Drops the cached tokens; every request is refused afterwards, also those that are waiting. */
+  close(): void
+}
+
+/** What requests are authenticated with. */
+export interface AuthenticationParts {
+  readonly clock: Clock
+  readonly registry: { isClosed(): boolean }
+  readonly options: CheckedAuthOptions
+  readonly providers: AuthProviders
+  /** The tenant of a request: an identifier, or what a callback returned, perhaps a promise. */
+  readonly resolveTenant: (request: AuthRequest, issuer: string) => unknown
+}
+
+/** One request in the course of its authentication. */
+interface RequestContext {
+  readonly request: AuthRequest
+  /** The current time: when the request began, or the end of the last wait. */
+  now: Instant
+  /** True where something was waited for since keys were found: the key may be withdrawn or revoked. */
+  hasWaitedSinceKey: boolean
+  stage: Stage
+}
+
+/** A token that is accepted for one request, and its cache entry. */
+interface Acceptance<Claims> {
+  readonly verified: VerifiedToken
+  readonly auth: Auth<Claims>
+}
+
+type VerificationResult<Claims> = Acceptance<Claims> | JwksAuthError
+
+/** RFC 6750 §2.3. */
+const PRIVATE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control': 'private' })
+
+/** Creates the authentication of one authenticator. */
+export function createAuthentication<Claims>(parts: AuthenticationParts): Authentication<Claims> {
+  const { clock, registry, options, providers, resolveTenant } = parts
+  const { challenge, credentialsRequired, maxTokenBytes, sources, claims: schema, validate, isRevoked } = options
+  const { directory } = providers
+  // What every provider refuses is refused before the token's provider is known.
+  const algorithms = new Set(providers.all.flatMap((provider) => [...provider.algorithms]))
+  const clockTolerance = Math.max(...new Set(providers.all.map(({ rules }) => rules.clockTolerance)))
+  const tokens =
+    options.tokenCache === undefined
+      ? undefined
+      : createTokenCache<VerifiedToken, VerificationResult<Claims>>(options.tokenCache)
+  const headers = createHeaderCache()
+  const checkSignature = createSignatureCheck()
+  let isClosed = false
+
+  /** The one way to refuse a request. */
+  function fail(error: JwksAuthError, stage: Stage): AuthRefusal {
+    return { ok: false, error, response: refusalResponse(error, challenge, stage) }
+  }
+
+  /** Waits for a value if it is a promise, and notes that time has passed. */
+  function* wait<Value>(context: RequestContext, value: Value | PromiseLike<Value>): Steps<Value> {
+    if (!isThenable(value)) return value
+    // What `runSteps` hands back is what the promise resolved with.
+    const result = (yield value) as Value
+    context.now = instant(clock)
+    context.hasWaitedSinceKey = true
+    return result
+  }
+
+  /** The whole of authentication, from top to bottom. */
+  function* authenticate(context: RequestContext): Steps<AuthOutcome<Claims>> {
+    const { request } = context
+    if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context.stage)
+
+    // 1. Extract the token.
+    const extracted = findToken(request, sources, maxTokenBytes)
+    const found = isThenable(extracted) ? yield* wait(context, extracted) : extracted
+    if (found instanceof RequestRefusedError) return fail(found, context.stage)
+    if (found === undefined) {
+      return credentialsRequired ? fail(new TokenMissingError(), context.stage) : { ok: true, auth: undefined }
+    }
+
+    // 2. Find it in the token cache, or parse it and check what holds for every provider.
+    const cached = findCached(found.text, context)
+    const parsed = cached === undefined ? readToken(found, context) : undefined
+    if (parsed instanceof RequestRefusedError) return fail(parsed, context.stage)
+
+    // 3. Find the tenant, on each request: it depends on the request, not on the token alone.
+    const issuer = cached?.issuer ?? (parsed === undefined ? '' : issuerOf(parsed.payload))
+    const resolved = resolveTenant(request, issuer)
+    const tenantName = isThenable(resolved) ? yield* wait(context, resolved) : resolved
+    context.stage = 'tenant-known'
+
+    // 4. Accept a cached token of this tenant while the key that verified it is in the current key set.
+    let accepted: Acceptance<Claims> | undefined
+    if (cached !== undefined && cached.tenant === tenantName) {
+      const result = canReuseNow(cached, context) ? reuse(cached) : yield* reuseAfterWaiting(cached, context)
+      if (result instanceof JwksAuthError) return fail(result, context.stage)
+      if (result === undefined) tokens?.drop(cached)
+      accepted = result
+    }
+
+    // 5. Otherwise verify it: provider, claims, key, signature, schema and `validate`.
+    if (accepted === undefined) {
+      const token = parsed ?? readToken(found, context)
+      const result = token instanceof RequestRefusedError ? token : yield* verify(token, tenantName, context)
+      if (result instanceof JwksAuthError) return fail(result, context.stage)
+      accepted = result
+    }
+
+    // 6. Call `isRevoked`, which sees each request.
+    const { auth } = accepted
+    if (isRevoked !== undefined) {
+      const result = isRevoked(auth as Auth<never>, request)
+      const isTokenRevoked = isRevokedBy(isThenable(result) ? yield* wait(context, result) : result)
+      if (isTokenRevoked) return fail(new TokenRevokedError(), context.stage)
+    }
+
+    // 7. Check again what may have changed while anything was waited for.
+    const { verified } = accepted
+    const refusal = context.hasWaitedSinceKey ? yield* recheck(verified, context) : hasEnded(verified, context)
+    if (refusal !== undefined) return fail(refusal, context.stage)
+    return found.isPrivate ? { ok: true, auth, headers: PRIVATE } : { ok: true, auth }
+  }
+
+  function findCached(text: string, { now }: RequestContext): VerifiedToken | undefined {
+    const verified = tokens?.find(text)
+    if (verified === undefined || checkValidity(verified, now.wall) === undefined) return verified
+    tokens?.drop(verified)
+    return undefined
+  }
+
+  /** Parses a token, and checks what can be checked before its provider is known. */
+  function readToken({ text, isFromHeader }: FoundToken, { now }: RequestContext): ParsedToken | RequestRefusedError {
+    const token = parseToken(text, headers)
+    if (token instanceof RequestRefusedError) {
+      if (!isFromHeader || isBearerToken(text)) return token
+      return new AuthorizationMalformedError('the Authorization header is not "Bearer" and one token')
+    }
+    if (!algorithms.has(token.header.alg)) return new AlgorithmNotAllowedError()
+    return checkBasicClaims(token.payload, now.wall, clockTolerance) ?? token
+  }
+
+  /** True where a cached token is accepted without waiting: most requests come with one. */
+  function canReuseNow(verified: VerifiedToken, context: RequestContext): boolean {
+    return !verified.needsSchema && hasEnded(verified, context) === undefined && hasCurrentKey(verified, context)
+  }
+
+  function reuse(verified: VerifiedToken): Acceptance<Claims> {
+    // Without a schema `Claims` is AccessTokenClaims, of which `iss` and `exp` were checked.
+    return { verified, auth: authFor(verified, claimsFor(verified) as Claims) }
+  }
+
+  /** Accepts or refuses a cached token; `undefined` where it must be verified anew. */
+  function* reuseAfterWaiting(
+    verified: VerifiedToken,
+    context: RequestContext,
+  ): Steps<Acceptance<Claims> | JwksAuthError | undefined> {
+    if (hasEnded(verified, context) !== undefined) return undefined
+    const state = hasCurrentKey(verified, context) ? 'current' : yield* findKeyAgain(verified, context)
+    if (state instanceof JwksAuthError) return state
+    if (state === 'replaced' || hasEnded(verified, context) !== undefined) return undefined
+    if (!verified.needsSchema) return reuse(verified)
+    const claims = yield* applySchema(claimsFor(verified), context)
+    return claims instanceof ClaimsRejectedError ? claims : { verified, auth: authFor(verified, claims as Claims) }
+  }
+
+  /** True where the key that verified a token may be used now. Counts as a use of the provider's keys. */
+  function hasCurrentKey({ provider, key }: VerifiedToken, context: RequestContext): boolean {
+    if (!provider.registered.cache.hasCurrentKey(key, context.now)) return false
+    context.hasWaitedSinceKey = false
+    return true
+  }
+
+  /** Finds the key of a verified token as for a new token: keys are refreshed and waited for in the same way. */
+  function* findKeyAgain(
+    verified: VerifiedToken,
+    context: RequestContext,
+  ): Steps<'current' | 'replaced' | JwksAuthError> {
+    const { kid, alg } = verified.header
+    const keys = yield* wait(context, verified.provider.registered.cache.findKeys(kid, alg, context.now))
+    context.hasWaitedSinceKey = false
+    if (keys instanceof JwksAuthError) return keys
+    // Not by object alone: keys that were dropped from memory come back as other objects.
+    const same = keys.find((key) => key === verified.key || key.identity === verified.key.identity)
+    if (same === undefined) return 'replaced'
+    verified.key = same
+    return 'current'
+  }
+
+  /** Verifies a token for a tenant. */
+  function* verify(
+    token: ParsedToken,
+    tenantName: unknown,
+    context: RequestContext,
+  ): Steps<VerificationResult<Claims>> {
+    const provider = selectProvider(directory, tenantName, token.payload)
+    if (provider instanceof RequestRefusedError) return provider
+    const refusal = checkToken(token, provider, context.now.wall)
+    if (refusal !== undefined) return refusal
+
+    // Treat a concurrent request's verification as a cache hit.
+    const inFlight = tokens?.inFlight(token.text, provider)
+    if (inFlight !== undefined) {
+      const result = yield* wait(context, inFlight)
+      if (result instanceof JwksAuthError) return result
+      const accepted = yield* reuseAfterWaiting(result.verified, context)
+      if (accepted !== undefined) return accepted
+    }
+
+    const bytes = bytesOf(token)
+    const verification = runSteps(verifyFor(provider, token, bytes, context))
+    if (isThenable(verification) && Number.isFinite(bytes)) tokens?.share(token.text, provider, verification)
+    return yield* wait(context, verification)
+  }
+
+  /** Verifies the signature of a token whose claims are in order, applies the schema and calls `validate`. */
+  function* verifyFor(
+    provider: AuthProvider,
+    token: ParsedToken,
+    bytes: number,
+    context: RequestContext,
+  ): Steps<VerificationResult<Claims>> {
+    const key = yield* findSigningKey(token, provider, context)
+    if (key instanceof JwksAuthError) return key
+    provider.registered.cache.signatureVerified(key)
+    const output = schema === undefined ? token.payload : yield* applySchema(inputFor(token, bytes), context)
+    if (output instanceof ClaimsRejectedError) return output
+    const verified = createVerifiedToken(token, provider, key, output, bytes)
+    // Without a schema `Claims` is AccessTokenClaims, of which `iss` and `exp` were checked.
+    const auth = authFor(verified, (schema === undefined ? claimsFor(verified) : output) as Claims)
+    if (validate !== undefined && !isAccepted(yield* wait(context, validate(auth as Auth<never>)))) {
+      return new TokenRejectedError()
+    }
+    if (verified.isCloneable) {
+      headers.set(token)
+      tokens?.add(verified)
+    }
+    return { verified, auth }
+  }
+
+  function* applySchema(input: unknown, context: RequestContext): Steps<unknown> {
+    if (schema === undefined) return input
+    const result = schemaOutput(yield* wait<unknown>(context, schema['~standard'].validate(input)))
+    return result instanceof ClaimsRejectedError ? result : result.claims
+  }
+
+  /** The key that verifies a token's signature, or why there is none. */
+  function* findSigningKey(
+    token: ParsedToken,
+    provider: AuthProvider,
+    context: RequestContext,
+  ): Steps<VerificationKey | JwksAuthError> {
+    const { cache } = provider.registered
+    const { kid, alg } = token.header
+    const askedAt = context.now
+    const keys = yield* wait(context, cache.findKeys(kid, alg, askedAt))
+    context.hasWaitedSinceKey = false
+    if (keys instanceof JwksAuthError) return keys
+    const signer = yield* signerAmong(keys, token, cache, context)
+    if (signer !== undefined) return signer
+    // The provider may have published new material under the same `kid`: one more search, within the refetch budget.
+    const others = yield* wait(context, cache.findOtherKeys(kid, alg, keys, askedAt))
+    context.hasWaitedSinceKey = false
+    if (others instanceof JwksAuthError) return others
+    const other = others.length === 0 ? undefined : yield* signerAmong(others, token, cache, context)
+    return other ?? new SignatureInvalidError()
+  }
+
+  /** The one of these keys that verifies the signature; `undefined` if none does, an error if none may be used. */
+  function* signerAmong(
+    keys: readonly VerificationKey[],
+    token: ParsedToken,
+    cache: ProviderCache,
+    context: RequestContext,
+  ): Steps<VerificationKey | KeyNotFoundError | undefined> {
+    let isAnyUsable = false
+    for (const key of keys) {
+      if (!vouchesForIssuer(key, token.payload)) continue
+      const imported = cache.importKey(key, token.header.alg)
+      if (imported === undefined) continue
+      isAnyUsable = true
+      if (yield* wait(context, checkSignature(imported, token))) return key
+    }
+    return isAnyUsable ? undefined : new KeyNotFoundError()
+  }
+
+  /** Why a token is refused that was accepted before something was waited for. */
+  function* recheck(verified: VerifiedToken, context: RequestContext): Steps<JwksAuthError | undefined> {
+    const ended = hasEnded(verified, context)
+    if (ended !== undefined || hasCurrentKey(verified, context)) return ended
+    const state = yield* findKeyAgain(verified, context)
+    if (state === 'replaced') return new KeyNotFoundError()
+    return state === 'current' ? hasEnded(verified, context) : state
+  }
+
+  /** Why a verified token is no longer accepted, its key aside. */
+  function hasEnded(verified: VerifiedToken, { now }: RequestContext): JwksAuthError | undefined {
+    if (isClosed || registry.isClosed()) return new RegistryClosedError()
+    return verified.provider.registered.isRemoved ? new IssuerNotAllowedError() : checkValidity(verified, now.wall)
+  }
+
+  return {
+    authenticate(request) {
+      const now = instant(clock)
+      const context: RequestContext = {
+        request,
+        now,
+        hasWaitedSinceKey: false,
+        stage: 'before-tenant',
+      }
+      // Refusals are returned; whatever is thrown comes from a callback of the application.
+      try {
+        const outcome = runSteps(authenticate(context))
+        return isThenable(outcome) ? outcome.catch(throwCallbackError) : outcome
+      } catch (thrown) {
+        return throwCallbackError(thrown)
+      }
+    },
+    refuse: (error) => fail(error, 'tenant-known'),
+    close() {
+      isClosed = true
+      tokens?.close()
+    },
+  }
+}
