@@ -15,7 +15,10 @@ export interface AuthRequest {
 /** What `authenticate` accepts: an {@link AuthRequest}, the same with fetch `Headers`, or a fetch `Request`. */
 export type AuthRequestLike =
   | AuthRequest
-  | (Omit<AuthRequest, 'headers'> & { readonly headers: FetchHeaders })
+  | (Omit<AuthRequest, 'headers'> & {
+      /** Fetch `Headers`. Callbacks get them as a record by lower-case name. */
+      readonly headers: FetchHeaders
+    })
   | FetchRequest
 
 /** The part of a fetch `Headers` object that is read. */
