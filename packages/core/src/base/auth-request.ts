@@ -15,7 +15,10 @@ export interface AuthRequest {
 /** What `authenticate` accepts: an {@link AuthRequest}, the same with fetch `Headers`, or a fetch `Request`. */
 export type AuthRequestLike =
   | AuthRequest
-  | (Omit<AuthRequest, 'headers'> & { readonly headers: FetchHeaders })
+  | (Omit<AuthRequest, 'headers'> & {
+      /** The request's headers as a fetch `Headers` object. */
+      readonly headers: FetchHeaders
+    })
   | FetchRequest
 
 /** The part of a fetch `Headers` object that is read. */
