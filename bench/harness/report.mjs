@@ -13,8 +13,8 @@ export function report(results, { machine, peers, seconds }) {
       'the rounds of one run, the middle half of the rounds in brackets; both sides of a ratio ran in turn in the ' +
       'same rounds. Figures per second are this machine’s and compare with nothing outside of this run.',
     targetTable(results),
-    'One target is no business of one machine’s clock and stands in the tests instead: how often eight processes ' +
-      'that share a Redis send upstream requests.',
+    'One target does not depend on a machine’s clock and is a test instead: how many upstream requests eight ' +
+      'processes send that share a Redis.',
     ...results.flatMap((result) => section(result, 'plots/')),
     '## What it ran on',
     list(machine.map(([name, value]) => `${name}: ${value}`)),

@@ -30,8 +30,6 @@ const reasonsForLength: Readonly<Record<string, string>> = {
     'A factory: short functions share the records in memory and the writes under way.',
   'packages/core/src/persistence/store-circuit.ts#createStoreCircuit':
     'A factory: short functions share the health of one store.',
-  'packages/core/src/http/guarded-clients.ts#createGuardedClients':
-    'A factory: short functions share the clients and connections of one set of rules.',
   'packages/testing/src/memory-store.ts#memoryStore':
     'A factory: the methods of a store that a test can make misbehave.',
 }

@@ -12,7 +12,7 @@ export interface Forgery {
   readonly dropped: readonly string[]
   /** A member said twice. */
   readonly doubled: string | undefined
-  /** Whose signature is on it: the issuer's on all that, the issuer's on the token before, or somebody else's. */
+  /** The signature on it: the issuer's on the whole, the issuer's on the token before the change, or one by another key. */
   readonly signer: 'issuer' | 'issuer-before' | 'foreign'
   /** Characters of the finished token replaced, removed (`''`) or added to, by position as a share of its length. */
   readonly edits: readonly { readonly at: number; readonly remove: 0 | 1; readonly insert: string }[]

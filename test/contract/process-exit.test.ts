@@ -98,9 +98,6 @@ const waitingPrograms = {
   'authenticate()': `
     console.log(statusOf(await createAuthenticator(options).authenticate(request)))
   `,
-  'verify()': `
-    console.log(statusOf(await createAuthenticator(options).verify(process.env.TOKEN)))
-  `,
   'authenticate() after discovery': `
     const { jwksUri, ...discovering } = options
     console.log(statusOf(await createAuthenticator(discovering).authenticate(request)))

@@ -54,7 +54,7 @@ describe('a token that was verified before', () => {
     const good = bearing(token)
     const requests = [
       bearing(token, {}, 'globex'),
-      bearing(token, {}, 'nobody'),
+      bearing(token, {}, 'unknown'),
       { ...good, headers: [...(good.headers ?? []).filter(([name]) => !/^authorization$/i.test(name)), ...twice] },
     ]
     for (const request of requests) {

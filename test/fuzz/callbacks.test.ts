@@ -90,12 +90,9 @@ afterEach(async () => {
 /** The options that call back, with what each of them needs besides. */
 const places: Readonly<Record<string, (issuer: TestIssuer, call: () => unknown) => unknown>> = {
   tenant: (issuer, tenant) => ({ tenant, tenants: { acme: providerOf(issuer) } }),
-  tenants: (_, tenants) => ({ tenant: () => 'acme', tenants }),
   getToken: (issuer, getToken) => ({ ...providerOf(issuer), getToken }),
   isRevoked: (issuer, isRevoked) => ({ ...providerOf(issuer), isRevoked }),
   validate: (issuer, validate) => ({ ...providerOf(issuer), validate }),
-  onRefused: (issuer, onRefused) => ({ ...providerOf(issuer), onRefused }),
-  scopes: (issuer, scopes) => ({ ...providerOf(issuer), scopes }),
   headers: (issuer, headers) => ({ ...providerOf(issuer), headers }),
   claims: (issuer, validate) => ({
     ...providerOf(issuer),

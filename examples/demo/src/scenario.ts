@@ -80,7 +80,7 @@ const tokens: Section = {
 
 const rotation: Section = {
   title: 'ROTATION',
-  about: ['acme signs with a new key, acme-2, and still publishes acme-1. No API is told or restarted.'],
+  about: ['acme signs with a new key, acme-2, and still publishes acme-1. No API is notified or restarted.'],
   async *lines({ acme, apis }) {
     const before = await acme.getToken('read')
     await acme.rotate()
@@ -99,7 +99,7 @@ const rotation: Section = {
       token: before,
       says: iAm('acme', 'acme-1'),
     })
-    yield jwksRequests(acme, 6, 'one more for each API, on meeting a key that it did not hold')
+    yield jwksRequests(acme, 6, 'one more for each API, for a key that was not cached')
   },
 }
 
@@ -137,7 +137,7 @@ const outage: Section = {
     })
     yield await check(apis, {
       ...sent,
-      subject: '/whoami  token signed by a key that was never fetched',
+      subject: '/whoami  token of a key never fetched',
       token: unseen,
       status: 503,
       says: /^Retry-After: \d+, .*"temporarily_unavailable"/,
@@ -148,7 +148,7 @@ const outage: Section = {
   },
 }
 
-/** Globex comes back; `held` is a token that the keys which the APIs hold can verify. */
+/** Globex comes back; `held` is a token that the cached keys can verify. */
 async function* recover({ globex, apis }: Cast, held: string): AsyncGenerator<Line> {
   globex.setJwksMaxAge(300)
   await globex.start()
@@ -157,7 +157,7 @@ async function* recover({ globex, apis }: Cast, held: string): AsyncGenerator<Li
     'globex is started again, and asked directly',
     '200',
     await reach(metadataUrl(globex)),
-    'the APIs are not told, they ask again by themselves',
+    'the APIs are not notified; they fetch again by themselves',
   )
   const sent = { path: '/whoami', tenant: 'globex', status: 200 } as const
   yield await check(apis, { ...sent, subject: "/whoami  globex's token", token: held, says: iAm('globex', 'globex-1') })
@@ -189,7 +189,7 @@ async function untilExpired(apis: readonly ProtectedApi[]): Promise<void> {
   await sleep(Math.max(0, ...expiries.map((expiry) => expiry - Date.now())) + 20)
 }
 
-/** The APIs ask again when their backoff is over. Whether they do is for the table to say. */
+/** The APIs fetch again when their backoff is over; the table shows whether they do. */
 async function untilFresh(apis: readonly ProtectedApi[]): Promise<void> {
   const deadline = Date.now() + 15_000
   while (Date.now() < deadline && apis.some((api) => healthOfGlobex(api) !== 'fresh')) await sleep(50)

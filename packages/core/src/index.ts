@@ -105,6 +105,7 @@ export type {
   SnapshotRefusedEvent,
   StoreFailedEvent,
   StoreOperation,
+  StoreRecoveredEvent,
   StoreWarningEvent,
 } from './jwks-cache/cache-events.ts'
 export type { RetryPolicy } from './jwks-cache/cache-options.ts'

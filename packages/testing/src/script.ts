@@ -12,7 +12,7 @@ import {
 } from './option-checks.ts'
 import type { IssuerEndpoint, ReceivedRequest } from './request-log.ts'
 
-/** What an issuer has been told to answer. */
+/** The answers that an issuer is scripted to give. */
 export interface AnswerScript {
   /** Adds to the answers that are given once each, in order. */
   readonly once: (endpoint: IssuerEndpoint, answers: readonly (Answer | AnswerFunction)[]) => void

@@ -59,7 +59,7 @@ export interface TestIssuer {
    */
   answerOnce(endpoint: IssuerEndpoint, ...answers: (Answer | AnswerFunction)[]): void
   /**
-   * Gives this answer until told otherwise.
+   * Gives this answer until another one is set.
    *
    * @throws TypeError for an unknown kind or option of the answer.
    */

@@ -2,7 +2,7 @@ import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, sig
 import type { TestIssuer, TokenClaims } from '@jwks-auth/testing'
 import type { JWK } from 'jose'
 
-/** A token that somebody made who does not have the issuer's key, or that is not meant for this API. */
+/** A token made without the issuer's key, or not meant for this API. */
 export interface Attack {
   readonly name: string
   readonly token: (issuer: TestIssuer) => Promise<string>
@@ -92,7 +92,7 @@ const nested: readonly Attack[] = [
     token: async (issuer) => issuer.sign({}, { header: { cty: 'JWT' }, payloadText: await issuer.sign() }),
   },
   {
-    name: 'a good token within a token of somebody else',
+    name: 'a good token within a token of another issuer',
     code: 'ERR_TOKEN_MALFORMED',
     token: async (issuer) => issuer.sign({}, { signWith: foreignKey, payloadText: await issuer.sign() }),
   },

@@ -86,7 +86,7 @@ class RequestAuth<Claims> implements Auth<Claims> {
   readonly header: TokenHeader
   readonly scopes: ReadonlySet<string>
   readonly expiresAt: number
-  readonly #token: string
+  #token: string
 
   constructor(
     { tenant, provider }: ProviderKey,
@@ -105,6 +105,11 @@ class RequestAuth<Claims> implements Auth<Claims> {
 
   get token(): string {
     return this.#token
+  }
+
+  /** A handler may change its own `auth`, as it may the other members. */
+  set token(text: string) {
+    this.#token = text
   }
 
   /** For `JSON.stringify`, which makes `{}` of a `Set`. */

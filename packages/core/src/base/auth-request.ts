@@ -16,7 +16,7 @@ export interface AuthRequest {
 export type AuthRequestLike =
   | AuthRequest
   | (Omit<AuthRequest, 'headers'> & {
-      /** Fetch `Headers`. Callbacks get them as a record by lower-case name. */
+      /** The request's headers as a fetch `Headers` object. */
       readonly headers: FetchHeaders
     })
   | FetchRequest

@@ -293,7 +293,7 @@ export class ProviderCache {
     return imported
   }
 
-  /** Fetches now, due or not, backoff or not. Whoever asks while one of these waits for its turn shares it. */
+  /** Fetches now, due or not, backoff or not. Calls are shared while one of these waits for a fetch in flight to end. */
   refresh(): Promise<FetchOutcome> {
     this.#requested ??= keepAlive(this.#context.runDetached(() => this.#refreshWhenFree()))
     return this.#requested
@@ -582,7 +582,7 @@ export class ProviderCache {
   }
 
   async #refreshWhenFree(): Promise<FetchOutcome> {
-    // Past the caller's tick: whoever asks within it shares this.
+    // Past the caller's tick: calls within it share this.
     await Promise.resolve()
     while (this.#flight !== undefined) await this.#flight.done
     this.#requested = undefined
@@ -668,5 +668,5 @@ type RefetchStep =
   /** Refetch, and spend the budget. */
   | 'refetch'
 
-/** Milliseconds after which a refused request may ask again where nothing else decides. */
+/** Milliseconds in `Retry-After` where no backoff decides. */
 const SHORTEST_RETRY_AFTER = 1_000

@@ -50,7 +50,7 @@ export type FetchResult = {
   | ({ readonly ok: false; readonly error: JwksAuthError } & RefusedContent)
 )
 
-/** What one cache asks for. */
+/** A fetch for one cache. */
 export interface FetchRequest {
   /** Whose slot it takes, and who is named in the event. */
   readonly provider: ProviderKey

@@ -20,7 +20,7 @@ const LEASE_POLL = 100
 /** Milliseconds that no shared backoff exceeds: `Retry-After` is obeyed for ten minutes at most. */
 const LONGEST_SHARED_PAUSE = 600_000
 
-/** A permission to fetch that no other process knows of. */
+/** A permission to fetch without a lease. */
 const ALONE: FetchDecision = { kind: 'fetch', isOvertaken: async () => false, end: () => undefined }
 
 /** Lets one process of the fleet fetch one provider's keys for all. */

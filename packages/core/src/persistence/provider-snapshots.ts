@@ -16,7 +16,7 @@ import type { RevocationLog } from './revocation-log.ts'
 import { keepUntil, readSnapshot, type SnapshotBinding, snapshotPayload } from './snapshot.ts'
 import { BACKGROUND_TIMEOUT, type StoreCircuit } from './store-circuit.ts'
 
-/** The result of a load: taken over, no newer than what is cached, nothing there, refused, or no answer. */
+/** The result of a load: the snapshot is used, is no newer than the cached keys, is absent, is refused, or could not be read. */
 export type LoadResult = 'loaded' | 'kept' | 'absent' | 'refused' | 'failed'
 
 /** What a provider's snapshots are checked against. */
@@ -38,7 +38,7 @@ export interface SnapshotContext {
 
 /** One provider's snapshot in the store. None of its methods rejects. */
 export interface ProviderSnapshots {
-  /** Takes over what the store has, if it is newer; one load at a time, shared by whoever asks. */
+  /** Loads the stored snapshot and uses it if it is newer; one load at a time, shared by all callers. */
   load(): Promise<LoadResult>
   /** The same after a change: a load in flight may have read before it, so another one follows. */
   reload(): Promise<LoadResult>
@@ -101,7 +101,7 @@ export function createProviderSnapshots(
       key,
       work: read,
       patience: BACKGROUND_TIMEOUT,
-      // A load that was started in good health is finished, also where its first answer came late.
+      // A load that was started in good health is finished, also where the store was late.
       isRetry: isRetry || !wasOpen,
     })
     if (!attempt.ok) return 'failed'
@@ -215,7 +215,7 @@ export function createProviderSnapshots(
     return saving
   }
 
-  /** Cannot reject: whatever saving throws makes it fail and be tried again. */
+  /** Cannot reject: a save that throws counts as failed, and is retried. */
   function saveInBackground(): void {
     if (isDeleted()) return
     isDirty = true

@@ -61,8 +61,8 @@ function createLocator(registration: CheckedRegistration, transport: Transport, 
   }
 
   /**
-   * Tries each well-known location, until one has usable metadata. Servers answer for the one that they do not have with
-   * all kinds of things: 404, 204, 5xx, a redirect to a login page, HTML with 200. The first failure is the one to report.
+   * Tries each well-known location, until one has usable metadata. For a document that they do not have,
+   * servers respond with 404, 204, 5xx, a redirect to a login page or HTML. The first failure is reported.
    */
   async function discover(request: JwksRequest): Promise<Location> {
     let failure: unknown

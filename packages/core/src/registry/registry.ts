@@ -49,7 +49,7 @@ export interface Registry {
    * outlives refreshes and `unregister`, and, with a store, restarts; processes that share a directory or Redis know it within five
    * seconds.
    *
-   * @throws StoreFailedError where it could not be written down; it holds here, and is tried again until it succeeds
+   * @throws StoreFailedError where it could not be saved; it is in force here, and saving is retried until it succeeds
    */
   revokeKey(tenant: string, provider: string, kid: string): Promise<void>
   /**

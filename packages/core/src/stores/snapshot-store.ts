@@ -18,7 +18,7 @@ export interface Snapshot {
 /**
  * Keeps key sets across restarts. `tenant` and `provider` are case-sensitive, at most 64 of `A-Z a-z 0-9 _ . -`; for
  * records of its own the registry puts a word before the provider's name that no registration can have, such as
- * `.revoked.NAME`. What a method rejects with is told in the event `store-failed`, and fails no request.
+ * `.revoked.NAME`. An error of a method is reported by the event `store-failed`, and fails no request.
  */
 export interface SnapshotStore {
   /** What was saved last under this key; `undefined` where there is nothing. What is no snapshot is refused with an event. */

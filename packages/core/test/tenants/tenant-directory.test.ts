@@ -30,7 +30,7 @@ describe('a directory of tenants', () => {
     expect(directory().sharedIssuer).toBeUndefined()
   })
 
-  it('tells of an issuer that two tenants have', () => {
+  it('reports an issuer that two tenants have', () => {
     const tenants = new Map([
       ['acme', [acme]],
       ['globex', [{ issuers: ['https://shared.example'] }]],

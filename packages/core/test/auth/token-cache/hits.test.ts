@@ -149,10 +149,10 @@ describe('the tenant of a request', () => {
     const token = await issuer.sign({ aud: 'acme' })
     await ask(token, 'acme')
     expect(verdictOf(await ask(token, 'globex'))).toBe('ERR_AUDIENCE_NOT_ALLOWED')
-    expect(verdictOf(await ask(token, 'nobody'))).toBe('ERR_TENANT_UNKNOWN')
+    expect(verdictOf(await ask(token, 'unknown'))).toBe('ERR_TENANT_UNKNOWN')
     expect(verdictOf(await ask(token, '../acme'))).toBe('ERR_TENANT_NOT_DETERMINED')
     expect(verdictOf(ask(token, 'acme'))).toBe('accepted')
-    expect(asked).toEqual(['acme', 'globex', 'nobody', '../acme', 'acme'])
+    expect(asked).toEqual(['acme', 'globex', 'unknown', '../acme', 'acme'])
   })
 
   it('is what a token for two tenants is accepted for', async () => {
