@@ -70,8 +70,11 @@ export function schedule(clock: Clock, delay: number, callback: () => void): () 
 }
 
 function unref(timer: unknown): void {
-  if (typeof timer !== 'object' || timer === null || !('unref' in timer)) return
-  if (typeof timer.unref === 'function') timer.unref()
+  if (typeof timer === 'object' && timer !== null && 'unref' in timer && isFunction(timer.unref)) timer.unref()
+}
+
+function isFunction(value: unknown): value is () => unknown {
+  return typeof value === 'function'
 }
 
 /** Resolves with the promise's value, or `undefined` after `delay` milliseconds. The promise must not reject. */

@@ -1,4 +1,4 @@
-import { elapsed, type Instant, instant, keepAlive, settledWithin } from '../base/clock.ts'
+import { elapsed, type Instant, instant, keepAlive } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { KeyNotFoundError, KeyRevokedError, KeysUnavailableError } from '../base/errors/request-errors.ts'
@@ -32,6 +32,14 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { backoffLeft, decide, decideAfterFailure } from './policy.ts'
 import { createRefreshAhead, type RefreshAhead } from './refresh-ahead.ts'
 import type { Revocation, Revocations } from './revocations.ts'
+import {
+  createUnknownKidSearch,
+  type FoundKeys,
+  type KeyQuery,
+  type KeysOrRefusal,
+  type SearchedCache,
+  type UnknownKidSearch,
+} from './unknown-kid.ts'
 import type { FetchResult, Upstream, UpstreamContext } from './upstream.ts'
 
 /** What the caches of one registry share. */
@@ -98,23 +106,6 @@ export interface CacheBackend {
   pendingSave(): Promise<unknown> | undefined
 }
 
-/** Keys for a token, or why there are none. */
-export type KeysOrRefusal = readonly VerificationKey[] | JwksAuthError
-
-/** As {@link KeysOrRefusal}; a promise, which never rejects, only where something has to be waited for. */
-export type FoundKeys = KeysOrRefusal | Promise<KeysOrRefusal>
-
-/** What a request looks for. */
-interface KeyQuery {
-  /** The `kid` that is unknown; absent where the budget alone decides. */
-  readonly kid: string | undefined
-  /** Selects the keys from those that may be used now. */
-  select(usable: KeySet): readonly VerificationKey[]
-  readonly askedAt: Instant
-  /** True where the cached keys were fetched after the request began: they are as new as they get. */
-  isAnswered(cached: CachedKeys | undefined): boolean
-}
-
 /** One provider's keys: serves them, keeps them fresh, and refetches for those that are not cached. */
 export class ProviderCache {
   readonly key: ProviderKey
@@ -125,6 +116,7 @@ export class ProviderCache {
   readonly #context: CacheContext
   readonly #backend: CacheBackend | undefined
   readonly #refreshAhead: RefreshAhead
+  readonly #unknownKid: UnknownKidSearch
   readonly #brokenKeys = new WeakSet<VerificationKey>()
   #state: CacheState = EMPTY
   #lifecycle: 'active' | 'retired' | 'deleted' = 'active'
@@ -150,6 +142,17 @@ export class ProviderCache {
     this.#revocations = revocations
     this.#context = context
     this.#backend = connect?.(this)
+    const searched: SearchedCache = {
+      state: () => this.#state,
+      usable: () => this.#usableNow(),
+      flight: () => this.#flight,
+      hasNews: () => upstream.newsSince(this.#seenResult) !== undefined,
+      takeNews: () => this.#takeNews(),
+      refetch: (isSatisfied, timeLeft) => this.#refetch(isSatisfied, timeLeft),
+      isRevoked: (kid) => this.#isRevoked(kid),
+      unavailable: () => this.#unavailable(),
+    }
+    this.#unknownKid = createUnknownKidSearch(searched, upstream, options, context.clock)
     this.#refreshAhead = createRefreshAhead(
       options.prefetch,
       {
@@ -269,7 +272,7 @@ export class ProviderCache {
     const untried = select(this.#usableNow())
     // Immutable keys have no other material under their `kid`, whatever is published now.
     if (untried.length > 0 || (this.#options.keyLifetime === 'immutable' && kid !== undefined)) return untried
-    const found = await this.#refetchFor({
+    const found = await this.#unknownKid.find({
       kid: undefined,
       askedAt,
       select,
@@ -381,52 +384,7 @@ export class ProviderCache {
     if (this.#isRevoked(query.kid)) return new KeyRevokedError()
     // A known `kid` for another algorithm: no refetch makes that fit.
     if (query.kid !== undefined && keySet.byKid.has(query.kid)) return new KeyNotFoundError()
-    return this.#refetchFor(query)
-  }
-
-  /** Refuses at once where no refetch is allowed, so that a flood of unknown `kid`s costs no promise. */
-  #refetchFor(query: KeyQuery): FoundKeys {
-    const step = this.#nextStep(query)
-    return step === 'refuse' ? this.#refuse(query) : this.#refetchUntilFound(query, step)
-  }
-
-  async #refetchUntilFound(query: KeyQuery, firstStep: RefetchStep): Promise<KeysOrRefusal> {
-    for (let step = firstStep; step !== 'refuse'; step = this.#nextStep(query)) {
-      if (step === 'take-news') this.#takeNews()
-      else await keepAlive(this.#await(step, query))
-      const found = query.select(this.#usableNow())
-      if (found.length > 0) return found
-      if (this.#isRevoked(query.kid)) return new KeyRevokedError()
-    }
-    return this.#refuse(query)
-  }
-
-  #nextStep({ kid, askedAt, isAnswered }: KeyQuery): RefetchStep {
-    const { cached } = this.#state
-    const now = instant(this.#context.clock)
-    if (cached?.source === 'inline' || isAnswered(cached) || this.#timeLeft(askedAt, now) <= 0) return 'refuse'
-    if (this.#flight?.reason === 'unknown-kid') return 'join'
-    if (this.#upstream.newsSince(this.#seenResult) !== undefined) return 'take-news'
-    if (this.#upstream.budget.mayRefetch(kid, this.#options.unknownKidCooldown, now)) {
-      return this.#flight === undefined ? 'refetch' : 'join'
-    }
-    return this.#upstream.refetching === undefined ? 'refuse' : 'await-shared'
-  }
-
-  async #await(step: Exclude<RefetchStep, 'refuse' | 'take-news'>, query: KeyQuery): Promise<unknown> {
-    const { clock } = this.#context
-    const now = instant(clock)
-    const timeLeft = this.#timeLeft(query.askedAt, now)
-    if (step === 'join' || step === 'await-shared') {
-      const flight: Promise<unknown> | undefined = step === 'join' ? this.#flight?.done : this.#upstream.refetching
-      return flight === undefined ? undefined : await settledWithin(clock, timeLeft, flight)
-    }
-    this.#upstream.budget.spend(now)
-    this.#emit([['unknown-kid', {}]])
-    const refetch = this.#start('unknown-kid', () => query.select(this.#usableNow()).length > 0, timeLeft)
-    // Until the store permits it, other caches of this key set must find it, since its budget is spent.
-    this.#upstream.announceRefetch(refetch)
-    return await refetch
+    return this.#unknownKid.find(query)
   }
 
   /** Another cache of this key set has fetched it since. */
@@ -435,15 +393,12 @@ export class ProviderCache {
     if (news !== undefined) this.#apply(news, 'unknown-kid', instant(this.#context.clock))
   }
 
-  #refuse({ kid, isAnswered }: KeyQuery): JwksAuthError {
-    const { cached, lastError } = this.#state
-    if (lastError !== undefined) return this.#unavailable()
-    if (kid !== undefined && isAnswered(cached)) this.#upstream.budget.refuse(kid, instant(this.#context.clock))
-    return new KeyNotFoundError()
-  }
-
-  #timeLeft(askedAt: Instant, now: Instant): number {
-    return this.#options.retryPolicy.deadline - elapsed(askedAt, now)
+  #refetch(isSatisfied: () => boolean, timeLeft: number): Promise<FetchOutcome> {
+    this.#emit([['unknown-kid', {}]])
+    const refetch = this.#start('unknown-kid', isSatisfied, timeLeft)
+    // Until the store permits it, other caches of this key set must find it, since its budget is spent.
+    this.#upstream.announceRefetch(refetch)
+    return refetch
   }
 
   #start(reason: FetchReason, isSatisfied: () => boolean, deadline?: number): Promise<FetchOutcome> {
@@ -645,7 +600,7 @@ export class ProviderCache {
   }
 
   #emit(events: readonly CacheEvent[]): void {
-    for (const [type, details] of events) this.#context.events.emit(type, { ...this.key, ...details } as never)
+    for (const [type, details] of events) this.#context.events.emit(type, { ...this.key, ...details })
   }
 }
 
@@ -654,19 +609,6 @@ function isSameSet(one: KeySet | undefined, other: KeySet | undefined): boolean 
   if (one === undefined || other === undefined) return false
   return one.keys.length === other.keys.length && other.keys.every((key) => one.members.has(key))
 }
-
-/** What a request does next whose key is not cached. */
-type RefetchStep =
-  /** No refetch is allowed. */
-  | 'refuse'
-  /** Wait for the fetch of this cache that is in flight. */
-  | 'join'
-  /** Wait for the refetch of another cache of this key set. */
-  | 'await-shared'
-  /** Take over what another cache of this key set has fetched. */
-  | 'take-news'
-  /** Refetch, and spend the budget. */
-  | 'refetch'
 
 /** Milliseconds in `Retry-After` where no backoff decides. */
 const SHORTEST_RETRY_AFTER = 1_000

@@ -46,9 +46,6 @@ const MAX_REPORTED_KID = 256
 /** At most this many keys are tried for one token. */
 const MAX_CANDIDATES = 4
 
-/** Nothing was refused. */
-export const NO_REFUSED_KEYS: RefusedKeys = Object.freeze({ count: 0, first: Object.freeze([]) })
-
 /** Makes a set of keys that were read before; of keys with the same identity, the first is kept. */
 export function createKeySet(keys: readonly VerificationKey[]): KeySet {
   const byIdentity = new Map<string, VerificationKey>()
@@ -113,7 +110,7 @@ export function uniteRefused(one: RefusedKeys, other: RefusedKeys): RefusedKeys 
 }
 
 /** A key whose private half was published is not trusted in its public form either. */
-export function withoutCompromised(
+function withoutCompromised(
   keys: readonly VerificationKey[],
   compromised: ReadonlySet<string>,
 ): readonly VerificationKey[] {

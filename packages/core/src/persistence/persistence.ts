@@ -117,7 +117,7 @@ export function createPersistence(
     }
     return () => {
       try {
-        if (typeof stop === 'function') stop()
+        if (isFunction(stop)) stop()
       } catch {
         // There is nothing left to stop.
       }
@@ -265,4 +265,8 @@ export function createPersistence(
       await keepAlive(settledWithin(systemClock, LAST_SAVES, Promise.allSettled(saves)))
     },
   }
+}
+
+function isFunction(value: unknown): value is () => unknown {
+  return typeof value === 'function'
 }

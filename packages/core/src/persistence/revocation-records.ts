@@ -73,7 +73,7 @@ function separateRecords(
     isGlobal: true,
     isLoaded: () => loaded !== undefined,
     async hasChanged(isRetry) {
-      const work = async (): Promise<string> => String(await store.revision())
+      const work = async (): Promise<string> => await store.revision()
       const attempt = await circuit.attempt({ operation: 'load', key: EVERY_PROVIDER, work, isRetry })
       if (!attempt.ok) return false
       revision = attempt.value
@@ -84,7 +84,7 @@ function separateRecords(
       const reading = revision
       const work = async (): Promise<readonly unknown[]> => {
         const values: unknown = await store.load()
-        if (!Array.isArray(values)) throw new TypeError('load() of the revocations must return an array')
+        if (!isList(values)) throw new TypeError('load() of the revocations must return an array')
         return values
       }
       const patience = BACKGROUND_TIMEOUT
@@ -153,4 +153,8 @@ function listsBesideSnapshots(circuit: StoreCircuit, events: EventBus<RegistryEv
     },
     invalidate: () => undefined,
   }
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value)
 }

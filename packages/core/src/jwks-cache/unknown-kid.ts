@@ -1,0 +1,128 @@
+import { type Clock, elapsed, type Instant, instant, keepAlive, settledWithin } from '../base/clock.ts'
+import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import { KeyNotFoundError, KeyRevokedError, type KeysUnavailableError } from '../base/errors/request-errors.ts'
+import type { KeySet } from '../jwks/key-set.ts'
+import type { VerificationKey } from '../jwks/verification-key.ts'
+import type { FetchReason } from './cache-events.ts'
+import type { CacheOptions } from './cache-options.ts'
+import type { CachedKeys, CacheState } from './cache-state.ts'
+import type { Upstream } from './upstream.ts'
+
+/** Keys for a token, or why there are none. */
+export type KeysOrRefusal = readonly VerificationKey[] | JwksAuthError
+
+/** As {@link KeysOrRefusal}; a promise, which never rejects, only where something has to be waited for. */
+export type FoundKeys = KeysOrRefusal | Promise<KeysOrRefusal>
+
+/** What a request looks for that is not cached. */
+export interface KeyQuery {
+  /** The `kid` that is unknown; absent where the budget alone decides. */
+  readonly kid: string | undefined
+  /** Selects the keys from those that may be used now. */
+  select(usable: KeySet): readonly VerificationKey[]
+  /** When the request began to wait: its deadline counts from here. */
+  readonly askedAt: Instant
+  /** True where the cached keys were fetched after the request began: they are as new as they get. */
+  isAnswered(cached: CachedKeys | undefined): boolean
+}
+
+/** The cache that a search is made for. */
+export interface SearchedCache {
+  state(): CacheState
+  /** The keys that may be used now. */
+  usable(): KeySet
+  /** The fetch of this cache that is in flight. */
+  flight(): { readonly reason: FetchReason; readonly done: Promise<unknown> } | undefined
+  /** True where another cache of this key set has fetched it since. */
+  hasNews(): boolean
+  /** Takes that over. */
+  takeNews(): void
+  /** Starts a refetch; it never rejects. */
+  refetch(isSatisfied: () => boolean, timeLeft: number): Promise<unknown>
+  isRevoked(kid: string | undefined): boolean
+  /** The refusal where the last attempt to fetch has failed. */
+  unavailable(): KeysUnavailableError
+}
+
+/** Searches for keys that are not cached: by a refetch, within its budget. */
+export interface UnknownKidSearch {
+  /**
+   * Refuses at once where no refetch is allowed, so that a flood of unknown `kid`s costs no promise and valid tokens never
+   * wait behind bogus ones.
+   */
+  find(query: KeyQuery): FoundKeys
+}
+
+/** What a request does next whose key is not cached. */
+type Step =
+  /** No refetch is allowed. */
+  | 'refuse'
+  /** Wait for the fetch of this cache that is in flight. */
+  | 'join'
+  /** Wait for the refetch of another cache of this key set. */
+  | 'await-shared'
+  /** Take over what another cache of this key set has fetched. */
+  | 'take-news'
+  /** Refetch, and spend the budget. */
+  | 'refetch'
+
+/** Creates the search of one cache. */
+export function createUnknownKidSearch(
+  cache: SearchedCache,
+  upstream: Upstream,
+  { unknownKidCooldown, retryPolicy }: Pick<CacheOptions, 'unknownKidCooldown' | 'retryPolicy'>,
+  clock: Clock,
+): UnknownKidSearch {
+  const { budget } = upstream
+
+  function timeLeft({ askedAt }: KeyQuery, now: Instant): number {
+    return retryPolicy.deadline - elapsed(askedAt, now)
+  }
+
+  function nextStep(query: KeyQuery): Step {
+    const { cached } = cache.state()
+    const now = instant(clock)
+    if (cached?.source === 'inline' || query.isAnswered(cached) || timeLeft(query, now) <= 0) return 'refuse'
+    const flight = cache.flight()
+    if (flight?.reason === 'unknown-kid') return 'join'
+    if (cache.hasNews()) return 'take-news'
+    if (budget.mayRefetch(query.kid, unknownKidCooldown, now)) return flight === undefined ? 'refetch' : 'join'
+    return upstream.refetching === undefined ? 'refuse' : 'await-shared'
+  }
+
+  async function wait(step: Exclude<Step, 'refuse' | 'take-news'>, query: KeyQuery): Promise<void> {
+    const now = instant(clock)
+    if (step === 'join' || step === 'await-shared') {
+      const flight: Promise<unknown> | undefined = step === 'join' ? cache.flight()?.done : upstream.refetching
+      if (flight !== undefined) await settledWithin(clock, timeLeft(query, now), flight)
+      return
+    }
+    budget.spend(now)
+    await cache.refetch(() => query.select(cache.usable()).length > 0, timeLeft(query, now))
+  }
+
+  async function findUntilRefused(query: KeyQuery, firstStep: Step): Promise<KeysOrRefusal> {
+    for (let step = firstStep; step !== 'refuse'; step = nextStep(query)) {
+      if (step === 'take-news') cache.takeNews()
+      else await keepAlive(wait(step, query))
+      const found = query.select(cache.usable())
+      if (found.length > 0) return found
+      if (cache.isRevoked(query.kid)) return new KeyRevokedError()
+    }
+    return refuse(query)
+  }
+
+  function refuse({ kid, isAnswered }: KeyQuery): JwksAuthError {
+    const { cached, lastError } = cache.state()
+    if (lastError !== undefined) return cache.unavailable()
+    if (kid !== undefined && isAnswered(cached)) budget.refuse(kid, instant(clock))
+    return new KeyNotFoundError()
+  }
+
+  return {
+    find(query) {
+      const step = nextStep(query)
+      return step === 'refuse' ? refuse(query) : findUntilRefused(query, step)
+    },
+  }
+}
