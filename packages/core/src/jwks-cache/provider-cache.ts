@@ -111,7 +111,7 @@ interface KeyQuery {
   /** Selects the keys from those that may be used now. */
   select(usable: KeySet): readonly VerificationKey[]
   readonly askedAt: Instant
-  /** True where the cached keys were fetched after the request began: they are as new as they get. */
+  /** True where the cached keys were fetched after the request began, and are as new as they get. */
   isAnswered(cached: CachedKeys | undefined): boolean
 }
 
@@ -244,11 +244,16 @@ export class ProviderCache {
   findKeys(kid: string | undefined, alg: string | undefined, askedAt: Instant): FoundKeys {
     if (this.#isRevoked(kid)) return new KeyRevokedError()
     const sentBefore = this.#upstream.requestNumber
+    const wasEmpty = cachedKeys(this.#state) === undefined
     const query: KeyQuery = {
       kid,
       askedAt,
       select: (usable) => selectKeys(usable, kid, alg),
-      isAnswered: (cached) => cached !== undefined && cached.requestNumber > sentBefore,
+      isAnswered: (cached) => {
+        if (cached === undefined || cached.requestNumber <= sentBefore) return false
+        // A refresh may come from a cache on the way that does not have a new key yet.
+        return wasEmpty || cached.requestNumber === this.#upstream.lastUnconditional
+      },
     }
     const keySet = this.keySet()
     return isThenable(keySet) ? keySet.then((awaited) => this.#findIn(awaited, query)) : this.#findIn(keySet, query)
@@ -438,7 +443,9 @@ export class ProviderCache {
   #refuse({ kid, isAnswered }: KeyQuery): JwksAuthError {
     const { cached, lastError } = this.#state
     if (lastError !== undefined) return this.#unavailable()
-    if (kid !== undefined && isAnswered(cached)) this.#upstream.budget.refuse(kid, instant(this.#context.clock))
+    if (kid !== undefined && cached !== undefined && isAnswered(cached)) {
+      this.#upstream.budget.refuse(kid, this.#options.unknownKidCooldown, cached.fetchedAt)
+    }
     return new KeyNotFoundError()
   }
 
