@@ -93,11 +93,7 @@ function checkTypes({ sub, jti, client_id: clientId, scope }: Claims): Refusal {
 }
 
 /** Checks `exp`, `nbf` and `iat` (RFC 7519 §4.1). */
-export function checkTimes(
-  { exp, nbf, iat }: Claims,
-  { clockTolerance, maxTokenAge }: ClaimRules,
-  now: number,
-): Refusal {
+function checkTimes({ exp, nbf, iat }: Claims, { clockTolerance, maxTokenAge }: ClaimRules, now: number): Refusal {
   if (!isNumericDate(exp)) return new ClaimMalformedError()
   if (exp * 1000 + clockTolerance <= now) return new TokenExpiredError()
   if (nbf !== undefined) {

@@ -60,10 +60,7 @@ const fromHeader: TokenSource = (request, maxTokenBytes) =>
  * @throws AuthorizationMalformedError for a header that came twice, or has no token after the scheme
  * @throws TokenTooLongError past `maxBytes`, before anything is read
  */
-export function bearerCredentials(
-  header: string | readonly string[] | undefined,
-  maxBytes: number,
-): string | undefined {
+function bearerCredentials(header: string | readonly string[] | undefined, maxBytes: number): string | undefined {
   if (header === undefined || header === '') return undefined
   if (typeof header !== 'string') throw new AuthorizationMalformedError('the Authorization header came more than once')
   if (!BEARER.test(header)) return undefined

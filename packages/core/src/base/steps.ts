@@ -1,17 +1,9 @@
-import { isThenable } from './thenable.ts'
-
 /**
  * A computation that waits only where it has to: a generator that yields each promise that it waits for. {@link runSteps}
  * runs it to its end and returns a promise only if one was yielded. It reads like an `async` function, which would always
  * return a promise.
  */
 export type Steps<Result> = Generator<PromiseLike<unknown>, Result, unknown>
-
-/** Waits for a value if it is a promise: `const keys = yield* settled(findKeys())`. */
-export function* settled<Value>(value: Value | PromiseLike<Value>): Steps<Value> {
-  // What `runSteps` hands back is what the promise resolved with.
-  return isThenable(value) ? ((yield value) as Value) : value
-}
 
 /** Runs a computation; returns its result, or a promise for it if it has to wait. Throws or rejects with what it throws. */
 export function runSteps<Result>(steps: Steps<Result>): Result | Promise<Result> {

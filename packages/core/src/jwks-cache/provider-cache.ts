@@ -247,11 +247,16 @@ export class ProviderCache {
   findKeys(kid: string | undefined, alg: string | undefined, askedAt: Instant): FoundKeys {
     if (this.#isRevoked(kid)) return new KeyRevokedError()
     const sentBefore = this.#upstream.requestNumber
+    const wasEmpty = cachedKeys(this.#state) === undefined
     const query: KeyQuery = {
       kid,
       askedAt,
       select: (usable) => selectKeys(usable, kid, alg),
-      isAnswered: (cached) => cached !== undefined && cached.requestNumber > sentBefore,
+      isAnswered: (cached) => {
+        if (cached === undefined || cached.requestNumber <= sentBefore) return false
+        // A refresh may come from a cache on the way that does not have a new key yet.
+        return wasEmpty || cached.requestNumber === this.#upstream.lastUnconditional
+      },
     }
     const keySet = this.keySet()
     return isThenable(keySet) ? keySet.then((awaited) => this.#findIn(awaited, query)) : this.#findIn(keySet, query)

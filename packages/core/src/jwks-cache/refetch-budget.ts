@@ -34,8 +34,11 @@ export interface RefetchBudget {
    * @returns true where the budget was given back
    */
   signatureVerified(key: VerificationKey, now: Instant): boolean
-  /** Remembers that a fetch did not find this `kid`. */
-  refuse(kid: string, now: Instant): void
+  /**
+   * Remembers that a fetch did not find this `kid`: for the cooldown, or, where a refetch has begun one, for the rest of
+   * that. A refresh may come from a cache on the way, and must not extend the time for which a new key is refused.
+   */
+  refuse(kid: string, cooldown: number, fetchedAt: Instant): void
 }
 
 /**
@@ -45,6 +48,7 @@ export interface RefetchBudget {
  */
 export function createRefetchBudget(name: string, refused: RefusedKids): RefetchBudget {
   let spentAt: Instant | undefined
+  let refetchedAt: Instant | undefined
   let returnedAt: Instant | undefined
   let broughtKeys: ReadonlySet<VerificationKey> = new Set()
   const entry = (kid: string): string => `${name}\n${kid}`
@@ -58,6 +62,7 @@ export function createRefetchBudget(name: string, refused: RefusedKids): Refetch
     },
     spend(now) {
       spentAt = now
+      refetchedAt = now
       broughtKeys = new Set()
     },
     brought(keys) {
@@ -71,8 +76,12 @@ export function createRefetchBudget(name: string, refused: RefusedKids): Refetch
       returnedAt = now
       return true
     },
-    refuse(kid, now) {
-      if (!isTooLong(kid)) refused.set(entry(kid), now)
+    refuse(kid, cooldown, fetchedAt) {
+      if (isTooLong(kid)) return
+      const known = refused.get(entry(kid))
+      if (known !== undefined && elapsed(known, fetchedAt) < cooldown) return
+      const since = refetchedAt !== undefined && elapsed(refetchedAt, fetchedAt) < cooldown ? refetchedAt : fetchedAt
+      refused.set(entry(kid), since)
     },
   }
 }

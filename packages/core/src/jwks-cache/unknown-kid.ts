@@ -22,7 +22,7 @@ export interface KeyQuery {
   select(usable: KeySet): readonly VerificationKey[]
   /** When the request began to wait: its deadline counts from here. */
   readonly askedAt: Instant
-  /** True where the cached keys were fetched after the request began: they are as new as they get. */
+  /** True where the cached keys were fetched after the request began, and are as new as they get. */
   isAnswered(cached: CachedKeys | undefined): boolean
 }
 
@@ -115,7 +115,9 @@ export function createUnknownKidSearch(
   function refuse({ kid, isAnswered }: KeyQuery): JwksAuthError {
     const { cached, lastError } = cache.state()
     if (lastError !== undefined) return cache.unavailable()
-    if (kid !== undefined && isAnswered(cached)) budget.refuse(kid, instant(clock))
+    if (kid !== undefined && cached !== undefined && isAnswered(cached)) {
+      budget.refuse(kid, unknownKidCooldown, cached.fetchedAt)
+    }
     return new KeyNotFoundError()
   }
 

@@ -76,6 +76,7 @@ export class Upstream {
   readonly #context: UpstreamContext
   readonly #users = new Set<object>()
   #requests = 0
+  #lastUnconditional = 0
   #results = 0
   #flight: { readonly reason: FetchReason; isSent: boolean; readonly done: Promise<FetchResult> } | undefined
   #announced: Promise<unknown> | undefined
@@ -97,6 +98,11 @@ export class Upstream {
   /** The number of the last request that was sent. A result with a higher one was asked for later. */
   get requestNumber(): number {
     return this.#requests
+  }
+
+  /** The number of the last request that caches on the way had to pass on: its response is as new as it gets. */
+  get lastUnconditional(): number {
+    return this.#lastUnconditional
   }
 
   /** The refetch for an unknown `kid` that is in flight or announced, for whichever cache. It never rejects. */
@@ -186,6 +192,7 @@ export class Upstream {
           begin()
           const ask = async (isConditional: boolean): Promise<JwksResponse> => {
             this.#requests += 1
+            if (!isConditional) this.#lastUnconditional = this.#requests
             if (this.#flight !== undefined) this.#flight.isSent = true
             this.#context.events.emit('fetch', { ...provider, reason })
             const headersFor = (url: string): Readonly<Record<string, string>> =>

@@ -39,4 +39,17 @@ describe('a cache on the way that still has the set from before a rotation', () 
     expect(status()).toMatchObject({ health: 'fresh', kids: ['key-1', 'key-2'] })
     expect(events.filter(({ type }) => type === 'key-removed')).toEqual([])
   })
+
+  it('does not keep a new key from being found where each request waits for a refresh', async () => {
+    const scene = await setScene({ provider: { prefetch: 'never', minTtl: 1_000, maxTtl: 1_000 } })
+    const { clock, issuer, resolve } = scene
+    const old = cachedAnswer(scene)
+    issuer.answerAlways('jwks', ({ headers }) => (headers['cache-control'] === 'no-cache' ? { kind: 'normal' } : old))
+    await resolve()
+    await clock.advance(60_000)
+    await issuer.rotate()
+    expect(await resolve('key-2')).toEqual(['key-1', 'key-2'])
+    // A refresh from the cache on the way, then one request past it.
+    expect(issuer.requestCount('jwks')).toBe(3)
+  })
 })

@@ -153,7 +153,7 @@ describe('createFetchLimit', () => {
           else if (does === 'wait') await clock.advance(250)
           else waiting[which % waiting.length]?.giveUp.abort(new Error('enough'))
           await macrotask()
-          // What has no slot is connecting, and bounded, too.
+          // What has no slot was connecting for more than 250 ms, and is bounded, too.
           expect(running(works)).toBeLessThanOrEqual(max * 9)
         }
         for (const work of works) work.end()

@@ -85,7 +85,7 @@ describe('unite', () => {
     )
   })
 
-  it('never exceeds maxKeys, and lets no key go that was held and not forgotten', () => {
+  it('never exceeds maxKeys, and drops no known key that was not forgotten', () => {
     fc.assert(
       fc.property(learned, learned, fc.integer({ min: 0, max: 5 }), (one, other, room) => {
         const maxKeys = one.keySet.keys.length + room

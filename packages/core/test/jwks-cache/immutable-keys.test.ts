@@ -6,7 +6,7 @@ import { contentOf, immutableKeys, kidsOf, published } from './immutable-scene.t
 const roomy = { now: 50, maxKeys: 100 }
 
 describe('published keys', () => {
-  it('are all added where nothing is held, with the time at which they became known', () => {
+  it('are all added where nothing is known, with the time at which they became known', () => {
     const added = addPublished(undefined, published(['a', '1'], ['b', '2']), roomy)
     expect(contentOf(added)).toEqual(
       contentOf(
@@ -19,22 +19,22 @@ describe('published keys', () => {
     expect(added).toMatchObject({ changes: { added: ['a', 'b'], removed: [], changed: [] }, refused: { count: 0 } })
   })
 
-  it('are added to those that are held, which stay the very objects that they were', () => {
-    const held = immutableKeys([['a', '1', 10]])
-    const added = addPublished(held, published(['a', '1'], ['b', '2']), roomy)
+  it('are added to those that are known, which keep their identity', () => {
+    const known = immutableKeys([['a', '1', 10]])
+    const added = addPublished(known, published(['a', '1'], ['b', '2']), roomy)
     expect(added.history.learnedAt).toEqual([
       ['a', 10],
       ['b', 50],
     ])
-    expect(added.keySet.keys[0]).toBe(held.keySet.keys[0])
+    expect(added.keySet.keys[0]).toBe(known.keySet.keys[0])
   })
 
   it('that bring nothing new leave the set the same object', () => {
-    const held = immutableKeys([
+    const known = immutableKeys([
       ['a', '1', 10],
       ['b', '2', 10],
     ])
-    expect(addPublished(held, published(['a', '1']), roomy).keySet).toBe(held.keySet)
+    expect(addPublished(known, published(['a', '1']), roomy).keySet).toBe(known.keySet)
   })
 
   it('do not take away what is no longer among them, and say that it is gone', () => {
@@ -43,10 +43,10 @@ describe('published keys', () => {
     expect(added.changes).toEqual({ added: ['b'], removed: ['a'], changed: [] })
   })
 
-  it('are refused where other material is held under their kid', () => {
-    const held = immutableKeys([['a', '1', 10]])
-    const added = addPublished(held, published(['a', '2']), roomy)
-    expect(contentOf(added)).toEqual(contentOf(held))
+  it('are refused where other material is known under their kid', () => {
+    const known = immutableKeys([['a', '1', 10]])
+    const added = addPublished(known, published(['a', '2']), roomy)
+    expect(contentOf(added)).toEqual(contentOf(known))
     expect(added.changes).toEqual({ added: [], removed: [], changed: ['a'] })
     expect(added.refused).toEqual({ count: 1, first: [{ reason: 'immutable', kid: 'a' }] })
   })
@@ -62,11 +62,11 @@ describe('published keys', () => {
   })
 
   it('past maxKeys are refused, and the older ones stay', () => {
-    const held = immutableKeys([
+    const known = immutableKeys([
       ['a', '1', 10],
       ['b', '2', 10],
     ])
-    const added = addPublished(held, published(['c', '3'], ['d', '4']), { now: 50, maxKeys: 3 })
+    const added = addPublished(known, published(['c', '3'], ['d', '4']), { now: 50, maxKeys: 3 })
     expect(kidsOf(added)).toEqual(['a', 'b', 'c'])
     expect(added.changes.added).toEqual(['c'])
     expect(added.refused).toEqual({ count: 1, first: [{ reason: 'too-many', kid: 'd' }] })
@@ -113,7 +113,7 @@ describe('a forgotten key', () => {
     expect(kidsOf(unite(again, forget(again, 'a', 50), 100))).toEqual([])
   })
 
-  it('is forgotten by whoever learned it before', () => {
+  it('is forgotten by a process that learned it before', () => {
     const left = forget(
       immutableKeys([
         ['a', '1', 10],
@@ -132,7 +132,7 @@ describe('a forgotten key', () => {
     }
   })
 
-  it('stays with whoever learned it since', () => {
+  it('stays with a process that learned it later', () => {
     const left = forget(immutableKeys([['a', '1', 10]]), 'a', 20)
     const other = immutableKeys([['a', '2', 21]])
     expect(contentOf(unite(left, other, 100))).toEqual(contentOf(immutableKeys([['a', '2', 21]], [['a', 20]])))
@@ -165,7 +165,7 @@ describe('keys of two processes', () => {
     )
   })
 
-  it('are those of the other where nothing is held', () => {
+  it('are those of the other where nothing is known', () => {
     const other = immutableKeys([['a', '1', 10]], [['b', 20]])
     expect(contentOf(unite(undefined, other, 100))).toEqual(contentOf(other))
   })

@@ -20,7 +20,8 @@ function keyOf(material: string): VerificationKey {
 function createBudget(refused = createRefusedKids(), name = 'acme\nmain') {
   const budget = createRefetchBudget(name, refused)
   const mayRefetch = (kid: string | undefined, now: Instant): boolean => budget.mayRefetch(kid, COOLDOWN, now)
-  return { ...budget, mayRefetch }
+  const refuse = (kid: string, now: Instant): void => budget.refuse(kid, COOLDOWN, now)
+  return { ...budget, mayRefetch, refuse }
 }
 
 describe('the cooldown', () => {
@@ -122,6 +123,23 @@ describe('a refused kid', () => {
     expect(budget.mayRefetch('bogus', at(10_000))).toBe(true)
   })
 
+  it('is remembered from when the refetch began, also where a later refresh does not find it again', () => {
+    const budget = createBudget()
+    budget.spend(at(0))
+    budget.refuse('bogus', at(400))
+    budget.refuse('bogus', at(9_000))
+    expect(budget.mayRefetch('bogus', at(9_999))).toBe(false)
+    expect(budget.mayRefetch('bogus', at(10_000))).toBe(true)
+  })
+
+  it('is remembered from a fetch that did not find it where no refetch was made', () => {
+    const budget = createBudget()
+    budget.refuse('bogus', at(5_000))
+    expect(budget.mayRefetch('other', at(5_001))).toBe(true)
+    expect(budget.mayRefetch('bogus', at(14_999))).toBe(false)
+    expect(budget.mayRefetch('bogus', at(15_000))).toBe(true)
+  })
+
   it('causes no refetch and is not remembered when it is longer than 256 bytes', () => {
     const refused = createRefusedKids()
     const budget = createBudget(refused)
@@ -129,6 +147,7 @@ describe('a refused kid', () => {
     expect(budget.mayRefetch('é'.repeat(128), at(0))).toBe(true)
     for (const kid of ['k'.repeat(257), 'é'.repeat(129)]) {
       expect(budget.mayRefetch(kid, at(0))).toBe(false)
+      budget.spend(at(0))
       budget.refuse(kid, at(0))
     }
     expect(refused.size).toBe(0)
@@ -136,7 +155,9 @@ describe('a refused kid', () => {
 
   it('is remembered for its own key set only', () => {
     const refused = createRefusedKids()
-    createBudget(refused, 'one').refuse('bogus', at(0))
+    const one = createBudget(refused, 'one')
+    one.spend(at(0))
+    one.refuse('bogus', at(0))
     expect(createBudget(refused, 'one').mayRefetch('bogus', at(1))).toBe(false)
     expect(createBudget(refused, 'other').mayRefetch('bogus', at(1))).toBe(true)
   })
@@ -145,6 +166,7 @@ describe('a refused kid', () => {
     const refused = createRefusedKids()
     for (let set = 0; set < 20; set += 1) {
       const budget = createBudget(refused, `set-${set}`)
+      budget.spend(at(0))
       for (let kid = 0; kid < 1_000; kid += 1) budget.refuse(`bogus-${kid}`, at(0))
     }
     expect(refused.size).toBe(10_000)

@@ -46,7 +46,7 @@ const rejects = async (): Promise<never> => {
 }
 const other = (name: string): ProviderKey => ({ tenant: 'acme', provider: name })
 
-/** Work that counts its calls and fails until it is told to recover. */
+/** Work that counts its calls and fails until `isDown` is false. */
 function recoverable() {
   const work = Object.assign(
     async (): Promise<string> => {

@@ -167,7 +167,7 @@ describe('a store that rejects', () => {
     expect(
       told('store-recovered')
         .map((event) => ('operation' in event ? event.operation : undefined))
-        .toSorted(),
+        .toSorted((one, other) => String(one).localeCompare(String(other))),
     ).toEqual(['load', 'save'])
     expect(registry.status(tenant, provider).store).toBe('ready')
     expect(store.snapshots.map(({ key: of }) => of.provider).toSorted()).toEqual(['b', 'c', provider])
