@@ -1,3 +1,3 @@
-// biome-ignore lint/performance/noReExportAll: one import serves an application, and the lists cannot drift.
+// One import serves an application, and the lists cannot drift.
 export * from '@jwks-auth/core'
 export { getAuth, type JwksAuthMiddleware, jwksAuth, requireScopes } from './jwks-auth.ts'

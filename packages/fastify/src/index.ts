@@ -1,4 +1,4 @@
-// biome-ignore lint/performance/noReExportAll: one import serves an application, and the lists cannot drift.
+// One import serves an application, and the lists cannot drift.
 export * from '@jwks-auth/core'
 export {
   authenticate,

@@ -24,13 +24,16 @@ describe('a signer with a key', () => {
     })
   })
 
-  it.each([newKey, oldKey])('verifies what either key has signed, and says whether that was the one that signs now', (key) => {
-    expect(signer.verify(createSnapshotSigner([key]).sign(payload, null))).toEqual({
-      ok: true,
-      payload,
-      isCurrent: key === newKey,
-    })
-  })
+  it.each([newKey, oldKey])(
+    'verifies what either key has signed, and says whether that was the one that signs now',
+    (key) => {
+      expect(signer.verify(createSnapshotSigner([key]).sign(payload, null))).toEqual({
+        ok: true,
+        payload,
+        isCurrent: key === newKey,
+      })
+    },
+  )
 
   it.each<[string, readonly string[]]>([
     ['another key', ['x'.repeat(32)]],
