@@ -122,9 +122,9 @@ export function createFetchLease(
 
   /** Reads a failure that another process has shared; `undefined` where there is none, or it was seen before. */
   function readFailure(value: unknown): FetchDecision | undefined {
-    const opened = circuit.seal.open(plainJson(value))
-    if (!opened.ok || !isObject(opened.payload) || opened.payload['kind'] !== 'failure') return undefined
-    const { id, tenant, provider, count, pause, failedAt, isOutage } = opened.payload
+    const verified = circuit.signer.verify(plainJson(value))
+    if (!verified.ok || !isObject(verified.payload) || verified.payload['kind'] !== 'failure') return undefined
+    const { id, tenant, provider, count, pause, failedAt, isOutage } = verified.payload
     if (tenant !== key.tenant || provider !== key.provider || typeof id !== 'string' || id === seenFailure) {
       return undefined
     }
@@ -145,7 +145,7 @@ export function createFetchLease(
     const { tenant, provider } = key
     const payload = { kind: 'failure', id: leaseId, tenant, provider, count, pause, failedAt: clock.now(), isOutage }
     seenFailure = leaseId
-    await fleet.shareFailure(key, leaseId, circuit.seal.seal(payload, null), pause)
+    await fleet.shareFailure(key, leaseId, circuit.signer.sign(payload, null), pause)
   }
 
   function hold(leaseId: string, fleet: FleetCoordination): FetchDecision {

@@ -7,7 +7,7 @@ import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
 import type { CacheOptions } from '../jwks-cache/cache-options.ts'
 import { createFetchLimit } from '../jwks-cache/fetch-limit.ts'
 import type { CacheBackend, ProviderCache } from '../jwks-cache/provider-cache.ts'
-import { createSeal } from '../stores/integrity.ts'
+import { createSnapshotSigner } from '../stores/integrity.ts'
 import type { FleetNotice, SnapshotStore } from '../stores/snapshot-store.ts'
 import { createFetchLease, type FetchLease } from './fetch-lease.ts'
 import {
@@ -97,7 +97,7 @@ export function createPersistence(
 ): Persistence {
   const { clock, events, closed, cacheOf } = context
   const circuit =
-    store && createStoreCircuit({ store, seal: createSeal(integrityKeys), timeout: storeTimeout }, context)
+    store && createStoreCircuit({ store, signer: createSnapshotSigner(integrityKeys), timeout: storeTimeout }, context)
   const limit = createFetchLimit(MAX_CONCURRENT, clock)
   const revocations = createRevocationLog(circuit, context, (key) => cacheOf(key)?.revocationsChanged())
   const connections = new Map<ProviderCache, Connection>()

@@ -67,7 +67,7 @@ export function createProviderSnapshots(
   cache: ProviderCache,
   { circuit, revocations, clock, random, events, closed, runDetached }: SnapshotContext,
 ): ProviderSnapshots {
-  const { store, seal } = circuit
+  const { store, signer } = circuit
   const { coordination } = store
   const retryOwner = {}
   let loading: Promise<LoadResult> | undefined
@@ -75,7 +75,7 @@ export function createProviderSnapshots(
   let isDirty = false
   let generation: string | undefined
   let lastRefused: string | undefined
-  let isResigned = false
+  let isSignedAgain = false
 
   const isDeleted = (): boolean => cache.lifecycle === 'deleted'
 
@@ -112,10 +112,10 @@ export function createProviderSnapshots(
       if (saving === undefined && storable() !== undefined) saveInBackground()
       return 'absent'
     }
-    const opened = seal.open(snapshot)
+    const verified = signer.verify(snapshot)
     const now = instant(clock)
     const context = { now, known: cache.state.cached?.published, random: random() }
-    const reading = readSnapshot(opened, rules.binding, options, rules.urls, context)
+    const reading = readSnapshot(verified, rules.binding, options, rules.urls, context)
     if (!reading.ok) {
       await refuse(reading.reason, snapshot)
       return 'refused'
@@ -123,8 +123,8 @@ export function createProviderSnapshots(
     lastRefused = undefined
     if (isDeleted()) return 'kept'
     // Immutable keys may never change again: signed with an old `integrityKey` only, they would be lost with that key.
-    if (opened.ok && !opened.isCurrent && !isResigned) {
-      isResigned = true
+    if (verified.ok && !verified.isCurrent && !isSignedAgain) {
+      isSignedAgain = true
       saveInBackground()
     }
     const isNew = cache.load(reading.loaded)
@@ -150,7 +150,7 @@ export function createProviderSnapshots(
     const work = async (): Promise<void> => {
       if (store.setAside !== undefined) return await store.setAside(key)
       const aside = { tenant: key.tenant, provider: `.refused.${key.provider}` }
-      await store.save(aside, seal.seal({ kind: 'refused', refused: snapshot }, null))
+      await store.save(aside, signer.sign({ kind: 'refused', refused: snapshot }, null))
     }
     await circuit.attempt({ operation: 'save', key, work, timeout: BACKGROUND_TIMEOUT })
   }
@@ -174,7 +174,7 @@ export function createProviderSnapshots(
       if (cached === undefined || isDeleted()) return true
       const [expected, next] = [generation, randomBytes(16).toString('hex')]
       const work = async (): Promise<boolean> => {
-        const snapshot = seal.seal(snapshotPayload(rules.binding, cached), keepUntil(cached))
+        const snapshot = signer.sign(snapshotPayload(rules.binding, cached), keepUntil(cached))
         if (coordination !== undefined) return await coordination.saveIf(key, snapshot, expected, next)
         await store.save(key, snapshot)
         return true

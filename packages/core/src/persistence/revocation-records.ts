@@ -58,12 +58,12 @@ function separateRecords(
   function read(values: readonly unknown[]): readonly StoredRevocation[] {
     let reported = 0
     return values.slice(0, MAX_RECORDS).flatMap((value) => {
-      const opened = circuit.seal.open(plainJson(value))
-      const stored = readRevocation(opened)
+      const verified = circuit.signer.verify(plainJson(value))
+      const stored = readRevocation(verified)
       if (stored !== undefined) return [stored]
       reported += 1
       if (reported <= MAX_REPORTED) {
-        events.emit('snapshot-refused', { ...EVERY_PROVIDER, reason: opened.ok ? 'malformed' : opened.reason })
+        events.emit('snapshot-refused', { ...EVERY_PROVIDER, reason: verified.ok ? 'malformed' : verified.reason })
       }
       return []
     })
@@ -95,7 +95,7 @@ function separateRecords(
     },
     async save(key, record, _all, isRetry) {
       const work = async (): Promise<void> => {
-        await store.save(record.id, circuit.seal.seal(revocationPayload(key, record), null))
+        await store.save(record.id, circuit.signer.sign(revocationPayload(key, record), null))
       }
       return await circuit.attempt({ operation: 'revoke', key, work, timeout: BACKGROUND_TIMEOUT, isRetry })
     },
@@ -110,17 +110,17 @@ function separateRecords(
  * other's list; that one writes its own again when it next loads.
  */
 function listsBesideSnapshots(circuit: StoreCircuit, events: EventBus<RegistryEvents>): RevocationRecords {
-  const { store, seal } = circuit
+  const { store, signer } = circuit
   const lastSaves = new Map<string, Promise<unknown>>()
   const listKey = ({ tenant, provider }: ProviderKey): ProviderKey => ({ tenant, provider: `.revoked.${provider}` })
 
   async function read(key: ProviderKey): Promise<readonly StoredRevocation[]> {
     const value = plainJson(await store.load(listKey(key)))
     if (value === undefined) return []
-    const opened = seal.open(value)
-    const records = readRevocationList(opened, key)
+    const verified = signer.verify(value)
+    const records = readRevocationList(verified, key)
     if (records === undefined) {
-      events.emit('snapshot-refused', { ...key, reason: opened.ok ? 'binding' : opened.reason })
+      events.emit('snapshot-refused', { ...key, reason: verified.ok ? 'binding' : verified.reason })
     }
     return records ?? []
   }
@@ -128,7 +128,7 @@ function listsBesideSnapshots(circuit: StoreCircuit, events: EventBus<RegistryEv
   async function write(key: ProviderKey, all: readonly Revocation[]): Promise<void> {
     const merged = new Map((await read(key)).map(({ record }) => [record.id, record]))
     for (const record of all) merged.set(record.id, mergeRevocations(merged.get(record.id), record))
-    await store.save(listKey(key), seal.seal(revocationListPayload(key, [...merged.values()]), null))
+    await store.save(listKey(key), signer.sign(revocationListPayload(key, [...merged.values()]), null))
   }
 
   return {

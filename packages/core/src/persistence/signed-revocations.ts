@@ -1,13 +1,13 @@
 import { isIdentifier, isObject } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { Revocation } from '../jwks-cache/revocations.ts'
-import type { Opened } from '../stores/integrity.ts'
+import type { VerifiedPayload } from '../stores/integrity.ts'
 
 /** A revocation, and the provider whose key it revokes. */
 export interface StoredRevocation {
   readonly key: ProviderKey
   readonly record: Revocation
-  /** As in `Opened`. */
+  /** As in `VerifiedPayload`. */
   readonly isCurrent: boolean
 }
 
@@ -22,20 +22,23 @@ export function revocationListPayload(key: ProviderKey, records: readonly Revoca
 }
 
 /** Reads one record; `undefined` where it is none. */
-export function readRevocation(opened: Opened): StoredRevocation | undefined {
-  if (!opened.ok || !isObject(opened.payload) || opened.payload['kind'] !== 'revocation') return undefined
-  const { key, record } = opened.payload
-  return isKey(key) && isRevocation(record) ? { key, record, isCurrent: opened.isCurrent } : undefined
+export function readRevocation(verified: VerifiedPayload): StoredRevocation | undefined {
+  if (!verified.ok || !isObject(verified.payload) || verified.payload['kind'] !== 'revocation') return undefined
+  const { key, record } = verified.payload
+  return isKey(key) && isRevocation(record) ? { key, record, isCurrent: verified.isCurrent } : undefined
 }
 
 /** Reads all records of this provider, each judged alone; `undefined` where it is no list of them. */
-export function readRevocationList(opened: Opened, key: ProviderKey): readonly StoredRevocation[] | undefined {
-  if (!opened.ok || !isObject(opened.payload) || opened.payload['kind'] !== 'revocations') return undefined
-  const { key: of, records } = opened.payload
+export function readRevocationList(
+  verified: VerifiedPayload,
+  key: ProviderKey,
+): readonly StoredRevocation[] | undefined {
+  if (!verified.ok || !isObject(verified.payload) || verified.payload['kind'] !== 'revocations') return undefined
+  const { key: of, records } = verified.payload
   if (!isKey(of) || of.tenant !== key.tenant || of.provider !== key.provider || !Array.isArray(records)) {
     return undefined
   }
-  const { isCurrent } = opened
+  const { isCurrent } = verified
   return records.filter(isRevocation).map((record) => ({ key, record, isCurrent }))
 }
 

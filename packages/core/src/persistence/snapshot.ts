@@ -9,7 +9,7 @@ import type { CachedKeys } from '../jwks-cache/cache-state.ts'
 import type { ImmutableHistory, KidTimes } from '../jwks-cache/immutable-keys.ts'
 import type { RefusedContent } from '../jwks-cache/key-set-response.ts'
 import { lifetimesOf, UNLIMITED } from '../jwks-cache/lifetimes.ts'
-import type { Opened, SnapshotRefusal } from '../stores/integrity.ts'
+import type { SnapshotRefusal, VerifiedPayload } from '../stores/integrity.ts'
 
 /** What a snapshot was made for: one that was made for anything else is refused. */
 export interface SnapshotBinding extends ProviderKey {
@@ -75,14 +75,14 @@ export function keepUntil({ immutable, fetchedAt, lifetimes }: CachedKeys): stri
  * @param random a number from 0 to below 1, for `prefetchJitter`
  */
 export function readSnapshot(
-  opened: Opened,
+  verified: VerifiedPayload,
   binding: SnapshotBinding,
   options: CacheOptions,
   rules: UrlRules,
   { now, known, random }: { readonly now: Instant; readonly known: KeySet | undefined; readonly random: number },
 ): SnapshotReading {
-  if (!opened.ok) return opened
-  const { payload } = opened
+  if (!verified.ok) return verified
+  const { payload } = verified
   if (!isObject(payload) || payload['kind'] !== 'snapshot') return refused('malformed')
   if (JSON.stringify(payload['binding']) !== JSON.stringify(binding)) return refused('binding')
   const { entry } = payload

@@ -4,7 +4,7 @@ import { StoreFailedError } from '../base/errors/store-errors.ts'
 import type { EventBus } from '../base/events.ts'
 import { type ProviderKey, providerName } from '../base/provider-key.ts'
 import type { RegistryEvents, StoreOperation } from '../jwks-cache/cache-events.ts'
-import type { Seal } from '../stores/integrity.ts'
+import type { SnapshotSigner } from '../stores/integrity.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
 
 /** How an operation of the store ended. */
@@ -42,7 +42,7 @@ const SIDES: Readonly<Record<StoreOperation, StoreSide>> = Object.freeze({
 /** A registry's store behind a circuit breaker for each side. */
 export interface StoreCircuit {
   readonly store: SnapshotStore
-  readonly seal: Seal
+  readonly signer: SnapshotSigner
   /** The registry's `storeTimeout`, in milliseconds. */
   readonly timeout: number
   /** True where this operation of this provider would fail at once. */
@@ -88,7 +88,7 @@ interface Breaker {
 
 /** Creates a closed circuit: everything works. */
 export function createStoreCircuit(
-  { store, seal, timeout }: Pick<StoreCircuit, 'store' | 'seal' | 'timeout'>,
+  { store, signer, timeout }: Pick<StoreCircuit, 'store' | 'signer' | 'timeout'>,
   context: { readonly clock: Clock; readonly events: EventBus<RegistryEvents>; readonly closed: AbortSignal },
 ): StoreCircuit {
   const { clock, events, closed } = context
@@ -228,7 +228,7 @@ export function createStoreCircuit(
 
   return {
     store,
-    seal,
+    signer,
     timeout,
     isOpen: (operation, key) => openError(operation, key) !== undefined,
     failingSides: () => (Object.keys(breakers) as StoreSide[]).filter((side) => breakers[side].failures.size > 0),

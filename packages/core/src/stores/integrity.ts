@@ -2,11 +2,11 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { isObject } from '../base/options.ts'
 import type { Snapshot } from './snapshot-store.ts'
 
-/** Why something that a store handed out is not believed. */
+/** Why something in a store is refused. */
 export type SnapshotRefusal =
-  /** No snapshot at all: something else, or cut off. */
+  /** Not a snapshot: something else, or truncated. */
   | 'malformed'
-  /** Of a version that this one does not read. */
+  /** Of a version that is not supported. */
   | 'version'
   /** Its proof is wrong or missing: it was changed, or written with another `integrityKey`. */
   | 'integrity'
@@ -17,37 +17,37 @@ export type SnapshotRefusal =
   /** None of its keys can be used. */
   | 'no-usable-keys'
 
-/** What was sealed, or why it is refused. */
-export type Opened =
+/** The payload of a signed envelope, or why it is refused. */
+export type VerifiedPayload =
   | {
       readonly ok: true
       readonly payload: unknown
-      /** False where another key signed it than the one that signs now: it is worth sealing anew. */
+      /** False where another key signed it than the one that signs now: sign it again. */
       readonly isCurrent: boolean
     }
   | { readonly ok: false; readonly reason: SnapshotRefusal }
 
-/** Puts payloads into snapshots and takes them out again. */
-export interface Seal {
-  /** Seals a JSON value. */
-  seal(payload: unknown, keepUntil: string | null): Snapshot
-  /** Opens what a store handed out, whatever that is. */
-  open(value: unknown): Opened
+/** Signs payloads and verifies what a store returns: a snapshot is a signed envelope around JSON text. */
+export interface SnapshotSigner {
+  /** Signs a JSON value. */
+  sign(payload: unknown, keepUntil: string | null): Snapshot
+  /** Verifies any value that a store has returned. */
+  verify(value: unknown): VerifiedPayload
 }
 
 /**
- * Seals with HMAC-SHA256 (RFC 2104). Without keys, only accidents are found out, by a plain hash.
+ * Signs with HMAC-SHA256 (RFC 2104). Without keys, a plain hash detects corruption only.
  *
  * @param keys the first one signs, all of them verify; empty for none
  */
-export function createSeal(keys: readonly string[]): Seal {
+export function createSnapshotSigner(keys: readonly string[]): SnapshotSigner {
   const [signingKey] = keys
   return {
-    seal(payload, keepUntil) {
+    sign(payload, keepUntil) {
       const text = JSON.stringify(payload)
       return { version: 1, payload: text, keepUntil, integrity: proof(text, keepUntil, signingKey) }
     },
-    open(value) {
+    verify(value) {
       if (!isObject(value)) return { ok: false, reason: 'malformed' }
       const { version, payload, keepUntil, integrity } = value
       if (version !== 1) return { ok: false, reason: typeof version === 'number' ? 'version' : 'malformed' }
@@ -77,7 +77,7 @@ function isText(value: unknown): value is string | null {
   return value === null || typeof value === 'string'
 }
 
-function parse(payload: string, isCurrent: boolean): Opened {
+function parse(payload: string, isCurrent: boolean): VerifiedPayload {
   try {
     return { ok: true, payload: JSON.parse(payload), isCurrent }
   } catch {

@@ -5,7 +5,7 @@ import type { ProviderKey, RevocationStore, SnapshotStore } from '../../src/inde
 import { type RegistryEvents, registryEventTypes } from '../../src/jwks-cache/cache-events.ts'
 import { createRevocationLog, type RevocationLog } from '../../src/persistence/revocation-log.ts'
 import { createStoreCircuit } from '../../src/persistence/store-circuit.ts'
-import { createSeal } from '../../src/stores/integrity.ts'
+import { createSnapshotSigner } from '../../src/stores/integrity.ts'
 
 export const acme: ProviderKey = { tenant: 'acme', provider: 'main' }
 export const globex: ProviderKey = { tenant: 'globex', provider: 'main' }
@@ -86,7 +86,7 @@ export function openLog(
   const events: (readonly [string, unknown])[] = []
   const changed: ProviderKey[] = []
   for (const type of registryEventTypes) bus.on(type, (event) => events.push([type, event]))
-  const circuit = store && createStoreCircuit({ store, seal: createSeal(keys), timeout: 250 }, context)
+  const circuit = store && createStoreCircuit({ store, signer: createSnapshotSigner(keys), timeout: 250 }, context)
   onTestFinished(() => closing.abort())
   return {
     log: createRevocationLog(circuit, context, (key) => changed.push(key)),

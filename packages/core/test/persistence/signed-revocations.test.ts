@@ -6,16 +6,16 @@ import {
   revocationListPayload,
   revocationPayload,
 } from '../../src/persistence/signed-revocations.ts'
-import { createSeal } from '../../src/stores/integrity.ts'
+import { createSnapshotSigner } from '../../src/stores/integrity.ts'
 
 const key = { tenant: 'acme', provider: 'main' }
 const record: Revocation = { id: '0123456789abcdef'.repeat(2), kid: 'a', thumbprints: ['x', 'y'], isLifted: false }
 const lifted: Revocation = { ...record, id: 'f'.repeat(32), thumbprints: [], isLifted: true }
-const seal = createSeal(['a secret of thirty-two bytes or more'])
+const signer = createSnapshotSigner(['a secret of thirty-two bytes or more'])
 
 /** A payload as a store returns it: signed, through JSON, and verified. */
-function opened(payload: unknown) {
-  return seal.open(JSON.parse(JSON.stringify(seal.seal(payload, null))))
+function verified(payload: unknown) {
+  return signer.verify(JSON.parse(JSON.stringify(signer.sign(payload, null))))
 }
 
 const badRecords: readonly (readonly [string, unknown])[] = [
@@ -48,36 +48,36 @@ const badKeys: readonly (readonly [string, unknown])[] = [
 
 describe('readRevocation', () => {
   it.each([record, lifted])('reads what was written', (written) => {
-    expect(readRevocation(opened(revocationPayload(key, written)))).toEqual({ key, record: written, isCurrent: true })
+    expect(readRevocation(verified(revocationPayload(key, written)))).toEqual({ key, record: written, isCurrent: true })
   })
 
   it.each(badRecords)('refuses a record with %s', (_, wrong) => {
-    expect(readRevocation(opened({ kind: 'revocation', key, record: wrong }))).toBeUndefined()
+    expect(readRevocation(verified({ kind: 'revocation', key, record: wrong }))).toBeUndefined()
   })
 
   it.each(badKeys)('refuses a record whose provider is %s', (_, wrong) => {
-    expect(readRevocation(opened({ kind: 'revocation', key: wrong, record }))).toBeUndefined()
+    expect(readRevocation(verified({ kind: 'revocation', key: wrong, record }))).toBeUndefined()
   })
 
   it.each(['revocations', 'snapshot', 'refused', undefined])('refuses another kind of signed payload: %s', (kind) => {
-    expect(readRevocation(opened({ kind, key, record }))).toBeUndefined()
+    expect(readRevocation(verified({ kind, key, record }))).toBeUndefined()
   })
 
   it.each([null, [], 'text', 7])('refuses the payload %j', (payload) => {
-    expect(readRevocation(opened(payload))).toBeUndefined()
+    expect(readRevocation(verified(payload))).toBeUndefined()
   })
 
   it('refuses a payload whose signature is wrong', () => {
-    const other = createSeal(['another secret of thirty-two bytes'])
-    expect(readRevocation(other.open(seal.seal(revocationPayload(key, record), null)))).toBeUndefined()
-    expect(readRevocation(seal.open(undefined))).toBeUndefined()
+    const other = createSnapshotSigner(['another secret of thirty-two bytes'])
+    expect(readRevocation(other.verify(signer.sign(revocationPayload(key, record), null)))).toBeUndefined()
+    expect(readRevocation(signer.verify(undefined))).toBeUndefined()
   })
 })
 
 describe('readRevocationList', () => {
   it.each([[[]], [[record]], [[record, lifted]]])('reads what was written', (written) => {
     const stored = written.map((one) => ({ key, record: one, isCurrent: true }))
-    expect(readRevocationList(opened(revocationListPayload(key, written)), key)).toEqual(stored)
+    expect(readRevocationList(verified(revocationListPayload(key, written)), key)).toEqual(stored)
   })
 
   it.each([
@@ -85,24 +85,26 @@ describe('readRevocationList', () => {
     { tenant: 'acme', provider: 'other' },
     { tenant: 'ACME', provider: 'main' },
   ])('refuses the list of %j', (other) => {
-    expect(readRevocationList(opened(revocationListPayload(other, [record])), key)).toBeUndefined()
+    expect(readRevocationList(verified(revocationListPayload(other, [record])), key)).toBeUndefined()
   })
 
   it.each(badRecords)('is read without a record that has %s', (_, wrong) => {
-    const list = opened({ kind: 'revocations', key, records: [record, wrong, lifted] })
+    const list = verified({ kind: 'revocations', key, records: [record, wrong, lifted] })
     expect(readRevocationList(list, key)?.map((stored) => stored.record)).toEqual([record, lifted])
   })
 
   it.each([undefined, null, record, 'text'])('refuses %j in place of a list', (records) => {
-    expect(readRevocationList(opened({ kind: 'revocations', key, records }), key)).toBeUndefined()
+    expect(readRevocationList(verified({ kind: 'revocations', key, records }), key)).toBeUndefined()
   })
 
   it.each(['revocation', 'snapshot', undefined])('refuses another kind of signed payload: %s', (kind) => {
-    expect(readRevocationList(opened({ kind, key, records: [record] }), key)).toBeUndefined()
+    expect(readRevocationList(verified({ kind, key, records: [record] }), key)).toBeUndefined()
   })
 
   it('refuses a payload whose signature is wrong', () => {
-    const other = createSeal([])
-    expect(readRevocationList(other.open(seal.seal(revocationListPayload(key, [record]), null)), key)).toBeUndefined()
+    const other = createSnapshotSigner([])
+    expect(
+      readRevocationList(other.verify(signer.sign(revocationListPayload(key, [record]), null)), key),
+    ).toBeUndefined()
   })
 })

@@ -63,8 +63,8 @@ interface Context {
 function read(payload: unknown, { at: wall = now, of = binding, by = {} }: Context = {}) {
   const context = { now: at(wall), known: undefined, random: 0 }
   // As a store returns it: through JSON.
-  const opened = { ok: true, payload: JSON.parse(JSON.stringify(payload)), isCurrent: true } as const
-  return readSnapshot(opened, of, { ...options, ...by }, rules, context)
+  const verified = { ok: true, payload: JSON.parse(JSON.stringify(payload)), isCurrent: true } as const
+  return readSnapshot(verified, of, { ...options, ...by }, rules, context)
 }
 
 /** Mostly right values, so that the later rules are reached. */
@@ -90,8 +90,8 @@ describe('a snapshot', () => {
 
   it('has aged by the wall clock on a machine that was started later', () => {
     const context = { now: { wall: now + 500_000, monotonic: 7 }, known: undefined, random: 0 }
-    const opened = { ok: true, payload: snapshotPayload(binding, keysFetched()), isCurrent: true } as const
-    const reading = readSnapshot(opened, binding, options, rules, context)
+    const verified = { ok: true, payload: snapshotPayload(binding, keysFetched()), isCurrent: true } as const
+    const reading = readSnapshot(verified, binding, options, rules, context)
     expect(reading.ok && elapsed(reading.loaded.fetchedAt, context.now)).toBe(500_000)
   })
 
@@ -102,12 +102,12 @@ describe('a snapshot', () => {
 
   it('keeps the identity of cached keys', () => {
     const known = readKeySet({ keys: [jwk] }, 10)?.keySet
-    const opened = { ok: true, payload: snapshotPayload(binding, keysFetched()), isCurrent: true } as const
-    const reading = readSnapshot(opened, binding, options, rules, { now: at(now), known, random: 0 })
+    const verified = { ok: true, payload: snapshotPayload(binding, keysFetched()), isCurrent: true } as const
+    const reading = readSnapshot(verified, binding, options, rules, { now: at(now), known, random: 0 })
     expect(reading.ok && reading.loaded.published.keys[0]).toBe(known?.keys[0])
   })
 
-  it('is refused for the reason for which it could not be opened', () => {
+  it('is refused for the reason for which it could not be verified', () => {
     for (const reason of ['malformed', 'version', 'integrity'] as const) {
       const context = { now: at(now), known: undefined, random: 0 }
       expect(readSnapshot({ ok: false, reason }, binding, options, rules, context)).toEqual({ ok: false, reason })

@@ -4,7 +4,7 @@ import { createEventBus } from '../../src/base/events.ts'
 import type { ProviderKey } from '../../src/base/provider-key.ts'
 import { type RegistryEvents, registryEventTypes } from '../../src/jwks-cache/cache-events.ts'
 import { createStoreCircuit, type StoreCall } from '../../src/persistence/store-circuit.ts'
-import { createSeal } from '../../src/stores/integrity.ts'
+import { createSnapshotSigner } from '../../src/stores/integrity.ts'
 
 const key: ProviderKey = { tenant: 'acme', provider: 'auth0' }
 
@@ -17,7 +17,7 @@ function startCircuit() {
   const closing = new AbortController()
   onTestFinished(() => closing.abort())
   const circuit = createStoreCircuit(
-    { store: memoryStore(), seal: createSeal([]), timeout: 250 },
+    { store: memoryStore(), signer: createSnapshotSigner([]), timeout: 250 },
     { clock, events: bus, closed: closing.signal },
   )
   /** Calls the store; returns true where that succeeded. */

@@ -66,7 +66,7 @@ describe('storeTimeout', () => {
 })
 
 describe('integrityKey', () => {
-  it('seals what is written, and is asked of what is read', async () => {
+  it('signs what is saved, and verifies what is loaded', async () => {
     const store = memoryStore()
     const { issuer, resolve } = await setScene({ registry: { store, integrityKey: 'k'.repeat(32) } })
     await resolve()

@@ -1,6 +1,6 @@
 import { createManualClock } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { createSeal } from '../../../src/stores/integrity.ts'
+import { createSnapshotSigner } from '../../../src/stores/integrity.ts'
 import { integrityKey, provider, settle, startProcess, tenant } from '../process.ts'
 import { immutable, setImmutableScene } from './immutable.ts'
 
@@ -42,11 +42,11 @@ describe('a history with a time that no clock shows', () => {
     async (time) => {
       const { issuer, store, startWithKeys } = await setImmutableScene()
       await startWithKeys({}, { integrityKey })
-      const seal = createSeal([integrityKey])
-      const opened = seal.open(store.snapshots[0]?.snapshot)
-      const payload = JSON.parse(JSON.stringify(opened.ok ? opened.payload : undefined))
+      const signer = createSnapshotSigner([integrityKey])
+      const verified = signer.verify(store.snapshots[0]?.snapshot)
+      const payload = JSON.parse(JSON.stringify(verified.ok ? verified.payload : undefined))
       payload.entry.immutable.forgottenAt = [['key-1', time]]
-      store.put({ tenant, provider }, seal.seal(payload, null))
+      store.put({ tenant, provider }, signer.sign(payload, null))
       const second = await startProcess({ issuer, registry: { store, integrityKey }, provider: immutable })
       expect(second.told('snapshot-refused')).toEqual([{ tenant, provider, reason: 'malformed' }])
       expect(await second.verdict(await issuer.sign())).toBe('accepted')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createManualClock, memoryStore, type TestIssuer } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { fileStore, type ProviderRegistration, type RegistryOptions, type SnapshotStore } from '../../../src/index.ts'
-import { createSeal } from '../../../src/stores/integrity.ts'
+import { createSnapshotSigner } from '../../../src/stores/integrity.ts'
 import {
   integrityKey,
   key,
@@ -36,11 +36,11 @@ async function reasonsOf(store: SnapshotStore, registration: ProviderRegistratio
   return reasons
 }
 
-/** What is sealed in a snapshot. */
+/** What is signed in a snapshot. */
 function payloadOf(snapshot: unknown) {
-  const opened = createSeal([integrityKey]).open(snapshot)
-  if (!opened.ok) throw new Error('the snapshot is refused')
-  return structuredClone(opened.payload) as {
+  const verified = createSnapshotSigner([integrityKey]).verify(snapshot)
+  if (!verified.ok) throw new Error('the snapshot is refused')
+  return structuredClone(verified.payload) as {
     kind: string
     binding: object
     entry: { version: number; keys: object[] }
@@ -83,7 +83,7 @@ describe('a snapshot that was made for something else', () => {
   })
 })
 
-describe('a sealed record in the place of a snapshot', () => {
+describe('a signed record in the place of a snapshot', () => {
   it.each<[string, (payload: ReturnType<typeof payloadOf>) => unknown, string]>([
     ['a revocation', () => ({ kind: 'revocation', key, record: {} }), 'malformed'],
     ['a list of revocations', () => ({ kind: 'revocations', key, records: [] }), 'malformed'],
@@ -94,7 +94,7 @@ describe('a sealed record in the place of a snapshot', () => {
     ['an entry without keys', (payload) => ({ ...payload, entry: { ...payload.entry, keys: [] } }), 'no-usable-keys'],
   ])('is refused: %s', async (_, change, reason) => {
     const { issuer, store, snapshot } = await warmStore()
-    store.put(key, createSeal([integrityKey]).seal(change(payloadOf(snapshot)), null))
+    store.put(key, createSnapshotSigner([integrityKey]).sign(change(payloadOf(snapshot)), null))
     const { told, resolve } = await startProcess({ issuer, registry: { store, integrityKey } })
     expect(told('snapshot-refused')).toEqual([{ ...key, reason }])
     expect(await resolve()).toEqual(['key-1'])
@@ -108,7 +108,7 @@ describe('a sealed record in the place of a snapshot', () => {
   })
 })
 
-describe('the keys in a sealed snapshot', () => {
+describe('the keys in a signed snapshot', () => {
   it('are judged again', async () => {
     const { issuer, store, snapshot } = await warmStore()
     const payload = payloadOf(snapshot)
@@ -120,7 +120,7 @@ describe('the keys in a sealed snapshot', () => {
       { ...published, kid: 'private', d: 'AAAA' },
       'no key',
     ]
-    store.put(key, createSeal([integrityKey]).seal({ ...payload, entry: { ...payload.entry, keys } }, null))
+    store.put(key, createSnapshotSigner([integrityKey]).sign({ ...payload, entry: { ...payload.entry, keys } }, null))
     const { told, kids, resolve, toldKids } = await startProcess({ issuer, registry: { store, integrityKey } })
     // The public copy of a key whose private half is there is not trusted either.
     expect(kids()).toEqual([])
@@ -133,7 +133,7 @@ describe('the keys in a sealed snapshot', () => {
     const { issuer, store, snapshot } = await warmStore()
     const payload = payloadOf(snapshot)
     const keys = [...payload.entry.keys, { kty: 'oct', k: 'AAAA', kid: 'secret' }]
-    store.put(key, createSeal([integrityKey]).seal({ ...payload, entry: { ...payload.entry, keys } }, null))
+    store.put(key, createSnapshotSigner([integrityKey]).sign({ ...payload, entry: { ...payload.entry, keys } }, null))
     const { told, kids } = await startProcess({ issuer, registry: { store, integrityKey } })
     expect(kids()).toEqual(['key-1'])
     expect(told('keys-refused')).toEqual([{ ...key, count: 1, refused: [{ kid: 'secret', reason: 'symmetric' }] }])
@@ -143,7 +143,7 @@ describe('the keys in a sealed snapshot', () => {
     const { issuer, store, snapshot } = await warmStore()
     const payload = payloadOf(snapshot)
     const keys = [...payload.entry.keys, ...payload.entry.keys.map((jwk) => ({ ...jwk, kid: 'second' }))]
-    store.put(key, createSeal([integrityKey]).seal({ ...payload, entry: { ...payload.entry, keys } }, null))
+    store.put(key, createSnapshotSigner([integrityKey]).sign({ ...payload, entry: { ...payload.entry, keys } }, null))
     const options = { issuer, registry: { store, integrityKey } }
     expect((await startProcess(options)).kids()).toEqual(['key-1', 'second'])
     expect((await startProcess({ ...options, provider: { maxKeys: 1 } })).kids()).toEqual(['key-1'])
@@ -182,9 +182,9 @@ describe('what is refused', () => {
     await resolve()
     await saved()
     const aside = store.snapshots.find(({ key: of }) => of.provider === '.refused.main')?.snapshot
-    expect(createSeal([integrityKey]).open(aside)).toMatchObject({ ok: true, payload: { refused: forged } })
+    expect(createSnapshotSigner([integrityKey]).verify(aside)).toMatchObject({ ok: true, payload: { refused: forged } })
     const now = store.snapshots.find(({ key: of }) => of.provider === provider)?.snapshot
-    expect(createSeal([integrityKey]).open(now)).toMatchObject({ ok: true })
+    expect(createSnapshotSigner([integrityKey]).verify(now)).toMatchObject({ ok: true })
   })
 
   it('is reported once, however often it is loaded, and again when it comes back', async () => {

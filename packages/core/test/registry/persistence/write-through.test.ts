@@ -1,7 +1,7 @@
 import { memoryStore } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import type { Snapshot, SnapshotStore } from '../../../src/index.ts'
-import { createSeal } from '../../../src/stores/integrity.ts'
+import { createSnapshotSigner } from '../../../src/stores/integrity.ts'
 import { integrityKey, key, provider, registrationOf, settle, startIssuer, tenant, until } from '../process.ts'
 import { registryOn } from './registry-on.ts'
 
@@ -28,8 +28,8 @@ function heldStore() {
 
 /** The `kid`s in a snapshot. */
 function kidsIn(snapshot: unknown): readonly unknown[] {
-  const opened = createSeal([integrityKey]).open(snapshot)
-  const { entry } = Object(opened.ok ? opened.payload : undefined)
+  const verified = createSnapshotSigner([integrityKey]).verify(snapshot)
+  const { entry } = Object(verified.ok ? verified.payload : undefined)
   return entry.keys.map(({ kid }: { readonly kid: string }) => kid)
 }
 

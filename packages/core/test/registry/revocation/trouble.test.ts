@@ -125,7 +125,7 @@ describe('a record that was tampered with', () => {
     ['changed', (text: string) => text.replace('key-1', 'key-9')],
     ['cut off', (text: string) => text.slice(0, -20)],
     ['emptied', () => ''],
-    ['sealed without the key', (text: string) => text.replace(/hmac-sha256:[^"]+/, 'sha256:AAAA')],
+    ['signed without the key', (text: string) => text.replace(/hmac-sha256:[^"]+/, 'sha256:AAAA')],
   ])('in a directory is refused with an event, and the others hold: %s', async (_, tamper) => {
     const issuer = await startIssuerWithTwo()
     await issuer.addKey()
