@@ -28,7 +28,12 @@ export interface Member {
   traffic(token: string): Promise<void>
   report(): Promise<TrafficReport>
   status(): Promise<ProviderStatus>
+  /** Rejects with the name and message of what `revokeKey` rejects with. */
   revoke(kid: string): Promise<void>
+  /** Makes its wall clock wrong by that many milliseconds. */
+  moveClock(milliseconds: number): Promise<void>
+  /** Gives its Redis client another password for connections that it opens from now on. */
+  setPassword(password: string): Promise<void>
   /** How often it has told of an event so far. */
   told(type: keyof RegistryEvents): number
   kill(): Promise<void>
@@ -87,6 +92,8 @@ async function startMember(address: RedisAddress, options: object): Promise<Memb
     report: async () => (await call('report')) as TrafficReport,
     status: async () => (await call('status')) as ProviderStatus,
     revoke: async (kid) => void (await call('revoke', kid)),
+    moveClock: async (milliseconds) => void (await call('moveClock', milliseconds)),
+    setPassword: async (password) => void (await call('setPassword', password)),
     told: (type) => told.get(type) ?? 0,
     async kill() {
       child.kill('SIGKILL')

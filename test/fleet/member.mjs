@@ -19,12 +19,22 @@ const EVENTS = [
 ]
 const TRAFFIC_INTERVAL = 10
 const READY_WITHIN = 3_000
+/** The longest delay of Node's timers. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1
 
 const { redis, cluster, options } = JSON.parse(process.env['MEMBER'] ?? '{}')
 const client = cluster === undefined ? new Redis(redis) : new Cluster(cluster)
 client.on('error', () => {})
+/** Milliseconds by which this process's wall clock is wrong. */
+let clockError = 0
 const authenticator = createAuthenticator({
   ...options,
+  clock: {
+    now: () => Date.now() + clockError,
+    monotonic: () => performance.now(),
+    setTimeout: (callback, delay) => globalThis.setTimeout(callback, Math.min(delay, LONGEST_TIMEOUT)),
+    clearTimeout: (timer) => clearTimeout(/** @type {NodeJS.Timeout} */ (timer)),
+  },
   store: redisStore({ client }),
   integrityKey: 'the integrity key of the whole fleet',
 })
@@ -81,6 +91,12 @@ const commands = {
   quiet: () => traffic?.stop(),
   status: () => registry.status('default', 'default'),
   revoke: (kid) => registry.revokeKey('default', 'default', kid),
+  moveClock(milliseconds) {
+    clockError = Number(milliseconds)
+  },
+  setPassword(password) {
+    Object.assign(client.options, { password })
+  },
   async close() {
     traffic?.stop()
     await authenticator.close()
