@@ -2,20 +2,20 @@ import { eventually } from '../../packages/redis/test/eventually.ts'
 import { startRedisCluster } from '../../packages/redis/test/redis-cluster.ts'
 import { startRedisSentinels } from '../../packages/redis/test/redis-sentinel.ts'
 import { type RedisServer, startRedisServer } from '../../packages/redis/test/redis-server.ts'
-import type { Member, RedisAddress } from '../fleet/fleet.ts'
+import type { DirectoryAddress, FleetOptions, Member, RedisAddress } from '../fleet/fleet.ts'
 
 /** Something that breaks for a while. */
 export interface Trouble {
   readonly name: string
   /** True where revocations can be read all the time. */
   readonly isReadable: boolean
-  begin(members: readonly Member[]): Promise<void>
+  begin(members: readonly Member[], options: FleetOptions): Promise<void>
   end(members: readonly Member[]): Promise<void>
 }
 
-/** A kind of Redis, and what can happen to it. */
+/** A kind of store, and what can happen to it. */
 export interface Deployment {
-  readonly address: RedisAddress
+  readonly address: RedisAddress | DirectoryAddress
   readonly troubles: readonly Trouble[]
   /** What a new process has to be given: the current password. */
   prepare(member: Member): Promise<void>

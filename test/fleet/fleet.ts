@@ -45,18 +45,30 @@ export interface Member {
 /** How to reach Redis: options of ioredis' `Redis`, or the nodes of a Cluster. */
 export type RedisAddress = { readonly redis: object } | { readonly cluster: readonly object[] }
 
+/** A directory for a file store. */
+export interface DirectoryAddress {
+  readonly directory: string
+  /** Default: that of all others. */
+  readonly integrityKey?: string
+  /** The user to run as, where the tests run as root: permissions do not bind root. */
+  readonly uid?: number | undefined
+}
+
 const program = fileURLToPath(new URL('member.mjs', import.meta.url))
+
+/** The options of all processes of a fleet. */
+export type FleetOptions = Omit<JwksAuthOptions, 'store'>
 
 /** Starts that many processes, all with the same options. */
 export async function startFleet(
   size: number,
-  address: RedisAddress,
-  options: Omit<JwksAuthOptions, 'store'>,
+  address: RedisAddress | DirectoryAddress,
+  options: FleetOptions,
 ): Promise<readonly Member[]> {
   return await Promise.all(Array.from({ length: size }, async () => await startMember(address, options)))
 }
 
-async function startMember(address: RedisAddress, options: object): Promise<Member> {
+async function startMember(address: RedisAddress | DirectoryAddress, options: object): Promise<Member> {
   const child = fork(program, [], { env: { ...process.env, MEMBER: JSON.stringify({ ...address, options }) } })
   const told = new Map<string, number>()
   const waiting = new Map<number, (message: { readonly result?: unknown; readonly error?: string }) => void>()
