@@ -29,7 +29,10 @@ async function startScene(): Promise<{ issuer: TestIssuer; members: readonly Mem
   const members = await startFleet(3, { redis: { port: redis.port, host: '127.0.0.1' } }, options)
   cleanups.push(async () => await Promise.all(members.map(async (member) => await member.close())))
   const token = await issuer.sign()
-  for (const member of members) await member.traffic(token)
+  for (const member of members) {
+    expect((await member.authenticate(token)).code).toBeUndefined()
+    await member.traffic(token)
+  }
   return { issuer, members }
 }
 
