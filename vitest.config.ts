@@ -19,6 +19,7 @@ const processTests = [
 /** Tests that take long, in many short processes or in virtual time. */
 const longTests = [
   'packages/redis/test/{cluster,faults,process-exit,sentinel}.test.ts',
+  'packages/core/test/persistence/misbehaving-stores.test.ts',
   'test/contract/process-exit.test.ts',
   'test/simulation/**/*.test.ts',
 ]

@@ -28,7 +28,12 @@ export interface Member {
   traffic(token: string): Promise<void>
   report(): Promise<TrafficReport>
   status(): Promise<ProviderStatus>
+  /** Rejects with the name and message of what `revokeKey` rejects with. */
   revoke(kid: string): Promise<void>
+  /** Makes its wall clock wrong by that many milliseconds. */
+  moveClock(milliseconds: number): Promise<void>
+  /** Gives its Redis client another password for connections that it opens from now on. */
+  setPassword(password: string): Promise<void>
   /** How often it has emitted an event so far. */
   told(type: keyof RegistryEvents): number
   kill(): Promise<void>
@@ -40,18 +45,30 @@ export interface Member {
 /** How to reach Redis: options of ioredis' `Redis`, or the nodes of a Cluster. */
 export type RedisAddress = { readonly redis: object } | { readonly cluster: readonly object[] }
 
+/** A directory for a file store. */
+export interface DirectoryAddress {
+  readonly directory: string
+  /** Default: that of all others. */
+  readonly integrityKey?: string
+  /** The user to run as, where the tests run as root: permissions do not bind root. */
+  readonly uid?: number | undefined
+}
+
 const program = fileURLToPath(new URL('member.mjs', import.meta.url))
+
+/** The options of all processes of a fleet. */
+export type FleetOptions = Omit<JwksAuthOptions, 'store'>
 
 /** Starts that many processes, all with the same options. */
 export async function startFleet(
   size: number,
-  address: RedisAddress,
-  options: Omit<JwksAuthOptions, 'store'>,
+  address: RedisAddress | DirectoryAddress,
+  options: FleetOptions,
 ): Promise<readonly Member[]> {
   return await Promise.all(Array.from({ length: size }, async () => await startMember(address, options)))
 }
 
-async function startMember(address: RedisAddress, options: object): Promise<Member> {
+async function startMember(address: RedisAddress | DirectoryAddress, options: object): Promise<Member> {
   const child = fork(program, [], { env: { ...process.env, MEMBER: JSON.stringify({ ...address, options }) } })
   const told = new Map<string, number>()
   const waiting = new Map<number, (message: { readonly result?: unknown; readonly error?: string }) => void>()
@@ -87,6 +104,8 @@ async function startMember(address: RedisAddress, options: object): Promise<Memb
     report: async () => (await call('report')) as TrafficReport,
     status: async () => (await call('status')) as ProviderStatus,
     revoke: async (kid) => void (await call('revoke', kid)),
+    moveClock: async (milliseconds) => void (await call('moveClock', milliseconds)),
+    setPassword: async (password) => void (await call('setPassword', password)),
     told: (type) => told.get(type) ?? 0,
     async kill() {
       child.kill('SIGKILL')

@@ -1,7 +1,7 @@
 // One process of a fleet, on the packages as they are built: it does as the test says over IPC.
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
-import { createAuthenticator } from '@jwks-auth/core'
+import { createAuthenticator, fileStore } from '@jwks-auth/core'
 import { redisStore } from '@jwks-auth/redis'
 import { Cluster, Redis } from 'ioredis'
 
@@ -19,14 +19,37 @@ const EVENTS = [
 ]
 const TRAFFIC_INTERVAL = 10
 const READY_WITHIN = 3_000
+/** The longest delay of Node's timers. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1
 
-const { redis, cluster, options } = JSON.parse(process.env['MEMBER'] ?? '{}')
-const client = cluster === undefined ? new Redis(redis) : new Cluster(cluster)
-client.on('error', () => {})
+const {
+  redis,
+  cluster,
+  directory,
+  uid,
+  integrityKey = 'the integrity key of the whole fleet',
+  options,
+} = JSON.parse(process.env['MEMBER'] ?? '{}')
+const client = connect()
+client?.on('error', () => {})
+
+function connect() {
+  if (directory !== undefined) return undefined
+  return cluster === undefined ? new Redis(redis) : new Cluster(cluster)
+}
+
+/** Milliseconds by which this process's wall clock is wrong. */
+let clockError = 0
 const authenticator = createAuthenticator({
   ...options,
-  store: redisStore({ client }),
-  integrityKey: 'the integrity key of the whole fleet',
+  clock: {
+    now: () => Date.now() + clockError,
+    monotonic: () => performance.now(),
+    setTimeout: (callback, delay) => globalThis.setTimeout(callback, Math.min(delay, LONGEST_TIMEOUT)),
+    clearTimeout: (timer) => clearTimeout(/** @type {NodeJS.Timeout} */ (timer)),
+  },
+  store: client === undefined ? fileStore({ directory }) : redisStore({ client }),
+  integrityKey,
 })
 const { registry } = authenticator
 for (const type of EVENTS) registry.on(type, () => process.send?.({ event: type }))
@@ -81,10 +104,16 @@ const commands = {
   quiet: () => traffic?.stop(),
   status: () => registry.status('default', 'default'),
   revoke: (kid) => registry.revokeKey('default', 'default', kid),
+  moveClock(milliseconds) {
+    clockError = Number(milliseconds)
+  },
+  setPassword(password) {
+    Object.assign(client?.options ?? {}, { password })
+  },
   async close() {
     traffic?.stop()
     await authenticator.close()
-    client.disconnect()
+    client?.disconnect()
     process.disconnect()
   },
 }
@@ -104,5 +133,6 @@ process.on('message', (/** @type {Parameters<typeof obey>[0]} */ message) => {
 })
 process.on('disconnect', () => process.exit())
 // A client that has just been made takes longer than `storeTimeout`; one that finds no server is not waited for.
-await Promise.race([once(client, 'ready'), setTimeout(READY_WITHIN)])
+if (client !== undefined) await Promise.race([once(client, 'ready'), setTimeout(READY_WITHIN)])
+if (uid !== undefined) process.setuid?.(uid)
 process.send?.({ event: 'started' })

@@ -6,6 +6,7 @@ import type { ProviderKey } from '../base/provider-key.ts'
 import type { CacheOptions } from '../jwks-cache/cache-options.ts'
 import type { RefreshFailure } from '../jwks-cache/policy.ts'
 import type { FetchDecision, FetchOutcome, FetchPlan } from '../jwks-cache/provider-cache.ts'
+import { checkedAnswer } from '../stores/check-store.ts'
 import { plainJson } from '../stores/plain-json.ts'
 import type { FleetCoordination, LeaseState } from '../stores/snapshot-store.ts'
 import type { ProviderSnapshots } from './provider-snapshots.ts'
@@ -82,7 +83,12 @@ export function createFetchLease(
     const release = (): void => coordinateInBackground(async () => await fleet.release(key, leaseId))
     // What was loaded and evicted from memory since has the generation that is known.
     let mayBeUnread = reason === 'first'
-    let ask = async (): Promise<LeaseState> => await fleet.acquire(key, leaseId, LEASE_TTL)
+    const acquire = async (): Promise<LeaseState> => {
+      const state = checkedState('acquire', await fleet.acquire(key, leaseId, LEASE_TTL))
+      if (state.holder === 'none') throw new TypeError("acquire() must return the holder 'own' or 'other'")
+      return state
+    }
+    let ask = acquire
     for (;;) {
       const attempt = await coordinate(ask)
       if (!attempt.ok) {
@@ -90,7 +96,7 @@ export function createFetchLease(
         release()
         return ALONE
       }
-      const { holder, generation, failure } = checkedState(attempt.value)
+      const { holder, generation, failure } = attempt.value
       const isKnown = generation === snapshots.generation() && !mayBeUnread
       mayBeUnread = false
       if (generation !== undefined && !isKnown) await settledWithin(clock, circuit.timeout, snapshots.load())
@@ -106,16 +112,18 @@ export function createFetchLease(
       }
       const isLate = elapsed(startedAt, instant(clock)) >= deadline
       if (isLate || closed.aborted) return ALONE
-      if (holder === 'none') ask = async () => await fleet.acquire(key, leaseId, LEASE_TTL)
+      if (holder === 'none') ask = acquire
       else {
-        ask = async () => await fleet.inspect(key)
+        ask = async () => checkedState('inspect', await fleet.inspect(key))
         await waitForNotice()
       }
     }
   }
 
   async function reserveRefetch(fleet: FleetCoordination, id: string): Promise<boolean> {
-    const attempt = await coordinate(async () => await fleet.reserveRefetch(key, id, unknownKidCooldown))
+    const attempt = await coordinate(async () =>
+      checkedAnswer('reserveRefetch', await fleet.reserveRefetch(key, id, unknownKidCooldown)),
+    )
     if (attempt.ok && attempt.value) refetchId = id
     return !attempt.ok || attempt.value
   }
@@ -157,7 +165,7 @@ export function createFetchLease(
     /** Never rejects. */
     async function renew(): Promise<void> {
       const startedAt = instant(clock)
-      const attempt = await coordinate(async () => await fleet.renew(key, leaseId, LEASE_TTL))
+      const attempt = await coordinate(async () => checkedAnswer('renew', await fleet.renew(key, leaseId, LEASE_TTL)))
       if (!attempt.ok) return
       isLost ||= !attempt.value
       renewedAt = startedAt
@@ -212,15 +220,13 @@ export function createFetchLease(
   }
 }
 
-/** A store may return anything: what is no state of a lease counts as a free lease. */
-function checkedState(value: unknown): LeaseState {
-  if (!isObject(value)) return { holder: 'none', generation: undefined }
-  const { holder, generation, failure } = value
-  return {
-    holder: holder === 'own' || holder === 'other' ? holder : 'none',
-    generation: typeof generation === 'string' ? generation : undefined,
-    failure,
+/** A store may return anything: a value that is no lease state is a failure of the store. */
+function checkedState(method: string, value: unknown): LeaseState {
+  const { holder, generation, failure } = isObject(value) ? value : {}
+  if (holder !== 'own' && holder !== 'other' && holder !== 'none') {
+    throw new TypeError(`${method}() must return a lease state`)
   }
+  return { holder, generation: typeof generation === 'string' ? generation : undefined, failure }
 }
 
 function isCount(value: unknown): value is number {

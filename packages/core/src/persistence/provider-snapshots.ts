@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type Clock, instant } from '../base/clock.ts'
 import type { EventBus } from '../base/events.ts'
+import { isObject } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { UrlRules } from '../http/url-rules.ts'
 import type { Random } from '../jwks-cache/backoff.ts'
@@ -9,6 +10,7 @@ import type { CacheOptions } from '../jwks-cache/cache-options.ts'
 import type { CachedKeys } from '../jwks-cache/cache-state.ts'
 import { isSameHistory } from '../jwks-cache/immutable-keys.ts'
 import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
+import { checkedAnswer } from '../stores/check-store.ts'
 import type { SnapshotRefusal } from '../stores/integrity.ts'
 import { plainJson } from '../stores/plain-json.ts'
 import type { VersionedSnapshot } from '../stores/snapshot-store.ts'
@@ -87,7 +89,8 @@ export function createProviderSnapshots(
 
   async function read(): Promise<VersionedSnapshot> {
     if (coordination === undefined) return { snapshot: plainJson(await store.load(key)), generation: undefined }
-    const versioned: Partial<VersionedSnapshot> = (await coordination.load(key)) ?? {}
+    const versioned: unknown = await coordination.load(key)
+    if (!isObject(versioned)) throw new TypeError('load() must return a snapshot and its generation')
     const { snapshot, generation: stored } = versioned
     return { snapshot: plainJson(snapshot), generation: typeof stored === 'string' ? stored : undefined }
   }
@@ -175,7 +178,9 @@ export function createProviderSnapshots(
       const [expected, next] = [generation, randomBytes(16).toString('hex')]
       const work = async (): Promise<boolean> => {
         const snapshot = signer.sign(snapshotPayload(rules.binding, cached), keepUntil(cached))
-        if (coordination !== undefined) return await coordination.saveIf(key, snapshot, expected, next)
+        if (coordination !== undefined) {
+          return checkedAnswer('saveIf', await coordination.saveIf(key, snapshot, expected, next))
+        }
         await store.save(key, snapshot)
         return true
       }

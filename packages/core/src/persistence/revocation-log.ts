@@ -65,6 +65,8 @@ export function createRevocationLog(
   const records = circuit === undefined ? undefined : createRevocationRecords(circuit, events)
   /** Records that are not saved yet, by id. */
   const unsaved = new Map<string, { readonly key: ProviderKey; readonly record: Revocation }>()
+  /** Those of them whose save is in flight. */
+  const saving = new Set<Revocation>()
   const resigned = new Set<string>()
   let pollInterval = POLL_INTERVAL
   let isPolling = false
@@ -166,7 +168,9 @@ export function createRevocationLog(
 
   async function save(key: ProviderKey, record: Revocation, store: RevocationRecords, isRetry: boolean) {
     unsaved.set(record.id, { key, record })
+    saving.add(record)
     const attempt = await store.save(key, record, of(key).records(), isRetry)
+    saving.delete(record)
     if (attempt.ok && unsaved.get(record.id)?.record === record) unsaved.delete(record.id)
     if (!attempt.ok) circuit?.retryLater(unsaved, 'revoke', async () => await saveUnsaved(store))
     return attempt
@@ -186,7 +190,8 @@ export function createRevocationLog(
   async function saveEachUnsaved(store: RevocationRecords): Promise<boolean> {
     for (const { key, record } of [...unsaved.values()]) {
       if (closed.aborted) break
-      await save(key, record, store, true)
+      const isWaiting = unsaved.get(record.id)?.record === record && !saving.has(record)
+      if (isWaiting) await save(key, record, store, true)
     }
     return unsaved.size === 0
   }

@@ -73,7 +73,11 @@ function separateRecords(
     isGlobal: true,
     isLoaded: () => loaded !== undefined,
     async hasChanged(isRetry) {
-      const work = async (): Promise<string> => await store.revision()
+      const work = async (): Promise<string> => {
+        const value: unknown = await store.revision()
+        if (typeof value !== 'string') throw new TypeError('revision() of the revocations must return a string')
+        return value
+      }
       const attempt = await circuit.attempt({ operation: 'load', key: EVERY_PROVIDER, work, isRetry })
       if (!attempt.ok) return false
       revision = attempt.value

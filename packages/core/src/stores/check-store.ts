@@ -36,3 +36,13 @@ export function checkIntegrityKeys(value: unknown, store: SnapshotStore | undefi
   }
   return keys
 }
+
+/**
+ * Checks what a method of a store that answers with a boolean has returned.
+ *
+ * @throws TypeError that names the method, for anything else
+ */
+export function checkedAnswer(method: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new TypeError(`${method}() must return a boolean`)
+  return value
+}

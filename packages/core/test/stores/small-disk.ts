@@ -18,10 +18,14 @@ export const canMount: boolean = (() => {
   }
 })()
 
-/** A file system of 64 KiB for the length of one test, and a way to make it read-only. */
-export function mountSmallDisk(): { readonly directory: string; remount(mode: 'ro' | 'rw'): void } {
+/**
+ * A file system for the length of one test, and a way to make it read-only.
+ *
+ * @param size as `mount` takes it. Default: 64 KiB
+ */
+export function mountSmallDisk(size = '64k'): { readonly directory: string; remount(mode: 'ro' | 'rw'): void } {
   const directory = mkdtempSync(join(tmpdir(), 'jwks-auth-'))
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory])
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', directory])
   onTestFinished(() => {
     // Goes away also where a test that failed has left a file open.
     execFileSync('umount', ['-l', directory])
