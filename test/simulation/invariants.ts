@@ -124,7 +124,9 @@ export function createInvariants(options: CacheOptions, clockTolerance: number, 
       if (!model.isUsable(now)) {
         // Without a usable set no refetch helps: the backoff says when keys may be fetched.
         firstUses.delete(key.x)
-        const hasWaited = fetchEndedAt !== undefined && askedAt.monotonic <= fetchEndedAt.monotonic
+        const hadItsFetch = fetchEndedAt !== undefined && askedAt.monotonic <= fetchEndedAt.monotonic
+        const isOutOfTime = now.monotonic - askedAt.monotonic > options.retryPolicy.deadline - 1
+        const hasWaited = hadItsFetch || isOutOfTime
         check(hasWaited || !model.isBackoffOver(now), now, 'nothing is refused for want of keys past the backoff')
       }
       const firstUse = firstUses.get(key.x)
