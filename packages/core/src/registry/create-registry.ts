@@ -193,9 +193,17 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     },
     async revokeKey(tenant, provider, kid) {
       const { key, cache } = find(tenant, provider)
-      const record = revocations.of(key).revoke(stringOption('kid', kid), cache.state.cached?.published)
+      const revoke = () => revocations.of(key).revoke(stringOption('kid', kid), cache.state.cached?.published)
+      // In force at once; what other processes know is read afterwards.
+      let record = revoke()
       cache.revocationsChanged()
       events.emit('key-revoked', { ...key, kid })
+      await keepAlive(revocations.load(key).then(() => revocations.refresh()))
+      // Another process has lifted that very record, and this one had not heard of it.
+      if (!revocations.of(key).has(kid)) {
+        record = revoke()
+        cache.revocationsChanged()
+      }
       await keepAlive(revocations.persist(key, [record]))
     },
     async unrevokeKey(tenant, provider, kid) {

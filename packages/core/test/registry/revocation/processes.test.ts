@@ -55,6 +55,17 @@ describe.each(lifetimes)('a revocation by another process on a directory, with k
     expect(issuer.requestCount()).toBe(0)
   })
 
+  it('is in force again where a process repeats it that has not heard of its lifting', async () => {
+    const { issuer, first, second, passBound } = await setScene(keyLifetime)
+    await revoke(first.registry, 'key-1')
+    await passBound(second)
+    await unrevoke(first.registry, 'key-1')
+    await revoke(second.registry, 'key-1')
+    await passBound(first)
+    await passBound(second)
+    for (const { verdict } of [first, second]) expect(await verdict(await issuer.sign())).toBe('ERR_KEY_REVOKED')
+  })
+
   it('is in force for tokens without kid, cached ones too, and for the material under another kid', async () => {
     const { issuer, first, second, passBound } = await setScene(keyLifetime)
     const nameless = await issuer.sign({}, { kid: undefined })
