@@ -23,7 +23,7 @@ export interface ParsedToken {
   readonly payload: Readonly<Record<string, unknown>>
   /** What was signed (RFC 7515 §5.1), in ASCII. */
   readonly signingInput: string
-  readonly signature: Buffer
+  readonly signature: Uint8Array
 }
 
 /** Headers of verified tokens by their encoded text: the tokens of an issuer have few different ones. */

@@ -194,12 +194,12 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     async revokeKey(tenant, provider, kid) {
       const { key, cache } = find(tenant, provider)
       const revoke = () => revocations.of(key).revoke(stringOption('kid', kid), cache.state.cached?.published)
-      // In force at once; what other processes know is read afterwards.
+      const isRepeated = revocations.of(key).has(kid)
       let record = revoke()
       cache.revocationsChanged()
       events.emit('key-revoked', { ...key, kid })
-      await keepAlive(revocations.load(key).then(() => revocations.refresh()))
-      // Another process has lifted that very record, and this one had not heard of it.
+      // Another process may have lifted that very record, and this one has not heard of it yet.
+      if (isRepeated) await keepAlive(revocations.load(key).then(() => revocations.refresh()))
       if (!revocations.of(key).has(kid)) {
         record = revoke()
         cache.revocationsChanged()
