@@ -1,4 +1,4 @@
-import { describe, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { redisAvailable } from '../../packages/redis/test/redis-server.ts'
 import { chaosSeed, chaosTime, createChance } from './chance.ts'
 import { runChaos } from './chaos-run.ts'
@@ -17,7 +17,13 @@ describe.skipIf(!redisAvailable)('no request with keys is refused, and no revoke
   it(
     'a single Redis',
     async () => {
-      await runChaos({ ...fleet, deployment: await singleServer(), chance: createChance(seed), duration: time * 0.6 })
+      const violations = await runChaos({
+        ...fleet,
+        deployment: await singleServer(),
+        chance: createChance(seed),
+        duration: time * 0.6,
+      })
+      expect(violations).toEqual([])
     },
     limit,
   )
@@ -25,7 +31,13 @@ describe.skipIf(!redisAvailable)('no request with keys is refused, and no revoke
   it(
     'a Redis with replicas and Sentinels',
     async () => {
-      await runChaos({ ...fleet, deployment: await sentinels(), chance: createChance(seed + 1), duration: time * 0.2 })
+      const violations = await runChaos({
+        ...fleet,
+        deployment: await sentinels(),
+        chance: createChance(seed + 1),
+        duration: time * 0.2,
+      })
+      expect(violations).toEqual([])
     },
     limit,
   )
@@ -33,7 +45,13 @@ describe.skipIf(!redisAvailable)('no request with keys is refused, and no revoke
   it(
     'a Redis Cluster',
     async () => {
-      await runChaos({ ...fleet, deployment: await cluster(), chance: createChance(seed + 2), duration: time * 0.2 })
+      const violations = await runChaos({
+        ...fleet,
+        deployment: await cluster(),
+        chance: createChance(seed + 2),
+        duration: time * 0.2,
+      })
+      expect(violations).toEqual([])
     },
     limit,
   )

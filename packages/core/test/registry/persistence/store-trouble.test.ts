@@ -380,15 +380,11 @@ describe('in an outage of the provider', () => {
 
 /** A second, and as many more as it takes, with the work of each step done before the next one. */
 async function advanceUntilSettled(clock: ManualClock, promise: Promise<unknown>): Promise<void> {
-  let isSettled = false
-  promise.then(
-    () => {
-      isSettled = true
-    },
-    () => {
-      isSettled = true
-    },
-  )
+  const state = { isSettled: false }
+  const settled = promise.finally(() => {
+    state.isSettled = true
+  })
+  settled.catch(() => undefined)
   await pass(clock, 1_000, 250)
-  for (let round = 0; !isSettled && round < 1_000; round += 1) await pass(clock, 100, 100)
+  for (let round = 0; !state.isSettled && round < 1_000; round += 1) await pass(clock, 100, 100)
 }
