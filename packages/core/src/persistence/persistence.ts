@@ -107,7 +107,7 @@ export function createPersistence(
 
   /** A store may be the application's: it may throw, reject, or return nothing to call. */
   function subscribe(): () => void {
-    let stop: (() => void) | undefined
+    let stop: unknown
     try {
       stop = store?.coordination?.subscribe(noticed)
       Promise.resolve(stop).catch(reportInterruption)
