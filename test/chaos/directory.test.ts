@@ -3,8 +3,8 @@ import { chaosSeed, chaosTime, createChance } from './chance.ts'
 import { runChaos } from './chaos-run.ts'
 import { oneDirectory } from './directory-deployment.ts'
 
-/** `CHAOS_MINUTES`, by default a quarter of a minute; one round is done at least. */
-const time = chaosTime(15_000)
+/** `CHAOS_MINUTES`, by default for ten seconds; one trouble happens at least. */
+const time = chaosTime(10_000)
 
 describe('no request with keys is refused, and no revoked key accepted, in trouble of', () => {
   const chance = createChance(chaosSeed())
