@@ -80,6 +80,16 @@ export async function sentinels(): Promise<Deployment> {
     const old = broken
     await eventually('another is promoted', async () => (await deployment.master()) !== old, 30_000)
   }
+  /** Until then the old master takes writes that are lost: the processes that are still connected to it do not know. */
+  const demoted = async (): Promise<void> => {
+    const old = broken
+    if (old === undefined) return
+    await eventually(
+      'the old master is a replica',
+      async () => String(await old.command('INFO', 'replication')).includes('role:slave'),
+      30_000,
+    )
+  }
   return {
     address: { redis: { sentinels: deployment.sentinels, name: deployment.name, maxRetriesPerRequest: 1 } },
     troubles: [
@@ -91,7 +101,10 @@ export async function sentinels(): Promise<Deployment> {
           await broken.kill()
           await failedOver()
         },
-        end: async () => await broken?.restart(),
+        async end() {
+          await broken?.restart()
+          await demoted()
+        },
       },
       {
         name: 'has its master paused until another is promoted',
@@ -101,7 +114,10 @@ export async function sentinels(): Promise<Deployment> {
           broken.pause()
           await failedOver()
         },
-        end: async () => broken?.resume(),
+        async end() {
+          broken?.resume()
+          await demoted()
+        },
       },
       {
         name: 'has its master emptied',

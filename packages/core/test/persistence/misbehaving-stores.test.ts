@@ -1,5 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
-import { createManualClock, type ManualClock, memoryStore, type StoreMethod, storeMethods } from '@jwks-auth/testing'
+import {
+  createManualClock,
+  type ManualClock,
+  type MemoryStorePart,
+  memoryStore,
+  type StoreMethod,
+  storeMethods,
+} from '@jwks-auth/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   createAuthenticator,
@@ -23,7 +30,7 @@ import {
 const behaviours: readonly (readonly [string, () => unknown])[] = [
   ['throws', fail],
   ['rejects', () => Promise.reject(new Error('down'))],
-  ['rejects with undefined', () => Promise.reject(undefined)],
+  ['rejects with null', () => Promise.reject(nothing)],
   ['returns undefined', () => undefined],
   ['resolves with null', async () => null],
   ['returns 7', () => 7],
@@ -38,6 +45,9 @@ const behaviours: readonly (readonly [string, () => unknown])[] = [
   ['never settles', () => new Promise(() => undefined)],
 ]
 
+/** A promise may reject with anything, whatever its type says. */
+const nothing: Error = JSON.parse('null')
+
 function fail(): never {
   throw new Error('broken')
 }
@@ -51,7 +61,13 @@ function trap(absent: readonly (string | symbol)[]): object {
   return new Proxy({}, { get: (_, name) => (absent.includes(name) ? undefined : fail()) })
 }
 
-const parts = ['setAside', 'warnings', 'revocations', 'coordination'] as const
+/** The parts of a store in which this method is used: with coordination, `load` and `save` are not. */
+function partsFor(method: StoreMethod): readonly MemoryStorePart[] {
+  if (['load', 'save', 'delete'].includes(method)) return []
+  if (['setAside', 'warnings'].includes(method)) return ['setAside', 'warnings']
+  return ['setAside', 'warnings', 'revocations', 'coordination']
+}
+
 const hour = 3_600
 
 function watchRejections() {
@@ -110,15 +126,20 @@ async function pass(clock: ManualClock, milliseconds: number): Promise<void> {
   }
 }
 
-/** Rejects with nothing but a {@link StoreFailedError}. */
+/** Resolves, or rejects with a {@link StoreFailedError}. */
 async function revoke(clock: ManualClock, registry: Registry, kid: string): Promise<void> {
-  const outcome: unknown = await inTime(clock, registry.revokeKey(tenant, provider, kid)).catch(
-    (error: unknown) => error,
+  const revoked = registry.revokeKey(tenant, provider, kid)
+  const error: unknown = await inTime(
+    clock,
+    revoked.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    ),
   )
-  expect(outcome === undefined || outcome instanceof StoreFailedError).toBe(true)
+  expect(error === undefined || error instanceof StoreFailedError).toBe(true)
 }
 
-async function startScene() {
+async function startScene(parts: readonly MemoryStorePart[]) {
   const unhandled = watchRejections()
   const clock = createManualClock()
   const issuer = await startIssuer({ clock })
@@ -141,8 +162,8 @@ async function settled(unhandled: ReturnType<typeof watchRejections>): Promise<v
 const cases = storeMethods.flatMap((method) => behaviours.map(([name, behave]) => [method, name, behave] as const))
 
 describe('no request fails, and everything works again after, while of a store', () => {
-  it.each(cases)('%s %s', async (method, _name, behave) => {
-    const { unhandled, clock, issuer, store, sign, start } = await startScene()
+  it.each(cases)('%s %s', async (method, name, behave) => {
+    const { unhandled, clock, issuer, store, sign, start } = await startScene(partsFor(method))
     const first = start()
     const [good, revoked] = [await sign(), await sign('to be revoked')]
     expect(await inTime(clock, first.verdict(good))).toBe('accepted')
@@ -187,14 +208,15 @@ describe('no request fails, and everything works again after, while of a store',
     }
     const third = start()
     expect(await inTime(clock, third.verdict(rotated))).toBe('accepted')
-    if (!canLie(method, behave)) expect(await third.verdict(revoked)).toBe('ERR_KEY_REVOKED')
+    const verdicts = canLie(method, name) ? ['accepted', 'ERR_KEY_REVOKED'] : ['ERR_KEY_REVOKED']
+    expect(verdicts).toContain(await third.verdict(revoked))
     expect(await second.verdict(revoked)).toBe('ERR_KEY_REVOKED')
     for (const { registry } of [first, second, third]) await inTime(clock, registry.close())
     await settled(unhandled)
   })
 })
 
-/** True where a revocation is lost because the store said that it was saved. */
-function canLie(method: StoreMethod, behave: () => unknown): boolean {
-  return method === 'revocations.save' && !['throws', 'rejects'].includes(behave.name)
+/** True where a revocation may be lost, because the store says that it has saved it and has not. */
+function canLie(method: StoreMethod, name: string): boolean {
+  return ['revocations.save', 'save'].includes(method) && !/throws|rejects|settles/.test(name)
 }

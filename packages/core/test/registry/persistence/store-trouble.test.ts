@@ -347,12 +347,19 @@ describe('notices that do not arrive', () => {
 describe('in an outage of the provider', () => {
   const lifetime = { maxTtl: 30_000, staleWhileError: 3_600_000 }
 
+  interface Outage {
+    readonly answer: 'fails' | 'hangs'
+    readonly maxRetries: number
+    /** True where the outage began before the processes had any key. */
+    readonly isCold: boolean
+  }
+
   /** The requests that this many processes make in ten minutes of outage, with a client at each of them all the time. */
-  async function requestsOf(size: number, answer: 'fails' | 'hangs'): Promise<number> {
+  async function requestsOf(size: number, { answer, maxRetries, isCold }: Outage): Promise<number> {
     const issuer = await startIssuer()
     const clock = createManualClock()
     const store = memoryStore({ parts: everyPart, clock })
-    const retryPolicy = { maxRetries: 0, attemptTimeout: 3_000, deadline: 8_000 }
+    const retryPolicy = { maxRetries, attemptTimeout: 3_000, deadline: 8_000 }
     const fleet = []
     for (let index = 0; index < size; index += 1) {
       const registry = { store, integrityKey, clock }
@@ -360,31 +367,35 @@ describe('in an outage of the provider', () => {
     }
     const far = Math.floor(clock.now() / 1_000) + 7_200
     const token = await issuer.sign({ exp: far })
-    for (const { verdict } of fleet) expect(await verdict(token)).toBe('accepted')
+    if (!isCold) await Promise.all(fleet.map(({ verdict }) => verdict(token)))
     issuer.answerAlways('jwks', answer === 'hangs' ? { kind: 'hang' } : { kind: 'reply', status: 500 })
     issuer.clearRequests()
     for (let second = 0; second < 600; second += 1) {
       const verdicts = fleet.map(({ verdict }) => verdict(token))
       await advanceUntilSettled(clock, Promise.all(verdicts))
-      expect(new Set(await Promise.all(verdicts))).toEqual(new Set(['accepted']))
+      expect(new Set(await Promise.all(verdicts))).toEqual(new Set([isCold ? 'ERR_KEYS_UNAVAILABLE' : 'accepted']))
     }
     return issuer.requestCount('jwks')
   }
 
-  it.each(['fails', 'hangs'] as const)('that %s three processes make as many requests as one', async (answer) => {
-    const alone = await requestsOf(1, answer)
+  const outages = (['fails', 'hangs'] as const).flatMap((answer) =>
+    [0, 2].flatMap((maxRetries) => [true, false].map((isCold): Outage => ({ answer, maxRetries, isCold }))),
+  )
+
+  it.each(outages)('three processes make as many requests as one: %j', async (outage) => {
+    const alone = await requestsOf(1, outage)
     expect(alone).toBeGreaterThan(8)
-    expect(await requestsOf(3, answer)).toBeLessThanOrEqual(1.5 * alone)
+    expect(await requestsOf(3, outage)).toBeLessThanOrEqual(1.5 * alone)
   })
 })
 
 /** A second, and as many more as it takes, with the work of each step done before the next one. */
 async function advanceUntilSettled(clock: ManualClock, promise: Promise<unknown>): Promise<void> {
   const state = { isSettled: false }
-  const settled = (): void => {
+  const settled = promise.finally(() => {
     state.isSettled = true
-  }
-  promise.then(settled, settled)
+  })
+  settled.catch(() => undefined)
   await pass(clock, 1_000, 250)
-  for (let round = 0; round < 1_000 && !state.isSettled; round += 1) await pass(clock, 100, 100)
+  for (let round = 0; !state.isSettled && round < 1_000; round += 1) await pass(clock, 100, 100)
 }
