@@ -204,9 +204,7 @@ export async function runChaos(run: ChaosRun): Promise<readonly string[]> {
     const untouched = [...processes]
     const struck = untouched.splice(Math.floor(chance.next() * untouched.length), 1)[0]
     if (struck === undefined) throw new Error('there is no process')
-    const happened = mishap.happen(struck)
-    await checkRevoked(untouched)
-    await happened
+    await Promise.all([mishap.happen(struck), checkRevoked(untouched)])
     await revokeAnother()
     await checkRevoked()
     await trouble.end(all())

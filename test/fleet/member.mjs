@@ -1,5 +1,4 @@
 // One process of a fleet, on the packages as they are built: it does as the test says over IPC.
-import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { createAuthenticator, fileStore } from '@jwks-auth/core'
 import { redisStore } from '@jwks-auth/redis'
@@ -133,6 +132,10 @@ process.on('message', (/** @type {Parameters<typeof obey>[0]} */ message) => {
 })
 process.on('disconnect', () => process.exit())
 // A client that has just been made takes longer than `storeTimeout`; one that finds no server is not waited for.
-if (client !== undefined) await Promise.race([once(client, 'ready'), setTimeout(READY_WITHIN)])
+if (client !== undefined) {
+  // Not `once` of node:events, which rejects where Redis is down.
+  const ready = new Promise((resolve) => void client.once('ready', resolve))
+  await Promise.race([ready, setTimeout(READY_WITHIN)])
+}
 if (uid !== undefined) process.setuid?.(uid)
 process.send?.({ event: 'started' })
