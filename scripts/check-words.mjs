@@ -1,17 +1,14 @@
 /**
- * Checks that code, tests and documents use the field's own terms: `npm run check:words` fails for each phrase below in
- * a file that is not in `unconverted-words.txt`. That list of files still to be rewritten only gets shorter:
- * `node scripts/check-words.mjs --update` removes those that need no rewriting any more, and
- * `node scripts/check-words.mjs <path…>` checks files or folders whether they are in the list or not.
+ * Checks that code, tests and documents use the field's own terms: `npm run check:words` fails for each phrase below.
+ * `node scripts/check-words.mjs <path…>` checks these files or folders only.
  */
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const listFile = `${root}scripts/unconverted-words.txt`
 const skippedFolders = new Set(['.git', 'node_modules', 'dist', 'coverage'])
-const skippedFiles = new Set(['scripts/check-words.mjs', 'scripts/unconverted-words.txt'])
+const skippedFiles = new Set(['scripts/check-words.mjs'])
 const checkedFiles = /\.(?:[cm]?[jt]sx?|md|ya?ml)$|^\.ci\/run$/
 
 /** What not to write, and what to write instead. @type {readonly (readonly [phrase: RegExp, instead: string])[]} */
@@ -68,31 +65,18 @@ function problemsIn(path) {
     )
 }
 
-const parameters = process.argv.slice(2)
-const isUpdate = parameters.includes('--update')
-const chosen = parameters.filter((each) => each !== '--update').map((each) => posix.normalize(each).replace(/\/$/, ''))
+const chosen = process.argv.slice(2).map((each) => posix.normalize(each).replace(/\/$/, ''))
 const absent = chosen.filter((path) => !existsSync(root + path))
 if (absent.length > 0) {
   console.error(`No such file or folder: ${absent.join(', ')}`)
   process.exit(1)
 }
 
-const listed = existsSync(listFile) ? readFileSync(listFile, 'utf8').split('\n').filter(Boolean) : []
-const unconverted = new Set(chosen.length > 0 ? [] : listed)
 const files =
   chosen.length > 0
     ? chosen.flatMap((path) => (statSync(root + path).isDirectory() ? filesIn(path) : [path]))
     : filesIn('')
-const problems = new Map(files.map((path) => [path, problemsIn(path)]))
-
-if (isUpdate) {
-  const remaining = listed.filter((path) => (problems.get(path) ?? []).length > 0)
-  writeFileSync(listFile, remaining.map((path) => `${path}\n`).join(''))
-  console.log(`${listed.length - remaining.length} files removed from the list, ${remaining.length} left`)
-} else {
-  const reported = [...problems].flatMap(([path, found]) => (unconverted.has(path) ? [] : found))
-  for (const problem of reported) console.error(problem)
-  const remaining = [...unconverted].filter((path) => (problems.get(path) ?? []).length > 0)
-  console.log(`note: ${files.length} files checked, ${remaining.length} still to be rewritten`)
-  process.exitCode = reported.length > 0 ? 1 : 0
-}
+const problems = files.flatMap(problemsIn)
+for (const problem of problems) console.error(problem)
+console.log(`note: ${files.length} files checked`)
+process.exitCode = problems.length > 0 ? 1 : 0
