@@ -2,6 +2,9 @@ import type { CacheOptions } from '../../packages/core/src/jwks-cache/cache-opti
 import type { SimulatedKey } from './published-keys.ts'
 import type { Delivery, Exchange } from './upstream.ts'
 
+/** Milliseconds below which a difference of two moments is rounding: today's wall clock resolves 0.00024 ms as a number. */
+const ROUNDING = 0.001
+
 /** A moment on both clocks of the machine, in milliseconds. */
 export interface Moment {
   readonly wall: number
@@ -70,7 +73,7 @@ export function createModel(options: CacheOptions): Model {
       const limit = failure?.isOutage === true ? cached.staleIfErrorFor : cached.staleFor
       return passed(cached.fetchedAt, now) < limit
     },
-    isForbidden: (now) => failure !== undefined && passed(failure.at, now) < failure.pause.least,
+    isForbidden: (now) => failure !== undefined && passed(failure.at, now) < failure.pause.least - ROUNDING,
     isBackoffOver: (now) => failure === undefined || now.monotonic - failure.at.monotonic >= failure.pause.most,
     succeeded(now, { publication, lifetime, staleIfError }) {
       const ttl = Math.min(Math.max(lifetime ?? options.defaultTtl, options.minTtl), options.maxTtl)
