@@ -33,6 +33,8 @@ export interface CachedKeys {
   readonly published: KeySet
   readonly policy: StoredPolicy
   readonly fetchedAt: Instant
+  /** The time that their snapshot names, where that is ahead of this machine's clock; else `fetchedAt.wall`. */
+  readonly writtenAt?: number | undefined
   readonly lifetimes: Lifetimes
   readonly source: 'upstream' | 'store' | 'inline'
   /** The number of the upstream request that brought them; 0 where they came from elsewhere. */
@@ -149,13 +151,14 @@ export function loaded(
   const { cached: before } = state
   const next =
     snapshot.immutable === undefined
-      ? isOlder(snapshot, before, context.now)
+      ? isOlder(snapshot, before, context.now) || isSameFetch(snapshot, before)
         ? undefined
         : snapshot
       : unitedWith(before, snapshot, context.options.maxKeys, context.now)
   if (next === undefined) return undefined
-  const { published, policy, fetchedAt, lifetimes, immutable } = next
-  const cached: CachedKeys = { published, policy, fetchedAt, lifetimes, immutable, source: 'store', requestNumber: 0 }
+  const { published, policy, fetchedAt, writtenAt, lifetimes, immutable } = next
+  const origin = { fetchedAt, writtenAt, source: 'store', requestNumber: 0 } as const
+  const cached: CachedKeys = { published, policy, lifetimes, immutable, ...origin }
   const events: CacheEvent[] = [...refusedEvents(snapshot.refused)]
   if (before !== undefined) events.push(...changeEvents(compareKeySets(before.published, published)))
   events.push(['snapshot-loaded', {}])
@@ -237,6 +240,18 @@ function isOlder(
   now: Instant,
 ): boolean {
   return cached !== undefined && elapsed(cached.fetchedAt, now) <= elapsed(snapshot.fetchedAt, now)
+}
+
+/**
+ * True for the keys that are cached already, whoever has fetched them. {@link isOlder} cannot tell: clocks drift apart by
+ * fractions of a millisecond, so that a snapshot that is read again may seem a little newer than the first time.
+ */
+function isSameFetch(
+  snapshot: Pick<CachedKeys, 'fetchedAt' | 'writtenAt'>,
+  cached: Pick<CachedKeys, 'fetchedAt' | 'writtenAt'> | undefined,
+): boolean {
+  if (cached === undefined) return false
+  return (snapshot.writtenAt ?? snapshot.fetchedAt.wall) === (cached.writtenAt ?? cached.fetchedAt.wall)
 }
 
 function unitedWith(

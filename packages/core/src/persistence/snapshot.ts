@@ -98,7 +98,7 @@ export function readSnapshot(
   const fetchedAt: Instant = { wall, monotonic: now.monotonic - (now.wall - wall) }
   const policy = storedPolicy(response.url, response.headers, wall)
   const { keySet: published, refused: refusedKeys, compromised } = reading
-  const common = { published, policy, fetchedAt, refused: refusedKeys, compromised }
+  const common = { published, policy, fetchedAt, writtenAt, refused: refusedKeys, compromised }
   if (binding.keyLifetime === 'immutable') {
     const immutable = readHistory(entry['immutable'])
     if (immutable === undefined) return refused('malformed')

@@ -70,12 +70,15 @@ function startCache(given: Partial<CacheOptions> = {}, revocations: Revocations 
       return apply(failed(state, { ...failure, ...change }, context(time)))
     },
     /** Loads a snapshot; false where that brings nothing new. */
-    loaded(keys: KeySet | ImmutableKeys, fetchedAt: Instant, now = fetchedAt): boolean {
+    loaded(keys: KeySet | ImmutableKeys, fetchedAt: Instant, now = fetchedAt, writtenAt = fetchedAt.wall): boolean {
       const policy = policyAt(fetchedAt.wall)
       const snapshot =
         'keySet' in keys
-          ? { published: keys.keySet, policy, fetchedAt, lifetimes: UNLIMITED, immutable: keys.history }
-          : { published: keys, policy, fetchedAt, lifetimes: lifetimesOf(policy, options, 0), immutable: undefined }
+          ? { published: keys.keySet, policy, fetchedAt, writtenAt, lifetimes: UNLIMITED, immutable: keys.history }
+          : {
+              ...{ published: keys, policy, fetchedAt, writtenAt, immutable: undefined },
+              lifetimes: lifetimesOf(policy, options, 0),
+            }
       const transition = loaded(state, snapshot, context(now))
       if (transition !== undefined) apply(transition)
       return transition !== undefined
@@ -276,6 +279,26 @@ describe('loaded', () => {
     cache.fetched(published(['a', '1']), { wall: 31_536_000_000, monotonic: 95_000 })
     const snapshot = { wall: 40_000, monotonic: 40_000 }
     expect(cache.loaded(published(['b', '2']), snapshot, at(100_000))).toBe(false)
+  })
+
+  it('keeps the backoff where the snapshot of the cached keys is read again and the clocks have drifted', () => {
+    const cache = startCache()
+    cache.fetched(published(['a', '1']), at(10))
+    cache.failed(at(20))
+    // Half a millisecond passed that the wall clock does not show.
+    const now = { wall: 30, monotonic: 30.5 }
+    expect(cache.loaded(published(['a', '1']), { wall: 10, monotonic: 10.5 }, now)).toBe(false)
+    expect(cache.state().failure?.count).toBe(1)
+  })
+
+  it('keeps the backoff where the snapshot is of a machine whose clock is ahead, and is read again', () => {
+    const cache = startCache()
+    expect(cache.loaded(published(['a', '1']), at(10), at(10), 4_000)).toBe(true)
+    cache.failed(at(20))
+    expect(cache.loaded(published(['a', '1']), at(30), at(30), 4_000)).toBe(false)
+    expect(cache.state().failure?.count).toBe(1)
+    expect(cache.loaded(published(['b', '2']), at(40), at(40), 4_001)).toBe(true)
+    expect(cache.state().failure).toBeUndefined()
   })
 
   it('does not use revoked keys of the snapshot', () => {
