@@ -8,6 +8,7 @@ import {
   AuthorizationMalformedError,
   IssuerNotAllowedError,
   KeyNotFoundError,
+  KeysUnavailableError,
   SignatureInvalidError,
   TokenMissingError,
 } from '../base/errors/request-errors.ts'
@@ -65,6 +66,12 @@ interface RequestContext {
 interface Acceptance<Claims> {
   readonly verified: VerifiedToken
   readonly auth: Auth<Claims>
+}
+
+/** The keys that may have signed a token, and when they were asked for: the time limit of a refetch counts from there. */
+interface FoundSigningKeys {
+  readonly keys: readonly VerificationKey[]
+  readonly askedAt: Instant
 }
 
 type VerificationResult<Claims> = Acceptance<Claims> | JwksAuthError
@@ -235,29 +242,41 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     const refusal = checkToken(token, provider, context.now.wall)
     if (refusal !== undefined) return refusal
 
-    // Treat a concurrent request's verification as a cache hit.
-    const inFlight = tokens?.inFlight(token.text, provider)
-    if (inFlight !== undefined) {
-      const result = yield* wait(context, inFlight)
-      if (result instanceof JwksAuthError) return result
-      const accepted = yield* reuseAfterWaiting(result.verified, context)
-      if (accepted !== undefined) return accepted
+    // Each request waits for keys by itself, within its own time limit: the cache shares the fetch.
+    const askedAt = context.now
+    const keys = yield* wait(context, provider.registered.cache.findKeys(token.header.kid, token.header.alg, askedAt))
+    context.hasWaitedSinceKey = false
+    if (keys instanceof JwksAuthError) return keys
+
+    // Treat a verification by a concurrent request, over or in flight, as a cache hit.
+    const cached = tokens?.find(token.text)
+    const other = cached?.provider === provider ? cached : tokens?.inFlight(token.text, provider)
+    if (other !== undefined) {
+      const result = yield* wait<VerifiedToken | VerificationResult<Claims>>(context, other)
+      if (!(result instanceof JwksAuthError)) {
+        const accepted = yield* reuseAfterWaiting('verified' in result ? result.verified : result, context)
+        if (accepted !== undefined) return accepted
+      } else if (!(result instanceof KeysUnavailableError)) {
+        return result
+      }
+      // The key has changed since, or the other request's time limit was over: this request goes on by itself.
     }
 
     const bytes = bytesOf(token)
-    const verification = runSteps(verifyFor(provider, token, bytes, context))
+    const verification = runSteps(verifyWith({ keys, askedAt }, provider, token, bytes, context))
     if (isThenable(verification) && Number.isFinite(bytes)) tokens?.share(token.text, provider, verification)
     return yield* wait(context, verification)
   }
 
   /** Verifies the signature of a token whose claims are in order, applies the schema and calls `validate`. */
-  function* verifyFor(
+  function* verifyWith(
+    found: FoundSigningKeys,
     provider: AuthProvider,
     token: ParsedToken,
     bytes: number,
     context: RequestContext,
   ): Steps<VerificationResult<Claims>> {
-    const key = yield* findSigningKey(token, provider, context)
+    const key = yield* findSigningKey(found, token, provider.registered.cache, context)
     if (key instanceof JwksAuthError) return key
     provider.registered.cache.signatureVerified(key)
     const output = schema === undefined ? token.payload : yield* applySchema(inputFor(token, bytes), context)
@@ -283,16 +302,12 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
 
   /** The key that verifies a token's signature, or why there is none. */
   function* findSigningKey(
+    { keys, askedAt }: FoundSigningKeys,
     token: ParsedToken,
-    provider: AuthProvider,
+    cache: ProviderCache,
     context: RequestContext,
   ): Steps<VerificationKey | JwksAuthError> {
-    const { cache } = provider.registered
     const { kid, alg } = token.header
-    const askedAt = context.now
-    const keys = yield* wait(context, cache.findKeys(kid, alg, askedAt))
-    context.hasWaitedSinceKey = false
-    if (keys instanceof JwksAuthError) return keys
     const signer = yield* signerAmong(keys, token, cache, context)
     if (signer !== undefined) return signer
     // The provider may have published new material under the same `kid`: one more search, within the refetch budget.

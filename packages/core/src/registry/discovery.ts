@@ -1,3 +1,4 @@
+import { parseBoundedJson } from '../base/bounded-json.ts'
 import { type Clock, elapsed, type Instant, instant, schedule } from '../base/clock.ts'
 import {
   MetadataIssuerMismatchError,
@@ -131,7 +132,7 @@ function readMetadata({ status, headers, body }: TransportResponse, issuer: stri
 
 function parseObject(text: string): Unchecked | undefined {
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseBoundedJson(text)
     return isObject(value) ? value : undefined
   } catch {
     return undefined

@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { MAX_STORED_JSON_VALUES, parseBoundedJson } from '../base/bounded-json.ts'
 import { isObject } from '../base/options.ts'
 import type { Snapshot } from './snapshot-store.ts'
 
@@ -79,7 +80,7 @@ function isText(value: unknown): value is string | null {
 
 function parse(payload: string, isCurrent: boolean): VerifiedPayload {
   try {
-    return { ok: true, payload: JSON.parse(payload), isCurrent }
+    return { ok: true, payload: parseBoundedJson(payload, MAX_STORED_JSON_VALUES), isCurrent }
   } catch {
     return { ok: false, reason: 'malformed' }
   }

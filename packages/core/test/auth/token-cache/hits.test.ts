@@ -61,6 +61,32 @@ describe('a token that was verified', () => {
     expect(checks()).toBe(1)
   })
 
+  it('waits for keys within the time limit of each request that brings it', async () => {
+    const retryPolicy = { maxRetries: 0, attemptTimeout: 8_000, deadline: 8_000 }
+    const { clock, issuer, ask } = await setTokenScene({
+      scene: { provider: { retryPolicy } },
+      rules: { retryPolicy },
+    })
+    issuer.setHeaders('jwks', { 'cache-control': 'max-age=120' })
+    const old = await issuer.sign()
+    await ask(old)
+    await clock.advance(100_000)
+    issuer.answerAlways('jwks', { kind: 'hang' })
+    // Its keys are due, so that it starts a refresh, which hangs.
+    expect(verdictOf(await ask(old))).toBe('accepted')
+    await issuer.rotate({ keepPrevious: true })
+    const token = await issuer.sign()
+    const first = ask(token)
+    await issuer.waitForRequests(2, 'jwks')
+    await clock.advance(7_600)
+    const second = ask(token)
+    issuer.answerNormally('jwks')
+    await clock.advance(400)
+    // The first one's time is over with the refresh; the second has 7.6 s left, and a refetch brings the key.
+    expect(verdictOf(await first)).toBe('ERR_KEYS_UNAVAILABLE')
+    expect(verdictOf(await second)).toBe('accepted')
+  })
+
   it('does not lend its end to another one', async () => {
     const { issuer, ask, verdict, checks } = await setTokenScene()
     const token = await issuer.sign({ sub: 'mallory' })
