@@ -3,7 +3,7 @@ import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeySetMalformedError, UpstreamStatusError } from '../base/errors/upstream-errors.ts'
 import { isOlder, revalidatedPolicy, type StoredPolicy, storedPolicy, validatorsOf } from '../http/freshness.ts'
 import { readRetryAfter } from '../http/retry-after.ts'
-import { type KeySet, type RefusedKeys, readKeySet } from '../jwks/key-set.ts'
+import { type KeySet, type RefusedKeys, readKeySetInTurns } from '../jwks/key-set.ts'
 import type { JwksResponse } from './jwks-source.ts'
 
 /** A key set with what HTTP said of it. */
@@ -76,12 +76,12 @@ export class UnusableKeySet extends Error {
  * @throws UpstreamStatusError for a status that is neither 200 nor the 304 to our validators
  * @throws UnusableKeySet for a body that is no key set or has no usable key
  */
-export function readResponse(
+export async function readResponse(
   response: JwksResponse,
   known: KnownKeySet | undefined,
   now: number,
   maxKeys: number,
-): FetchedKeySet {
+): Promise<FetchedKeySet> {
   if (response.status === 304 && known !== undefined && known.policy.u === response.url) {
     const policy = revalidatedPolicy(known.policy, response.headers, now)
     if (policy !== undefined) return { keySet: known.keySet, policy, modified: false, ...NOTHING_REFUSED }
@@ -90,7 +90,7 @@ export function readResponse(
     const retryAfter = readRetryAfter(response.headers['retry-after'], now)
     throw new UpstreamStatusError(response.status, { retryAfter })
   }
-  const reading = readKeySet(parseKeySet(response.body, maxKeys), maxKeys, known?.keySet)
+  const reading = await readKeySetInTurns(parseKeySet(response.body, maxKeys), maxKeys, known?.keySet)
   if (reading === undefined) throw malformed('it is not a JSON Web Key Set')
   if (reading.keySet.keys.length === 0) throw malformed('none of its keys can be used', reading)
   return { ...reading, policy: storedPolicy(response.url, response.headers, now), modified: true }

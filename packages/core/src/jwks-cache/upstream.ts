@@ -211,7 +211,7 @@ export class Upstream {
           // After a rotation, a cache on the way may have an older set than a refetch has brought: bypass it.
           if (!isUnconditional && isOutdated(response, known)) response = await ask(false)
           const requestNumber = this.#requests
-          return { ...readResponse(response, known, clock.now(), maxKeys), requestNumber }
+          return { ...(await readResponse(response, known, clock.now(), maxKeys)), requestNumber }
         }),
       policy,
       this.#context,

@@ -1,5 +1,6 @@
+import { setImmediate as eventLoopTurn } from 'node:timers/promises'
 import { isObject } from '../base/options.ts'
-import { fitsAlgorithm, type KeyRefusal, readKey, type VerificationKey } from './verification-key.ts'
+import { fitsAlgorithm, type KeyReading, type KeyRefusal, readKey, type VerificationKey } from './verification-key.ts'
 
 /** A key of a set that is not used. */
 export interface RefusedKey {
@@ -46,6 +47,9 @@ const MAX_REPORTED_KID = 256
 /** At most this many keys are tried for one token. */
 const MAX_CANDIDATES = 4
 
+/** Keys that are read in one turn of the event loop: about 5 ms. */
+const KEYS_PER_TURN = 100
+
 /** Makes a set of keys that were read before; of keys with the same identity, the first is kept. */
 export function createKeySet(keys: readonly VerificationKey[]): KeySet {
   const byIdentity = new Map<string, VerificationKey>()
@@ -71,13 +75,37 @@ export function createKeySet(keys: readonly VerificationKey[]): KeySet {
  * @returns `undefined` when the value is not a key set
  */
 export function readKeySet(value: unknown, maxKeys: number, known?: KeySet): KeySetReading | undefined {
+  const members = membersOf(value)
+  if (members === undefined) return undefined
+  return combine(members.slice(0, maxKeys).map(readKey), members.length - maxKeys, known)
+}
+
+/** As {@link readKeySet}, a hundred keys at a time: a thousand would stall the event loop for up to 50 ms. */
+export async function readKeySetInTurns(
+  value: unknown,
+  maxKeys: number,
+  known?: KeySet,
+): Promise<KeySetReading | undefined> {
+  const members = membersOf(value)
+  if (members === undefined) return undefined
+  const readings: KeyReading[] = []
+  for (let at = 0; at < Math.min(members.length, maxKeys); at += KEYS_PER_TURN) {
+    if (at > 0) await eventLoopTurn()
+    readings.push(...members.slice(at, Math.min(at + KEYS_PER_TURN, maxKeys)).map(readKey))
+  }
+  return combine(readings, members.length - maxKeys, known)
+}
+
+function membersOf(value: unknown): readonly unknown[] | undefined {
   const members = isObject(value) ? value['keys'] : undefined
-  if (!Array.isArray(members)) return undefined
+  return Array.isArray(members) ? members : undefined
+}
+
+function combine(readings: readonly KeyReading[], unread: number, known: KeySet | undefined): KeySetReading {
   const keys: VerificationKey[] = []
   const refused: RefusedKey[] = []
   const compromised = new Set<string>()
-  for (const member of members.slice(0, maxKeys)) {
-    const reading = readKey(member)
+  for (const reading of readings) {
     if (reading.kind === 'key') keys.push(known?.byIdentity.get(reading.key.identity) ?? reading.key)
     if (reading.kind !== 'refused') continue
     refused.push(reading)
@@ -85,7 +113,7 @@ export function readKeySet(value: unknown, maxKeys: number, known?: KeySet): Key
   }
   return {
     keySet: createKeySet(withoutCompromised(keys, compromised)),
-    refused: summarizeRefused(refused, members.length - maxKeys),
+    refused: summarizeRefused(refused, unread),
     compromised,
   }
 }

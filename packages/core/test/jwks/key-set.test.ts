@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { compareKeySets, createKeySet, type KeySet, readKeySet, selectKeys } from '../../src/jwks/key-set.ts'
+import {
+  compareKeySets,
+  createKeySet,
+  type KeySet,
+  readKeySet,
+  readKeySetInTurns,
+  selectKeys,
+} from '../../src/jwks/key-set.ts'
 import { samples } from './sample-keys.ts'
 
 const { rsa, p256, otherP256, p384, ed25519 } = samples
@@ -9,6 +16,30 @@ function setOf(...keys: readonly unknown[]): KeySet {
   if (reading === undefined) throw new Error('this is no key set')
   return reading.keySet
 }
+
+describe('readKeySetInTurns', () => {
+  it('reads what readKeySet reads, and lets others have their turn', async () => {
+    const keys = Array.from({ length: 1_000 }, (_, index) => ({
+      ...p256,
+      kid: `${index}`,
+      d: index % 7 === 0 ? 'AA' : null,
+    }))
+    let turns = 0
+    const count = (): void => {
+      turns += 1
+      next = setImmediate(count)
+    }
+    let next = setImmediate(count)
+    const reading = await readKeySetInTurns({ keys }, 950)
+    clearImmediate(next)
+    expect(reading).toEqual(readKeySet({ keys }, 950))
+    expect(turns).toBeGreaterThanOrEqual(9)
+  })
+
+  it('returns undefined for what is no key set', async () => {
+    expect(await readKeySetInTurns({ keys: {} }, 10)).toBeUndefined()
+  })
+})
 
 describe('readKeySet', () => {
   it.each([[undefined], [null], [[]], ['keys'], [{}], [{ keys: {} }], [{ keys: null }], [{ Keys: [] }]])(
