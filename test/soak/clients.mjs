@@ -1,57 +1,56 @@
+// Clients of the application, as a process of their own, so that one kind does not delay the measured times of another.
+// The parent sends what to do, asks them to stop, and gets what they saw.
 import { Agent, request } from 'node:http'
-import type { Chance } from './chance.mjs'
+import { createChance } from './chance.mjs'
 import { hostileKid } from './hostile-documents.mjs'
 
-/** What clients saw. */
-export interface Seen {
-  /** How many requests ended with which status; 0 is a connection that broke. */
-  readonly statuses: ReadonlyMap<number, number>
-  /** Milliseconds that each request took, in order of its end. */
-  readonly latencies: readonly number[]
-}
-
-/** Clients that send one request after another. */
-export interface Clients {
-  /** Sends no more; resolves once the last response is there. */
-  stop(): Promise<Seen>
-}
-
+/** @typedef {import('./chance.mjs').Chance} Chance */
 /**
- * Starts clients that each send a request, wait for its end, and pause.
- *
- * @param pause milliseconds between two requests of one client
+ * @typedef {object} ClientOptions
+ * @property {number} port
+ * @property {number} count clients at once, each of which sends a request, waits for its end, and pauses
+ * @property {number} pause milliseconds between two requests of one client
+ * @property {number} seed
+ * @property {readonly string[]} [tokens] what good clients send
+ * @property {readonly string[]} [issuers] what hostile clients forge tokens of
  */
-export function startClients(
-  port: number,
-  { count, pause, nextToken }: { readonly count: number; readonly pause: number; readonly nextToken: () => string },
-): Clients {
-  const agent = new Agent({ keepAlive: true, maxSockets: count })
-  const statuses = new Map<number, number>()
-  const latencies: number[] = []
-  const stopping = new AbortController()
 
-  const client = async (): Promise<void> => {
+/** @type {Map<number, number>} How many requests ended with which status; 0 is a connection that broke. */
+const statuses = new Map()
+/** @type {number[]} Milliseconds that each request took, in order of its end. */
+const latencies = []
+const stopping = new AbortController()
+
+/** @param {ClientOptions} options */
+async function run({ port, count, pause, seed, tokens = [], issuers = [] }) {
+  const chance = createChance(seed)
+  const agent = new Agent({ keepAlive: true, maxSockets: count })
+  const nextToken = () =>
+    tokens.length > 0
+      ? chance.pick(/** @type {[string]} */ (tokens))
+      : hostileToken(chance, chance.pick(/** @type {[string]} */ (issuers)))
+
+  const client = async () => {
     while (!stopping.signal.aborted) {
+      const token = nextToken()
       const startedAt = performance.now()
-      const status = await send(agent, port, nextToken())
-      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+      const status = await send(agent, port, token)
       latencies.push(performance.now() - startedAt)
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
       await new Promise((resolve) => setTimeout(resolve, pause))
     }
   }
-  const clients = Promise.all(Array.from({ length: count }, client))
-  return {
-    async stop() {
-      stopping.abort()
-      await clients
-      agent.destroy()
-      return { statuses, latencies }
-    },
-  }
+  await Promise.all(Array.from({ length: count }, client))
+  agent.destroy()
 }
 
-/** The status of the response; 0 where there was none. */
-function send(agent: Agent, port: number, token: string): Promise<number> {
+/**
+ * The status of the response; 0 where there was none.
+ *
+ * @param {Agent} agent @param {number} port @param {string} token
+ * @returns {Promise<number>}
+ */
+function send(agent, port, token) {
   return new Promise((resolve) => {
     const sent = request(
       { agent, port, host: '127.0.0.1', headers: { authorization: `Bearer ${token}` } },
@@ -65,17 +64,22 @@ function send(agent: Agent, port: number, token: string): Promise<number> {
   })
 }
 
-/** Tokens of a hostile tenant's client: none of them is signed. */
-export function hostileToken(chance: Chance, issuer: string): string {
+/**
+ * A token of a hostile tenant's client: none of them is signed.
+ *
+ * @param {Chance} chance @param {string} issuer
+ */
+function hostileToken(chance, issuer) {
   const now = Math.floor(Date.now() / 1_000)
   const claims = { iss: issuer, aud: 'api', sub: 'a', iat: now, exp: now + 600 }
-  const forged = (header: object, payload: string): string =>
-    [JSON.stringify({ alg: 'RS256', kid: hostileKid, ...header }), payload]
-      .map((text) => Buffer.from(text).toString('base64url'))
+  /** @param {object} header @param {string} text */
+  const forged = (header, text) =>
+    [JSON.stringify({ alg: 'RS256', kid: hostileKid, ...header }), text]
+      .map((part) => Buffer.from(part).toString('base64url'))
       .concat(chance.bytes(256).toString('base64url'))
       .join('.')
   const payload = JSON.stringify(claims)
-  const token = chance.pick<() => string>([
+  const token = chance.pick([
     () => forged({}, payload),
     () => forged({}, payload),
     () => forged({ kid: undefined }, payload),
@@ -92,3 +96,13 @@ export function hostileToken(chance: Chance, issuer: string): string {
   ])
   return token()
 }
+
+process.once('message', (options) => {
+  const running = run(/** @type {ClientOptions} */ (options))
+  process.once('message', async () => {
+    stopping.abort()
+    await running
+    process.send?.({ statuses: [...statuses], latencies })
+  })
+})
+process.once('disconnect', () => process.exit())

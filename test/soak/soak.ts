@@ -6,9 +6,16 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createTestIssuer } from '@jwks-auth/testing'
-import { createChance } from './chance.mjs'
-import { hostileToken, type Seen, startClients } from './clients.ts'
+import type { ClientOptions } from './clients.mjs'
 import { startFullBacklog } from './full-backlog.mjs'
+
+/** What clients saw. */
+export interface Seen {
+  /** How many requests ended with which status; 0 is a connection that broke. */
+  readonly statuses: ReadonlyMap<number, number>
+  /** Milliseconds that each request took, in order of its end. */
+  readonly latencies: readonly number[]
+}
 
 /** What a soak showed. */
 export interface SoakReport {
@@ -37,6 +44,8 @@ export interface SoakOptions {
 const hostileTenants = 10
 const deadTenants = 40
 const audience = 'api'
+/** Milliseconds between two requests of a hostile client: the attack must leave the machine a part of its time. */
+const hostilePause = 50
 
 /**
  * Runs an application in a process of its own, with a good tenant, hostile ones that do all they can, and ones whose
@@ -48,7 +57,6 @@ export async function soak(
   { milliseconds, seed }: SoakOptions,
   onEnd: (close: () => Promise<unknown>) => void,
 ): Promise<SoakReport> {
-  const chance = createChance(seed)
   const directory = await mkdtemp(join(tmpdir(), 'soak-'))
   onEnd(() => rm(directory, { recursive: true, force: true }))
   const good = await createTestIssuer({ algorithm: 'RS256', audience })
@@ -82,14 +90,8 @@ export async function soak(
   const goodTokens = await Promise.all(
     Array.from({ length: 500 }, (_, index) => good.sign({ jti: `${index}`, exp: 4e9 })),
   )
-  const startGood = () =>
-    startClients(port, { count: 8, pause: 10, nextToken: () => chance.pick([goodTokens[0] ?? '', ...goodTokens]) })
-  const startHostile = (targets: readonly string[], count: number) =>
-    startClients(port, {
-      count,
-      pause: 10,
-      nextToken: () => hostileToken(chance, chance.pick([targets[0] ?? '', ...targets])),
-    })
+  const start = (options: Omit<ClientOptions, 'port' | 'seed'>) => startClients({ port, seed, ...options }, onEnd)
+  const startGood = () => start({ tokens: goodTokens, count: 8, pause: 10 })
 
   const warmUp = startGood()
   await sleep(1_000)
@@ -101,7 +103,10 @@ export async function soak(
   const alone = await alonePhase.stop()
   const before = await ask<AppReport>(app, 'report')
 
-  const attackers = [startHostile(hostileIssuers, 24), startHostile(deadIssuers, deadTenants)]
+  const attackers = [
+    start({ issuers: hostileIssuers, count: 24, pause: hostilePause }),
+    start({ issuers: deadIssuers, count: deadTenants, pause: hostilePause }),
+  ]
   const besidePhase = startGood()
   await Promise.race([sleep((milliseconds * 4) / 5), once(app, 'exit')])
   const [beside, ...hostile] = await Promise.all([besidePhase, ...attackers].map((clients) => clients.stop()))
@@ -136,6 +141,25 @@ function together(parts: readonly Seen[]): Seen {
     for (const [status, count] of part.statuses) statuses.set(status, (statuses.get(status) ?? 0) + count)
   }
   return { statuses, latencies: parts.flatMap(({ latencies }) => latencies) }
+}
+
+/** Clients that send one request after another. */
+interface Clients {
+  /** Sends no more; resolves once the last response is there. */
+  stop(): Promise<Seen>
+}
+
+function startClients(options: ClientOptions, onEnd: (close: () => Promise<unknown>) => void): Clients {
+  const child = startProcess('clients.mjs')
+  onEnd(() => end(child))
+  child.send(options)
+  return {
+    async stop() {
+      const { statuses, latencies } = await ask<{ statuses: [number, number][]; latencies: number[] }>(child, 'stop')
+      await end(child)
+      return { statuses: new Map(statuses), latencies }
+    },
+  }
 }
 
 function startProcess(file: string): ChildProcess {
