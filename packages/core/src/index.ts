@@ -9,7 +9,7 @@ export type {
   TenantConfig,
   TokenCacheOptions,
 } from './auth/auth-options.ts'
-export { type Authenticator, createAuthenticator } from './auth/authenticator.ts'
+export { type Authenticator, createAuthenticator, type VerifyOptions } from './auth/authenticator.ts'
 export type { ClaimRuleOptions } from './auth/claim-rules.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
 export type { AuthOutcome, AuthRefusal, RefusalResponse, RefusingAuthenticator } from './auth/refusal.ts'

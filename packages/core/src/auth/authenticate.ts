@@ -24,7 +24,7 @@ import { vouchesForIssuer } from './key-issuer.ts'
 import { createHeaderCache, type ParsedToken, parseToken } from './parse-token.ts'
 import { type AuthOutcome, type AuthRefusal, refusalResponse, type Stage } from './refusal.ts'
 import { createTokenCache } from './token-cache.ts'
-import { type FoundToken, findToken, isBearerToken } from './token-sources.ts'
+import { type FoundToken, findToken, isBearerToken, readGiven } from './token-sources.ts'
 import { authFor, bytesOf, claimsFor, createVerifiedToken, inputFor, type VerifiedToken } from './verified-token.ts'
 import { createSignatureCheck } from './verify-signature.ts'
 
@@ -35,10 +35,19 @@ export interface Authentication<Claims> {
    * callback of the application threw.
    */
   authenticate(request: AuthRequest): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+  /** The same for a token that comes without a request. */
+  verify(given: GivenToken): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
   /** The refusal for an error of a guard. */
   refuse(error: JwksAuthError): AuthRefusal
   /** Drops the cached tokens; every request is refused afterwards, also those that are waiting. */
   close(): void
+}
+
+/** A token that comes without a request. Neither is checked: both may be what a client has sent. */
+export interface GivenToken {
+  readonly token: unknown
+  /** `undefined` where the token's issuer decides. */
+  readonly tenant: unknown
 }
 
 /** What requests are authenticated with. */
@@ -49,11 +58,15 @@ export interface AuthenticationParts {
   readonly providers: AuthProviders
   /** The tenant of a request: an identifier, or what a callback returned, perhaps a promise. */
   readonly resolveTenant: (request: AuthRequest, issuer: string) => unknown
+  /** The tenant of a token that comes without a request; `undefined` where its issuer does not decide. */
+  readonly tenantOfIssuer: (issuer: string) => string | undefined
 }
 
 /** One request in the course of its authentication. */
 interface RequestContext {
   readonly request: AuthRequest
+  /** Absent where the token is in the request. */
+  readonly given: GivenToken | undefined
   /** The current time: when the request began, or the end of the last wait. */
   now: Instant
   /** True where something was waited for since keys were found: the key may be withdrawn or revoked. */
@@ -69,12 +82,15 @@ interface Acceptance<Claims> {
 
 type VerificationResult<Claims> = Acceptance<Claims> | JwksAuthError
 
+/** The request that callbacks see where there is none. */
+const NO_REQUEST: AuthRequest = Object.freeze({ method: '', url: '', headers: Object.freeze({}) })
+
 /** RFC 6750 §2.3. */
 const PRIVATE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control': 'private' })
 
 /** Creates the authentication of one authenticator. */
 export function createAuthentication<Claims>(parts: AuthenticationParts): Authentication<Claims> {
-  const { clock, registry, options, providers, resolveTenant } = parts
+  const { clock, registry, options, providers, resolveTenant, tenantOfIssuer } = parts
   const { challenge, credentialsRequired, maxTokenBytes, sources, claims: schema, validate, isRevoked } = options
   const { directory } = providers
   // What every provider refuses is refused before the token's provider is known.
@@ -105,15 +121,16 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
 
   /** The whole of authentication, from top to bottom. */
   function* authenticate(context: RequestContext): Steps<AuthOutcome<Claims>> {
-    const { request } = context
+    const { request, given } = context
     if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context.stage)
 
     // 1. Extract the token.
-    const extracted = findToken(request, sources, maxTokenBytes)
+    const extracted = given === undefined ? findToken(request, sources, maxTokenBytes) : readGiven(given, maxTokenBytes)
     const found = isThenable(extracted) ? yield* wait(context, extracted) : extracted
     if (found instanceof RequestRefusedError) return fail(found, context.stage)
     if (found === undefined) {
-      return credentialsRequired ? fail(new TokenMissingError(), context.stage) : { ok: true, auth: undefined }
+      const isRequired = credentialsRequired || given !== undefined
+      return isRequired ? fail(new TokenMissingError(), context.stage) : { ok: true, auth: undefined }
     }
 
     // 2. Find it in the token cache, or parse it and check what holds for every provider.
@@ -123,7 +140,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
 
     // 3. Find the tenant, on each request: it depends on the request, not on the token alone.
     const issuer = cached?.issuer ?? (parsed === undefined ? '' : issuerOf(parsed.payload))
-    const resolved = resolveTenant(request, issuer)
+    const resolved = given === undefined ? resolveTenant(request, issuer) : tenantOfGiven(given, issuer)
     const tenantName = isThenable(resolved) ? yield* wait(context, resolved) : resolved
     context.stage = 'tenant-known'
 
@@ -157,6 +174,10 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     const refusal = context.hasWaitedSinceKey ? yield* recheck(verified, context) : hasEnded(verified, context)
     if (refusal !== undefined) return fail(refusal, context.stage)
     return found.isPrivate ? { ok: true, auth, headers: PRIVATE } : { ok: true, auth }
+  }
+
+  function tenantOfGiven({ tenant }: GivenToken, issuer: string): unknown {
+    return tenant === undefined ? tenantOfIssuer(issuer) : tenant
   }
 
   function findCached(text: string, { now }: RequestContext): VerifiedToken | undefined {
@@ -336,23 +357,29 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     return verified.provider.registered.isRemoved ? new IssuerNotAllowedError() : checkValidity(verified, now.wall)
   }
 
+  function run(
+    request: AuthRequest,
+    given: GivenToken | undefined,
+  ): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>> {
+    const context: RequestContext = {
+      request,
+      given,
+      now: instant(clock),
+      hasWaitedSinceKey: false,
+      stage: 'before-tenant',
+    }
+    // Refusals are returned; whatever is thrown comes from a callback of the application.
+    try {
+      const outcome = runSteps(authenticate(context))
+      return isThenable(outcome) ? outcome.catch(throwCallbackError) : outcome
+    } catch (thrown) {
+      return throwCallbackError(thrown)
+    }
+  }
+
   return {
-    authenticate(request) {
-      const now = instant(clock)
-      const context: RequestContext = {
-        request,
-        now,
-        hasWaitedSinceKey: false,
-        stage: 'before-tenant',
-      }
-      // Refusals are returned; whatever is thrown comes from a callback of the application.
-      try {
-        const outcome = runSteps(authenticate(context))
-        return isThenable(outcome) ? outcome.catch(throwCallbackError) : outcome
-      } catch (thrown) {
-        return throwCallbackError(thrown)
-      }
-    },
+    authenticate: (request) => run(request, undefined),
+    verify: (given) => run(NO_REQUEST, given),
     refuse: (error) => fail(error, 'tenant-known'),
     close() {
       isClosed = true
