@@ -4,6 +4,7 @@ import {
   type Authenticator,
   type AuthOutcome,
   type AuthRefusal,
+  type AuthRequest,
   createAuthenticator,
   type JwksAuthOptions,
   type Registry,
@@ -51,7 +52,13 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
   const authenticator = createAuthenticator<Claims>(options)
   const { property = 'auth' } = options
 
-  function finish(outcome: AuthOutcome<Claims>, req: Request, res: Response, next: NextFunction): void {
+  function finish(
+    outcome: AuthOutcome<Claims>,
+    request: AuthRequest,
+    req: Request,
+    res: Response,
+    next: NextFunction,
+  ): void {
     if (isResponseOver(res)) return
     if (!outcome.ok) {
       refuse(outcome, authenticator.passErrors, res, next)
@@ -59,7 +66,7 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
     }
     try {
       for (const [name, value] of Object.entries(outcome.headers ?? {})) res.setHeader(name, value)
-      recordAuthentication(req, authenticator, outcome.auth)
+      recordAuthentication(req, authenticator, outcome.auth, request)
       Object.assign(req, { [property]: outcome.auth })
     } catch (error) {
       // A property that cannot be set, such as `protocol`.
@@ -70,16 +77,17 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
   }
 
   const middleware: RequestHandler = (req, res, next) => {
+    const request = frameworkRequest(req, req)
     let outcome: AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
     try {
-      outcome = authenticator.authenticate(frameworkRequest(req, req))
+      outcome = authenticator.authenticate(request)
     } catch (error) {
       // Express 4 does not see what an asynchronous wrapper around this middleware rejects with.
       next(error)
       return
     }
-    if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, req, res, next), next)
-    else finish(outcome, req, res, next)
+    if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, request, req, res, next), next)
+    else finish(outcome, request, req, res, next)
   }
   const { registry } = authenticator
   return Object.assign(middleware, { authenticator, registry, close: () => authenticator.close() })

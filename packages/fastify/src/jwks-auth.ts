@@ -3,6 +3,7 @@ import {
   type Authenticator,
   type AuthOutcome,
   type AuthRefusal,
+  type AuthRequest,
   createAuthenticator,
   type JwksAuthOptions,
   type RegisteredClaims,
@@ -123,7 +124,13 @@ function registrationFor(scope: object, property?: string): Registered | undefin
 }
 
 function authenticationHook(authenticator: Authenticator<unknown>, property: string): onRequestHookHandler {
-  function finish(outcome: AuthOutcome<unknown>, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+  function finish(
+    outcome: AuthOutcome<unknown>,
+    authRequest: AuthRequest,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: Done,
+  ): void {
     // Without `done` the request goes no further.
     if (reply.sent || isResponseOver(reply.raw)) return
     if (!outcome.ok) {
@@ -131,15 +138,16 @@ function authenticationHook(authenticator: Authenticator<unknown>, property: str
       return
     }
     if (outcome.headers !== undefined) reply.headers(outcome.headers)
-    recordAuthentication(request, authenticator, outcome.auth)
+    recordAuthentication(request, authenticator, outcome.auth, authRequest)
     Object.assign(request, { [property]: outcome.auth })
     done()
   }
   // With `done`: an asynchronous hook would cost each request a promise and a turn of the microtask queue.
   return (request, reply, done) => {
-    const outcome = authenticator.authenticate(frameworkRequest(request, request.raw))
-    if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, request, reply, done), done)
-    else finish(outcome, request, reply, done)
+    const authRequest = frameworkRequest(request, request.raw)
+    const outcome = authenticator.authenticate(authRequest)
+    if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, authRequest, request, reply, done), done)
+    else finish(outcome, authRequest, request, reply, done)
   }
 }
 

@@ -4,6 +4,7 @@ import {
   type Authenticator,
   type AuthOutcome,
   type AuthRefusal,
+  type AuthRequest,
   createAuthenticator,
   type JwksAuthOptions,
   type RegisteredClaims,
@@ -50,7 +51,12 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
   const authenticator = createAuthenticator<Claims>(options)
   const { property = 'auth' } = options
 
-  function finish(outcome: AuthOutcome<Claims>, ctx: AuthContext<Claims>, next: Next): Promise<unknown> | undefined {
+  function finish(
+    outcome: AuthOutcome<Claims>,
+    request: AuthRequest,
+    ctx: AuthContext<Claims>,
+    next: Next,
+  ): Promise<unknown> | undefined {
     if (isResponseOver(ctx.res)) {
       // Koa must not end a response that something else is writing.
       ctx.respond = false
@@ -58,14 +64,16 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
     }
     if (!outcome.ok) return refuse(outcome, authenticator.passErrors, ctx)
     if (outcome.headers !== undefined) ctx.set({ ...outcome.headers })
-    recordAuthentication(ctx, authenticator, outcome.auth)
+    recordAuthentication(ctx, authenticator, outcome.auth, request)
     Object.assign(ctx.state, { [property]: outcome.auth })
     return next()
   }
 
   const middleware: Middleware<AuthState<Claims>> = (ctx, next) => {
-    const outcome = authenticator.authenticate(frameworkRequest(ctx, ctx.req))
-    return isThenable(outcome) ? outcome.then((awaited) => finish(awaited, ctx, next)) : finish(outcome, ctx, next)
+    const request = frameworkRequest(ctx, ctx.req)
+    const outcome = authenticator.authenticate(request)
+    if (isThenable(outcome)) return outcome.then((awaited) => finish(awaited, request, ctx, next))
+    return finish(outcome, request, ctx, next)
   }
   const { registry } = authenticator
   return Object.assign(middleware, { authenticator, registry, close: () => authenticator.close() })

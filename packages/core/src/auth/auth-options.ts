@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AuthRequest } from '../base/auth-request.ts'
+import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { ProviderLocation } from '../registry/provider-location.ts'
 import type { ProviderOptions } from '../registry/provider-options.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -50,9 +51,16 @@ export interface RequestOptions<Claims, Seen = Claims> {
   /**
    * Called on each request, to say whether an otherwise valid token was revoked. `true` gets 401; only `false` lets the
    * request pass; any other result, or an error that it throws, is an error of the application. May be asynchronous. Revoke
-   * by `jti` or `sub`, never by the token's text: signatures are malleable.
+   * by `jti` or `sub`, never by the token's text: signatures are malleable. From `authenticator.verify`, which has no
+   * request, `method` and `url` are `''` and there are no headers.
    */
   readonly isRevoked?: Callbacks<Seen>['isRevoked'] | undefined
+  /**
+   * Called for each refused request, guards' refusals and those of `verify` included, with the specific error: for logs.
+   * It changes nothing; what it throws, or its promise rejects with, is ignored. The error's `code` and message may be
+   * logged; the request contains the token.
+   */
+  readonly onRefused?: ((error: JwksAuthError, request: AuthRequest) => unknown) | undefined
   /**
    * `false` lets a request without a token (or with another scheme's credentials) pass, with `auth` undefined; a bad
    * token is still refused. Default `true`.
@@ -142,6 +150,7 @@ export const requestOptionNames: readonly (keyof RequestOptions<unknown>)[] = Ob
   'claims',
   'validate',
   'isRevoked',
+  'onRefused',
   'tokenCache',
   'credentialsRequired',
   'getToken',

@@ -17,7 +17,7 @@ import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
 import type { Auth } from './auth.ts'
 import { type AuthProvider, type AuthProviders, selectProvider } from './auth-providers.ts'
-import { isAccepted, isRevokedBy, schemaOutput, throwCallbackError } from './callbacks.ts'
+import { isAccepted, isRevokedBy, observe, schemaOutput, throwCallbackError } from './callbacks.ts'
 import type { CheckedAuthOptions } from './check-auth-options.ts'
 import { checkBasicClaims, checkToken, checkValidity, issuerOf } from './check-claims.ts'
 import { vouchesForIssuer } from './key-issuer.ts'
@@ -38,7 +38,7 @@ export interface Authentication<Claims> {
   /** The same for a token that comes without a request. */
   verify(given: GivenToken): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
   /** The refusal for an error of a guard. */
-  refuse(error: JwksAuthError): AuthRefusal
+  refuse(error: JwksAuthError, request: AuthRequest): AuthRefusal
   /** Drops the cached tokens; every request is refused afterwards, also those that are waiting. */
   close(): void
 }
@@ -91,7 +91,16 @@ const PRIVATE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control
 /** Creates the authentication of one authenticator. */
 export function createAuthentication<Claims>(parts: AuthenticationParts): Authentication<Claims> {
   const { clock, registry, options, providers, resolveTenant, tenantOfIssuer } = parts
-  const { challenge, credentialsRequired, maxTokenBytes, sources, claims: schema, validate, isRevoked } = options
+  const {
+    challenge,
+    credentialsRequired,
+    maxTokenBytes,
+    sources,
+    claims: schema,
+    validate,
+    isRevoked,
+    onRefused,
+  } = options
   const { directory } = providers
   // What every provider refuses is refused before the token's provider is known.
   const algorithms = new Set(providers.all.flatMap((provider) => [...provider.algorithms]))
@@ -105,8 +114,10 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   let isClosed = false
 
   /** The one way to refuse a request. */
-  function fail(error: JwksAuthError, stage: Stage): AuthRefusal {
-    return { ok: false, error, response: refusalResponse(error, challenge, stage) }
+  function fail(error: JwksAuthError, { request, stage }: Pick<RequestContext, 'request' | 'stage'>): AuthRefusal {
+    const refusal: AuthRefusal = { ok: false, error, response: refusalResponse(error, challenge, stage) }
+    if (onRefused !== undefined) observe(() => onRefused(error, request))
+    return refusal
   }
 
   /** Waits for a value if it is a promise, and notes that time has passed. */
@@ -122,21 +133,21 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   /** The whole of authentication, from top to bottom. */
   function* authenticate(context: RequestContext): Steps<AuthOutcome<Claims>> {
     const { request, given } = context
-    if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context.stage)
+    if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context)
 
     // 1. Extract the token.
     const extracted = given === undefined ? findToken(request, sources, maxTokenBytes) : readGiven(given, maxTokenBytes)
     const found = isThenable(extracted) ? yield* wait(context, extracted) : extracted
-    if (found instanceof RequestRefusedError) return fail(found, context.stage)
+    if (found instanceof RequestRefusedError) return fail(found, context)
     if (found === undefined) {
       const isRequired = credentialsRequired || given !== undefined
-      return isRequired ? fail(new TokenMissingError(), context.stage) : { ok: true, auth: undefined }
+      return isRequired ? fail(new TokenMissingError(), context) : { ok: true, auth: undefined }
     }
 
     // 2. Find it in the token cache, or parse it and check what holds for every provider.
     const cached = findCached(found.text, context)
     const parsed = cached === undefined ? readToken(found, context) : undefined
-    if (parsed instanceof RequestRefusedError) return fail(parsed, context.stage)
+    if (parsed instanceof RequestRefusedError) return fail(parsed, context)
 
     // 3. Find the tenant, on each request: it depends on the request, not on the token alone.
     const issuer = cached?.issuer ?? (parsed === undefined ? '' : issuerOf(parsed.payload))
@@ -148,7 +159,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     let accepted: Acceptance<Claims> | undefined
     if (cached !== undefined && cached.tenant === tenantName) {
       const result = canReuseNow(cached, context) ? reuse(cached) : yield* reuseAfterWaiting(cached, context)
-      if (result instanceof JwksAuthError) return fail(result, context.stage)
+      if (result instanceof JwksAuthError) return fail(result, context)
       if (result === undefined) tokens?.drop(cached)
       accepted = result
     }
@@ -157,7 +168,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     if (accepted === undefined) {
       const token = parsed ?? readToken(found, context)
       const result = token instanceof RequestRefusedError ? token : yield* verify(token, tenantName, context)
-      if (result instanceof JwksAuthError) return fail(result, context.stage)
+      if (result instanceof JwksAuthError) return fail(result, context)
       accepted = result
     }
 
@@ -166,13 +177,13 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     if (isRevoked !== undefined) {
       const result = isRevoked(auth as Auth<never>, request)
       const isTokenRevoked = isRevokedBy(isThenable(result) ? yield* wait(context, result) : result)
-      if (isTokenRevoked) return fail(new TokenRevokedError(), context.stage)
+      if (isTokenRevoked) return fail(new TokenRevokedError(), context)
     }
 
     // 7. Check again what may have changed while anything was waited for.
     const { verified } = accepted
     const refusal = context.hasWaitedSinceKey ? yield* recheck(verified, context) : hasEnded(verified, context)
-    if (refusal !== undefined) return fail(refusal, context.stage)
+    if (refusal !== undefined) return fail(refusal, context)
     return found.isPrivate ? { ok: true, auth, headers: PRIVATE } : { ok: true, auth }
   }
 
@@ -380,7 +391,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   return {
     authenticate: (request) => run(request, undefined),
     verify: (given) => run(NO_REQUEST, given),
-    refuse: (error) => fail(error, 'tenant-known'),
+    refuse: (error, request) => fail(error, { request, stage: 'tenant-known' }),
     close() {
       isClosed = true
       tokens?.close()

@@ -90,7 +90,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
       knownOptions('verify', given, ['tenant'])
       return authentication.verify({ token, tenant: given['tenant'] })
     },
-    refuse: (error) => authentication.refuse(error),
+    refuse: (error, request) => authentication.refuse(error, request),
     async close() {
       authentication.close()
       if (registryOptions !== undefined) await registry.close()

@@ -17,7 +17,7 @@ import { registryOptionNames } from '../registry/registry-options.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'
 import { requestOptionNames, type TokenCacheOptions } from './auth-options.ts'
 import type { CheckedProvider } from './auth-providers.ts'
-import type { ClaimsSchema, IsRevoked, Validate } from './callbacks.ts'
+import type { ClaimsSchema, IsRevoked, OnRefused, Validate } from './callbacks.ts'
 import { type ClaimRules, checkClaimRules, claimRuleNames } from './claim-rules.ts'
 import type { ChallengeParameters } from './refusal.ts'
 import { type TokenSource, tokenFromHeader } from './token-sources.ts'
@@ -37,6 +37,7 @@ export interface CheckedAuthOptions {
   readonly claims: ClaimsSchema | undefined
   readonly validate: Validate | undefined
   readonly isRevoked: IsRevoked | undefined
+  readonly onRefused: OnRefused | undefined
   /** Absent where verified tokens are not cached. */
   readonly tokenCache: TokenCacheBounds | undefined
   readonly credentialsRequired: boolean
@@ -74,6 +75,7 @@ export function checkAuthOptions(value: unknown): CheckedAuthOptions {
     claims: checkSchema(given['claims']),
     validate: checkCallback('validate', given['validate']) as Validate | undefined,
     isRevoked: checkCallback('isRevoked', given['isRevoked']) as IsRevoked | undefined,
+    onRefused: checkCallback('onRefused', given['onRefused']) as OnRefused | undefined,
     tokenCache: checkTokenCache(given['tokenCache']),
     credentialsRequired: booleanOption('credentialsRequired', withDefault(given['credentialsRequired'], true)),
     sources: checkSources(given['getToken']),

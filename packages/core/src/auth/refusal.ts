@@ -1,3 +1,4 @@
+import type { AuthRequest } from '../base/auth-request.ts'
 import {
   type JwksAuthError,
   type PublicErrorCode,
@@ -28,8 +29,8 @@ export interface AuthRefusal {
 
 /** What creates the refusals of guards: an authenticator. */
 export interface RefusingAuthenticator {
-  /** The refusal for an error of a guard, with the authenticator's challenge. */
-  refuse(error: JwksAuthError): AuthRefusal
+  /** The refusal for an error of a guard, with the authenticator's challenge; `onRefused` observes it. */
+  refuse(error: JwksAuthError, request: AuthRequest): AuthRefusal
   /** The option of that name: refusals go to the framework's own error path. */
   readonly passErrors: boolean
 }

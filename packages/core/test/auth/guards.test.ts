@@ -4,6 +4,7 @@ import { type Auth, createAuthenticator } from '../../src/index.ts'
 
 const { refuse, passErrors } = createAuthenticator({ issuer: 'https://issuer.example', audience: 'api' })
 const authenticator = { refuse, passErrors }
+const authRequest = { method: 'GET', url: '/', headers: {} }
 
 function authWith(...scopes: readonly string[]): Auth<unknown> {
   const header = { alg: 'ES256' }
@@ -45,7 +46,7 @@ describe('a guard for scopes', () => {
 describe('a guard on a request', () => {
   it('lets a request pass whose token has the scopes', () => {
     const request = {}
-    recordAuthentication(request, authenticator, authWith('a'))
+    recordAuthentication(request, authenticator, authWith('a'), authRequest)
     expect(checkGuard(request, scopeGuard(['a']))).toBeUndefined()
   })
 
@@ -54,7 +55,7 @@ describe('a guard on a request', () => {
     ['without a token', undefined, 401, 'ERR_TOKEN_MISSING'],
   ] as const)('refuses a request %s', (_, auth, status, code) => {
     const request = {}
-    recordAuthentication(request, authenticator, auth)
+    recordAuthentication(request, authenticator, auth, authRequest)
     expect(checkGuard(request, scopeGuard(['a']))).toMatchObject({ error: { code }, response: { status } })
   })
 
@@ -67,14 +68,14 @@ describe('a guard on a request', () => {
 
   it('uses the result of the last authenticator that ran', () => {
     const request = {}
-    recordAuthentication(request, authenticator, authWith('a'))
-    recordAuthentication(request, authenticator, undefined)
+    recordAuthentication(request, authenticator, authWith('a'), authRequest)
+    recordAuthentication(request, authenticator, undefined, authRequest)
     expect(checkGuard(request, scopeGuard(['a']))).toMatchObject({ error: { code: 'ERR_TOKEN_MISSING' } })
   })
 
   it('sees what was recorded on a request that this one was derived from', () => {
     const request = {}
-    recordAuthentication(request, authenticator, authWith('a'))
+    recordAuthentication(request, authenticator, authWith('a'), authRequest)
     expect(checkGuard(Object.create(request) as object, scopeGuard(['a']))).toBeUndefined()
   })
 
@@ -88,7 +89,7 @@ describe('authOf', () => {
   it('returns the recorded authentication', () => {
     const request = {}
     const auth = authWith('a')
-    recordAuthentication(request, authenticator, auth)
+    recordAuthentication(request, authenticator, auth, authRequest)
     expect(authOf(request)).toBe(auth)
   })
 
@@ -102,7 +103,7 @@ describe('authOf', () => {
 
   it('throws what a framework answers with 401 and a challenge where there was no token', () => {
     const request = {}
-    recordAuthentication(request, authenticator, undefined)
+    recordAuthentication(request, authenticator, undefined, authRequest)
     const headers = expect.objectContaining({ 'www-authenticate': 'Bearer realm="api"' })
     expect(() => authOf(request)).toThrow(expect.objectContaining({ status: 401, statusCode: 401, headers }))
   })

@@ -157,3 +157,17 @@ describe('the tenant of a token without a request', () => {
     expect(authenticator.verify(token, { tenant: 'acme' })).toMatchObject({ error: { code: 'ERR_TENANT_UNKNOWN' } })
   })
 })
+
+describe('onRefused', () => {
+  it('observes a refusal of verify, with an empty request', async () => {
+    const seen: unknown[] = []
+    const { authenticator } = await scene({
+      onRefused: (error, request) => {
+        seen.push([error.code, request])
+        throw new Error('observer')
+      },
+    })
+    expect(authenticator.verify('x')).toMatchObject({ ok: false })
+    expect(seen).toEqual([['ERR_TOKEN_MALFORMED', { method: '', url: '', headers: {} }]])
+  })
+})
