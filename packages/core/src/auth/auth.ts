@@ -37,7 +37,10 @@ export interface Auth<Claims = RegisteredClaims> {
    * do not contain it.
    */
   readonly token: string
-  /** The scopes of the token, from `scope` (RFC 9068 §2.2.3) or `scp`. An array in JSON. */
+  /**
+   * The scopes of the token, from `scope` (RFC 9068 §2.2.3) or `scp`, or from where the option `scopes` says, and those
+   * that `impliedScopes` adds. An array in JSON.
+   */
   readonly scopes: ReadonlySet<string>
   /** When the token expires by its `exp`, in milliseconds since the epoch; `clockTolerance` is not added. */
   readonly expiresAt: number
@@ -132,12 +135,4 @@ export function createAuth<Claims>(
   header: TokenHeader,
 ): Auth<Claims> {
   return new RequestAuth(provider, parts, claims, header)
-}
-
-/** RFC 8693 §4.2 has `scope` as one string; some providers send `scp`, and some send lists. */
-export function scopesOf({ scope, scp }: Readonly<Record<string, unknown>>): readonly string[] {
-  const value = scope ?? scp
-  if (typeof value === 'string') return value.split(' ').filter((item) => item !== '')
-  const list: readonly unknown[] = Array.isArray(value) ? value : []
-  return list.filter((item): item is string => typeof item === 'string' && item !== '')
 }

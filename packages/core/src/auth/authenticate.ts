@@ -1,5 +1,5 @@
 import type { AuthRequest } from '../base/auth-request.ts'
-import { type Clock, type Instant, instant } from '../base/clock.ts'
+import { type Clock, instant } from '../base/clock.ts'
 import { ClaimsRejectedError, TokenRejectedError, TokenRevokedError } from '../base/errors/claim-errors.ts'
 import { JwksAuthError, RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/registry-errors.ts'
@@ -22,7 +22,8 @@ import type { CheckedAuthOptions } from './check-auth-options.ts'
 import { checkBasicClaims, checkToken, checkValidity, issuerOf } from './check-claims.ts'
 import { vouchesForIssuer } from './key-issuer.ts'
 import { createHeaderCache, type ParsedToken, parseToken } from './parse-token.ts'
-import { type AuthOutcome, type AuthRefusal, refusalResponse, type Stage } from './refusal.ts'
+import { type AuthOutcome, type AuthRefusal, refusalResponse } from './refusal.ts'
+import { type GivenToken, NO_REQUEST, type RequestContext, wait } from './request-context.ts'
 import { createTokenCache } from './token-cache.ts'
 import { type FoundToken, findToken, isBearerToken, readGiven } from './token-sources.ts'
 import { authFor, bytesOf, claimsFor, createVerifiedToken, inputFor, type VerifiedToken } from './verified-token.ts'
@@ -43,13 +44,6 @@ export interface Authentication<Claims> {
   close(): void
 }
 
-/** A token that comes without a request. Neither is checked: both may be what a client has sent. */
-export interface GivenToken {
-  readonly token: unknown
-  /** `undefined` where the token's issuer decides. */
-  readonly tenant: unknown
-}
-
 /** What requests are authenticated with. */
 export interface AuthenticationParts {
   readonly clock: Clock
@@ -62,18 +56,6 @@ export interface AuthenticationParts {
   readonly tenantOfIssuer: (issuer: string) => string | undefined
 }
 
-/** One request in the course of its authentication. */
-interface RequestContext {
-  readonly request: AuthRequest
-  /** Absent where the token is in the request. */
-  readonly given: GivenToken | undefined
-  /** The current time: when the request began, or the end of the last wait. */
-  now: Instant
-  /** True where something was waited for since keys were found: the key may be withdrawn or revoked. */
-  hasWaitedSinceKey: boolean
-  stage: Stage
-}
-
 /** A token that is accepted for one request, and its cache entry. */
 interface Acceptance<Claims> {
   readonly verified: VerifiedToken
@@ -81,9 +63,6 @@ interface Acceptance<Claims> {
 }
 
 type VerificationResult<Claims> = Acceptance<Claims> | JwksAuthError
-
-/** The request that callbacks see where there is none. */
-const NO_REQUEST: AuthRequest = Object.freeze({ method: '', url: '', headers: Object.freeze({}) })
 
 /** RFC 6750 §2.3. */
 const PRIVATE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control': 'private' })
@@ -100,6 +79,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     validate,
     isRevoked,
     onRefused,
+    scopesOf,
   } = options
   const { directory } = providers
   // What every provider refuses is refused before the token's provider is known.
@@ -118,16 +98,6 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     const refusal: AuthRefusal = { ok: false, error, response: refusalResponse(error, challenge, stage) }
     if (onRefused !== undefined) observe(() => onRefused(error, request))
     return refusal
-  }
-
-  /** Waits for a value if it is a promise, and notes that time has passed. */
-  function* wait<Value>(context: RequestContext, value: Value | PromiseLike<Value>): Steps<Value> {
-    if (!isThenable(value)) return value
-    // What `runSteps` hands back is what the promise resolved with.
-    const result = (yield value) as Value
-    context.now = instant(clock)
-    context.hasWaitedSinceKey = true
-    return result
   }
 
   /** The whole of authentication, from top to bottom. */
@@ -294,7 +264,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     provider.registered.cache.signatureVerified(key)
     const output = schema === undefined ? token.payload : yield* applySchema(inputFor(token, bytes), context)
     if (output instanceof ClaimsRejectedError) return output
-    const verified = createVerifiedToken(token, provider, key, output, bytes)
+    const verified = createVerifiedToken(token, provider, key, output, { bytes, scopes: scopesOf(token.payload) })
     // Without a schema `Claims` is AccessTokenClaims, of which `iss` and `exp` were checked.
     const auth = authFor(verified, (schema === undefined ? claimsFor(verified) : output) as Claims)
     if (validate !== undefined && !isAccepted(yield* wait(context, validate(auth as Auth<never>)))) {
@@ -375,6 +345,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     const context: RequestContext = {
       request,
       given,
+      clock,
       now: instant(clock),
       hasWaitedSinceKey: false,
       stage: 'before-tenant',

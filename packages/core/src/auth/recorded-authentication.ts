@@ -63,7 +63,7 @@ export function checkGuard(carrier: object, guard: Guard): GuardRefusal | undefi
  */
 export function refuseWithoutAuthenticator(): GuardRefusal {
   const error = new AuthenticatorNotRunError()
-  const response = refusalResponse(error, { realm: 'api', resourceMetadata: undefined }, 'before-tenant')
+  const response = refusalResponse(error, { realm: 'api', scopes: [], resourceMetadata: undefined }, 'before-tenant')
   return { ok: false, error, response, passErrors: false }
 }
 

@@ -51,6 +51,8 @@ export type AuthOutcome<Claims> =
 export interface ChallengeParameters {
   /** The protection space (RFC 9110 §11.5). */
   readonly realm: string
+  /** The scopes that a 401 names (RFC 6750 §3). */
+  readonly scopes: readonly string[]
   /** The URL of the protected resource's metadata (RFC 9728 §5.1). */
   readonly resourceMetadata: string | undefined
 }
@@ -180,11 +182,14 @@ function retryAfter(error: JwksAuthError): string {
   return String(error instanceof KeysUnavailableError ? Math.max(1, Math.ceil(error.retryAfter / 1000)) : 1)
 }
 
-/** RFC 6750 §3; `scope` only where scopes are missing. */
-function challengeFor(row: RefusalRow, error: JwksAuthError, { realm, resourceMetadata }: ChallengeParameters): string {
-  let challenge = `Bearer realm="${realm}"`
-  if (row.challenge === 'error') challenge += `, error="${row.error}", error_description="${row.description}"`
-  if (error instanceof ScopeMissingError) challenge += `, scope="${error.requiredScopes.join(' ')}"`
-  if (resourceMetadata !== undefined) challenge += `, resource_metadata="${resourceMetadata}"`
-  return challenge
+/** RFC 6750 §3. A 403 names the scopes that the route requires, if it requires any. */
+function challengeFor(row: RefusalRow, error: JwksAuthError, challenge: ChallengeParameters): string {
+  const { realm, resourceMetadata } = challenge
+  const required = error instanceof ScopeMissingError ? error.requiredScopes : []
+  const scopes = row.status === 401 ? challenge.scopes : required
+  let text = `Bearer realm="${realm}"`
+  if (row.challenge === 'error') text += `, error="${row.error}", error_description="${row.description}"`
+  if (scopes.length > 0) text += `, scope="${scopes.join(' ')}"`
+  if (resourceMetadata !== undefined) text += `, resource_metadata="${resourceMetadata}"`
+  return text
 }
