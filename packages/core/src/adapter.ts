@@ -1,5 +1,14 @@
 // What only adapters need: applications import `@jwks-auth/core` or an adapter.
-export { type Guard, scopeGuard } from './auth/guards.ts'
+export {
+  anyScopeGuard,
+  authenticationGuard,
+  authGuard,
+  claimsGuard,
+  type Guard,
+  guardsAmong,
+  markGuard,
+  scopeGuard,
+} from './auth/guards.ts'
 export {
   authOf,
   checkGuard,

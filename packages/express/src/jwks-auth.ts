@@ -3,24 +3,14 @@ import {
   type Auth,
   type Authenticator,
   type AuthOutcome,
-  type AuthRefusal,
   type AuthRequest,
   createAuthenticator,
   type JwksAuthOptions,
   type Registry,
 } from '@jwks-auth/core'
-import {
-  authOf,
-  checkGuard,
-  frameworkError,
-  frameworkRequest,
-  type Guard,
-  isResponseOver,
-  isThenable,
-  recordAuthentication,
-  scopeGuard,
-} from '@jwks-auth/core/adapter'
+import { authOf, frameworkRequest, isResponseOver, isThenable, recordAuthentication } from '@jwks-auth/core/adapter'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import { refuse } from './refuse.ts'
 
 declare global {
   namespace Express {
@@ -101,27 +91,4 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
  */
 export function getAuth(req: Pick<Request, 'headers'>): Auth {
   return authOf(req)
-}
-
-/** Lets requests pass whose token has all of these scopes; refuses others with 403. Comes after {@link jwksAuth}. */
-export function requireScopes(...scopes: string[]): RequestHandler {
-  return guardHandler(scopeGuard(scopes))
-}
-
-function guardHandler(guard: Guard): RequestHandler {
-  return (req, res, next) => {
-    const refusal = checkGuard(req, guard)
-    if (refusal === undefined) next()
-    else if (!isResponseOver(res)) refuse(refusal, refusal.passErrors, res, next)
-  }
-}
-
-function refuse({ error, response }: AuthRefusal, passErrors: boolean, res: Response, next: NextFunction): void {
-  if (passErrors) {
-    next(frameworkError({ error, response }))
-    return
-  }
-  // Not `res.json`, which would add a charset to the type, and which a plain Node response does not have.
-  res.writeHead(response.status, { ...response.headers, 'content-length': Buffer.byteLength(response.body) })
-  res.end(response.body)
 }

@@ -2,7 +2,6 @@ import {
   type Auth,
   type Authenticator,
   type AuthOutcome,
-  type AuthRefusal,
   type AuthRequest,
   createAuthenticator,
   type JwksAuthOptions,
@@ -11,25 +10,15 @@ import {
 } from '@jwks-auth/core'
 import {
   authOf,
-  checkGuard,
-  frameworkError,
   frameworkRequest,
-  type Guard,
   isResponseOver,
   isThenable,
   recordAuthentication,
   refuseWithoutAuthenticator,
-  scopeGuard,
 } from '@jwks-auth/core/adapter'
-import type {
-  FastifyInstance,
-  FastifyPluginAsync,
-  FastifyReply,
-  FastifyRequest,
-  onRequestHookHandler,
-  preHandlerHookHandler,
-} from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { type Done, refuse } from './refuse.ts'
 import { refuseUnsetHooks } from './unset-hooks.ts'
 
 declare module 'fastify' {
@@ -47,8 +36,6 @@ declare module 'fastify' {
     jwksAuth: JwksAuthDecoration
   }
 }
-
-type Done = (error?: Error) => void
 
 /** One registration of {@link jwksAuth}. */
 export interface JwksAuthRegistration {
@@ -179,26 +166,4 @@ function hookOf(property?: string): onRequestHookHandler {
  */
 export function getAuth(request: Pick<FastifyRequest, 'id'>): Auth {
   return authOf(request)
-}
-
-/** Lets requests pass whose token has all of these scopes; refuses others with 403. Comes after {@link jwksAuth}. */
-export function requireScopes(...scopes: string[]): preHandlerHookHandler {
-  return guardHook(scopeGuard(scopes))
-}
-
-function guardHook(guard: Guard): preHandlerHookHandler {
-  return (request, reply, done) => {
-    const refusal = checkGuard(request, guard)
-    if (refusal === undefined) done()
-    else refuse(refusal, refusal.passErrors, reply, done)
-  }
-}
-
-function refuse({ error, response }: AuthRefusal, passErrors: boolean, reply: FastifyReply, done: Done): void {
-  if (passErrors) {
-    done(frameworkError({ error, response }))
-    return
-  }
-  // A buffer: Fastify would add a charset to the type of a string.
-  reply.code(response.status).headers(response.headers).send(Buffer.from(response.body))
 }

@@ -3,25 +3,15 @@ import {
   type Auth,
   type Authenticator,
   type AuthOutcome,
-  type AuthRefusal,
   type AuthRequest,
   createAuthenticator,
   type JwksAuthOptions,
   type RegisteredClaims,
   type Registry,
 } from '@jwks-auth/core'
-import {
-  authOf,
-  checkGuard,
-  frameworkError,
-  frameworkRequest,
-  type Guard,
-  isResponseOver,
-  isThenable,
-  recordAuthentication,
-  scopeGuard,
-} from '@jwks-auth/core/adapter'
-import type { Context, DefaultState, Middleware, Next, ParameterizedContext } from 'koa'
+import { authOf, frameworkRequest, isResponseOver, isThenable, recordAuthentication } from '@jwks-auth/core/adapter'
+import type { DefaultState, Middleware, Next, ParameterizedContext } from 'koa'
+import { refuse } from './refuse.ts'
 
 /** What {@link jwksAuth} adds to `ctx.state`, unless the option `property` names another property. */
 export interface AuthState<Claims = AccessTokenClaims> extends DefaultState {
@@ -90,28 +80,4 @@ export function getAuth<Claims = RegisteredClaims>(ctx: {
   readonly state: { readonly auth?: Auth<Claims> | undefined }
 }): Auth<Claims> {
   return authOf(ctx)
-}
-
-/** Lets requests pass whose token has all of these scopes; refuses others with 403. Comes after {@link jwksAuth}. */
-export function requireScopes(...scopes: string[]): Middleware {
-  return guardMiddleware(scopeGuard(scopes))
-}
-
-function guardMiddleware(guard: Guard): Middleware {
-  return (ctx, next) => {
-    const refusal = checkGuard(ctx, guard)
-    return refusal === undefined ? next() : refuse(refusal, refusal.passErrors, ctx)
-  }
-}
-
-function refuse(
-  { error, response }: AuthRefusal,
-  passErrors: boolean,
-  ctx: Pick<Context, 'status' | 'set' | 'body'>,
-): undefined {
-  if (passErrors) throw frameworkError({ error, response })
-  ctx.status = response.status
-  ctx.set({ ...response.headers })
-  ctx.body = response.body
-  return undefined
 }

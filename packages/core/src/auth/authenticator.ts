@@ -90,6 +90,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
       knownOptions('verify', given, ['tenant'])
       return authentication.verify({ token, tenant: given['tenant'] })
     },
+    now: () => registryInternals.clock.now(),
     refuse: (error, request) => authentication.refuse(error, request),
     async close() {
       authentication.close()

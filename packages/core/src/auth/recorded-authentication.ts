@@ -1,5 +1,5 @@
 import type { AuthRequest } from '../base/auth-request.ts'
-import { AuthenticatorNotRunError, TokenMissingError } from '../base/errors/request-errors.ts'
+import { AuthenticatorNotRunError, ScopeMissingError, TokenMissingError } from '../base/errors/request-errors.ts'
 import type { Auth, RegisteredClaims } from './auth.ts'
 import type { Guard } from './guards.ts'
 import { type AuthRefusal, frameworkError, type RefusingAuthenticator, refusalResponse } from './refusal.ts'
@@ -10,6 +10,8 @@ interface Authentication {
   readonly auth: Auth<unknown> | undefined
   /** The request as it was authenticated, for `onRefused`. */
   readonly request: AuthRequest
+  /** The guards that have let the request pass. */
+  passed: Set<Guard> | undefined
 }
 
 /** `Symbol.for`, so that a guard works with a middleware that comes from another copy of this package. */
@@ -33,7 +35,7 @@ export function recordAuthentication(
   request: AuthRequest,
 ): void {
   const recorded: Recorded = carrier
-  recorded[authentication] = { authenticator, auth, request }
+  recorded[authentication] = { authenticator, auth, request, passed: undefined }
 }
 
 /** A guard's refusal. */
@@ -45,16 +47,30 @@ export interface GuardRefusal extends AuthRefusal {
 /**
  * Runs a guard on a framework's request. Returns `undefined` where the request may pass. Without an authentication it
  * refuses: with 401 where the request carried no token, with 500 where no authenticator ran, which is a mistake in the
- * application.
+ * application. Where a scope is missing, the challenge names the scopes of all guards of the route that are known: those
+ * that the request has passed and those of `route`, so that a client need not come back once for each.
+ *
+ * @param route returns the guards of the request's route, as far as the framework knows them; called on a refusal only
+ * @throws what a callback of the application threw
  */
-export function checkGuard(carrier: object, guard: Guard): GuardRefusal | undefined {
+export function checkGuard(
+  carrier: object,
+  guard: Guard,
+  route: () => readonly Guard[] = () => [],
+): GuardRefusal | undefined {
   const { [authentication]: recorded }: Recorded = carrier
   if (recorded === undefined) return refuseWithoutAuthenticator()
-  const { authenticator, auth, request } = recorded
-  const error = auth === undefined ? new TokenMissingError() : guard(auth)
-  return error === undefined
-    ? undefined
-    : { ...authenticator.refuse(error, request), passErrors: authenticator.passErrors }
+  const { authenticator, auth, request, passed } = recorded
+  let error = auth === undefined ? new TokenMissingError() : guard.check(auth, authenticator.now())
+  if (error === undefined) {
+    recorded.passed = (passed ?? new Set()).add(guard)
+    return undefined
+  }
+  if (auth !== undefined && error.code === 'ERR_SCOPE_MISSING') {
+    const scopes = [...(passed ?? []), ...route(), guard].flatMap((other) => other.scopesFor(auth))
+    error = new ScopeMissingError([...new Set(scopes)])
+  }
+  return { ...authenticator.refuse(error, request), passErrors: authenticator.passErrors }
 }
 
 /**

@@ -12,6 +12,11 @@ export type ScopeReader = (claims: Claims) => readonly string[]
 /** RFC 6749 §3.3. */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
+/** True for what may be named in a challenge: printable ASCII without spaces, `"` and `\`. */
+export function isScope(text: string): boolean {
+  return SCOPE_TOKEN.test(text)
+}
+
 /**
  * A scope that may be named in a challenge.
  *
@@ -19,7 +24,7 @@ const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
  */
 export function scopeOption(name: string, value: unknown): string {
   const scope = stringOption(name, value)
-  if (SCOPE_TOKEN.test(scope)) return scope
+  if (isScope(scope)) return scope
   throw new TypeError(`${name}: ${JSON.stringify(scope)} is not a scope; write each scope as an item of its own`)
 }
 
@@ -70,7 +75,7 @@ function scopesIn(value: unknown): readonly string[] {
  * Returns the claim at a path such as `realm_access.roles`; `undefined` where there is none. Names may contain dots, as
  * those that are URLs do: at each level the longest own member wins. No member of a prototype is found.
  */
-export function claimAt(claims: unknown, path: string): unknown {
+function claimAt(claims: unknown, path: string): unknown {
   let value = claims
   let rest = path
   while (isObject(value)) {

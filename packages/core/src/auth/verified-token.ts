@@ -1,5 +1,5 @@
 import type { VerificationKey } from '../jwks/verification-key.ts'
-import { type Auth, createAuth } from './auth.ts'
+import { type Auth, createAuth, type UserAuthentication } from './auth.ts'
 import type { AuthProvider } from './auth-providers.ts'
 import { issuerOf, type TokenTimes, tokenTimes } from './check-claims.ts'
 import { bytesOfJson, cloneJson, isJsonData } from './json-clone.ts'
@@ -20,6 +20,7 @@ export interface VerifiedToken extends TokenTimes {
   /** True where the schema has to run for each request. */
   readonly needsSchema: boolean
   readonly scopes: readonly string[]
+  readonly authentication: UserAuthentication
   /** `exp`, in milliseconds since the epoch. */
   readonly expiresAt: number
   /** False where header or claims nest too deeply to be cloned: such a token is not cached. */
@@ -58,6 +59,11 @@ export function createVerifiedToken(
     claims: isOwnOutput ? cloneJson(output) : payload,
     needsSchema,
     scopes,
+    authentication: {
+      acr: payload['acr'],
+      authTime: payload['auth_time'],
+      clockTolerance: provider.rules.clockTolerance,
+    },
     isCloneable: Number.isFinite(bytes),
     bytes: bytes + (isOwnOutput ? bytesOfJson(output) : 0),
   }

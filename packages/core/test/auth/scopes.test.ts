@@ -44,7 +44,7 @@ describe('the option scopes', () => {
     ['..a', { '': { '': { a: 'x' } } }, []],
     ['a.', { a: { '': 'x' } }, ['x']],
   ] as const)('as %j finds the scopes of %j', async (scopes, claims, expected) => {
-    const { scopesOf } = await scene({ scopes } as Options)
+    const { scopesOf } = await scene({ scopes })
     expect(await scopesOf(claims)).toEqual(expected)
   })
 
