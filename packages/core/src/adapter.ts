@@ -1,13 +1,21 @@
 // What only adapters need: applications import `@jwks-auth/core` or an adapter.
 export {
+  anyScopeGuard,
+  authenticationGuard,
+  authGuard,
+  claimsGuard,
+  type Guard,
+  guardsAmong,
+  markGuard,
+  scopeGuard,
+} from './auth/guards.ts'
+export {
   authOf,
   checkGuard,
-  type Guard,
   type GuardRefusal,
   recordAuthentication,
   refuseWithoutAuthenticator,
-  scopeGuard,
-} from './auth/guards.ts'
+} from './auth/recorded-authentication.ts'
 export { frameworkError } from './auth/refusal.ts'
 export { type FrameworkRequest, frameworkRequest } from './base/framework-request.ts'
 export { isResponseOver, type NodeResponse } from './base/node-response.ts'

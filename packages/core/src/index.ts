@@ -9,10 +9,12 @@ export type {
   TenantConfig,
   TokenCacheOptions,
 } from './auth/auth-options.ts'
-export { type Authenticator, createAuthenticator } from './auth/authenticator.ts'
+export { type Authenticator, createAuthenticator, type VerifyOptions } from './auth/authenticator.ts'
 export type { ClaimRuleOptions } from './auth/claim-rules.ts'
+export type { RequiredAuthentication, RequiredClaims } from './auth/guards.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
 export type { AuthOutcome, AuthRefusal, RefusalResponse, RefusingAuthenticator } from './auth/refusal.ts'
+export type { ScopeSource } from './auth/scopes.ts'
 export {
   type CookieSourceOptions,
   type TokenSource,
@@ -48,8 +50,11 @@ export {
 export { ProviderNotRegisteredError, ProviderTakenError, RegistryClosedError } from './base/errors/registry-errors.ts'
 export {
   AlgorithmNotAllowedError,
+  AuthenticationInsufficientError,
+  type AuthenticationInsufficientErrorOptions,
   AuthenticatorNotRunError,
   AuthorizationMalformedError,
+  ClaimsNotSufficientError,
   CriticalHeaderNotUnderstoodError,
   CrossSiteRequestError,
   IssuerNotAllowedError,

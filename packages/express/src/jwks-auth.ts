@@ -3,23 +3,14 @@ import {
   type Auth,
   type Authenticator,
   type AuthOutcome,
-  type AuthRefusal,
+  type AuthRequest,
   createAuthenticator,
   type JwksAuthOptions,
   type Registry,
 } from '@jwks-auth/core'
-import {
-  authOf,
-  checkGuard,
-  frameworkError,
-  frameworkRequest,
-  type Guard,
-  isResponseOver,
-  isThenable,
-  recordAuthentication,
-  scopeGuard,
-} from '@jwks-auth/core/adapter'
+import { authOf, frameworkRequest, isResponseOver, isThenable, recordAuthentication } from '@jwks-auth/core/adapter'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import { refuse } from './refuse.ts'
 
 declare global {
   namespace Express {
@@ -51,7 +42,13 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
   const authenticator = createAuthenticator<Claims>(options)
   const { property = 'auth' } = options
 
-  function finish(outcome: AuthOutcome<Claims>, req: Request, res: Response, next: NextFunction): void {
+  function finish(
+    outcome: AuthOutcome<Claims>,
+    request: AuthRequest,
+    req: Request,
+    res: Response,
+    next: NextFunction,
+  ): void {
     if (isResponseOver(res)) return
     if (!outcome.ok) {
       refuse(outcome, authenticator.passErrors, res, next)
@@ -59,7 +56,7 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
     }
     try {
       for (const [name, value] of Object.entries(outcome.headers ?? {})) res.setHeader(name, value)
-      recordAuthentication(req, authenticator, outcome.auth)
+      recordAuthentication(req, authenticator, outcome.auth, request)
       Object.assign(req, { [property]: outcome.auth })
     } catch (error) {
       // A property that cannot be set, such as `protocol`.
@@ -70,16 +67,17 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
   }
 
   const middleware: RequestHandler = (req, res, next) => {
+    const request = frameworkRequest(req, req)
     let outcome: AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
     try {
-      outcome = authenticator.authenticate(frameworkRequest(req, req))
+      outcome = authenticator.authenticate(request)
     } catch (error) {
       // Express 4 does not see what an asynchronous wrapper around this middleware rejects with.
       next(error)
       return
     }
-    if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, req, res, next), next)
-    else finish(outcome, req, res, next)
+    if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, request, req, res, next), next)
+    else finish(outcome, request, req, res, next)
   }
   const { registry } = authenticator
   return Object.assign(middleware, { authenticator, registry, close: () => authenticator.close() })
@@ -93,27 +91,4 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
  */
 export function getAuth(req: Pick<Request, 'headers'>): Auth {
   return authOf(req)
-}
-
-/** Lets requests pass whose token has all of these scopes; refuses others with 403. Comes after {@link jwksAuth}. */
-export function requireScopes(...scopes: string[]): RequestHandler {
-  return guardHandler(scopeGuard(scopes))
-}
-
-function guardHandler(guard: Guard): RequestHandler {
-  return (req, res, next) => {
-    const refusal = checkGuard(req, guard)
-    if (refusal === undefined) next()
-    else if (!isResponseOver(res)) refuse(refusal, refusal.passErrors, res, next)
-  }
-}
-
-function refuse({ error, response }: AuthRefusal, passErrors: boolean, res: Response, next: NextFunction): void {
-  if (passErrors) {
-    next(frameworkError({ error, response }))
-    return
-  }
-  // Not `res.json`, which would add a charset to the type, and which a plain Node response does not have.
-  res.writeHead(response.status, { ...response.headers, 'content-length': Buffer.byteLength(response.body) })
-  res.end(response.body)
 }

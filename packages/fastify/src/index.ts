@@ -1,5 +1,6 @@
 // One import serves an application, and the lists cannot drift.
 export * from '@jwks-auth/core'
+export { requireAnyScope, requireAuth, requireAuthentication, requireClaims, requireScopes } from './guards.ts'
 export {
   authenticate,
   authenticateAs,
@@ -8,5 +9,4 @@ export {
   type JwksAuthPluginOptions,
   type JwksAuthRegistration,
   jwksAuth,
-  requireScopes,
 } from './jwks-auth.ts'

@@ -2,7 +2,7 @@ import {
   type Auth,
   type Authenticator,
   type AuthOutcome,
-  type AuthRefusal,
+  type AuthRequest,
   createAuthenticator,
   type JwksAuthOptions,
   type RegisteredClaims,
@@ -10,25 +10,15 @@ import {
 } from '@jwks-auth/core'
 import {
   authOf,
-  checkGuard,
-  frameworkError,
   frameworkRequest,
-  type Guard,
   isResponseOver,
   isThenable,
   recordAuthentication,
   refuseWithoutAuthenticator,
-  scopeGuard,
 } from '@jwks-auth/core/adapter'
-import type {
-  FastifyInstance,
-  FastifyPluginAsync,
-  FastifyReply,
-  FastifyRequest,
-  onRequestHookHandler,
-  preHandlerHookHandler,
-} from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { type Done, refuse } from './refuse.ts'
 import { refuseUnsetHooks } from './unset-hooks.ts'
 
 declare module 'fastify' {
@@ -46,8 +36,6 @@ declare module 'fastify' {
     jwksAuth: JwksAuthDecoration
   }
 }
-
-type Done = (error?: Error) => void
 
 /** One registration of {@link jwksAuth}. */
 export interface JwksAuthRegistration {
@@ -123,7 +111,13 @@ function registrationFor(scope: object, property?: string): Registered | undefin
 }
 
 function authenticationHook(authenticator: Authenticator<unknown>, property: string): onRequestHookHandler {
-  function finish(outcome: AuthOutcome<unknown>, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+  function finish(
+    outcome: AuthOutcome<unknown>,
+    authRequest: AuthRequest,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: Done,
+  ): void {
     // Without `done` the request goes no further.
     if (reply.sent || isResponseOver(reply.raw)) return
     if (!outcome.ok) {
@@ -131,15 +125,16 @@ function authenticationHook(authenticator: Authenticator<unknown>, property: str
       return
     }
     if (outcome.headers !== undefined) reply.headers(outcome.headers)
-    recordAuthentication(request, authenticator, outcome.auth)
+    recordAuthentication(request, authenticator, outcome.auth, authRequest)
     Object.assign(request, { [property]: outcome.auth })
     done()
   }
   // With `done`: an asynchronous hook would cost each request a promise and a turn of the microtask queue.
   return (request, reply, done) => {
-    const outcome = authenticator.authenticate(frameworkRequest(request, request.raw))
-    if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, request, reply, done), done)
-    else finish(outcome, request, reply, done)
+    const authRequest = frameworkRequest(request, request.raw)
+    const outcome = authenticator.authenticate(authRequest)
+    if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, authRequest, request, reply, done), done)
+    else finish(outcome, authRequest, request, reply, done)
   }
 }
 
@@ -171,26 +166,4 @@ function hookOf(property?: string): onRequestHookHandler {
  */
 export function getAuth(request: Pick<FastifyRequest, 'id'>): Auth {
   return authOf(request)
-}
-
-/** Lets requests pass whose token has all of these scopes; refuses others with 403. Comes after {@link jwksAuth}. */
-export function requireScopes(...scopes: string[]): preHandlerHookHandler {
-  return guardHook(scopeGuard(scopes))
-}
-
-function guardHook(guard: Guard): preHandlerHookHandler {
-  return (request, reply, done) => {
-    const refusal = checkGuard(request, guard)
-    if (refusal === undefined) done()
-    else refuse(refusal, refusal.passErrors, reply, done)
-  }
-}
-
-function refuse({ error, response }: AuthRefusal, passErrors: boolean, reply: FastifyReply, done: Done): void {
-  if (passErrors) {
-    done(frameworkError({ error, response }))
-    return
-  }
-  // A buffer: Fastify would add a charset to the type of a string.
-  reply.code(response.status).headers(response.headers).send(Buffer.from(response.body))
 }

@@ -1,3 +1,4 @@
 // One import serves an application, and the lists cannot drift.
 export * from '@jwks-auth/core'
-export { type AuthState, getAuth, type JwksAuthMiddleware, jwksAuth, requireScopes } from './jwks-auth.ts'
+export { requireAnyScope, requireAuth, requireAuthentication, requireClaims, requireScopes } from './guards.ts'
+export { type AuthState, getAuth, type JwksAuthMiddleware, jwksAuth } from './jwks-auth.ts'

@@ -3,24 +3,15 @@ import {
   type Auth,
   type Authenticator,
   type AuthOutcome,
-  type AuthRefusal,
+  type AuthRequest,
   createAuthenticator,
   type JwksAuthOptions,
   type RegisteredClaims,
   type Registry,
 } from '@jwks-auth/core'
-import {
-  authOf,
-  checkGuard,
-  frameworkError,
-  frameworkRequest,
-  type Guard,
-  isResponseOver,
-  isThenable,
-  recordAuthentication,
-  scopeGuard,
-} from '@jwks-auth/core/adapter'
-import type { Context, DefaultState, Middleware, Next, ParameterizedContext } from 'koa'
+import { authOf, frameworkRequest, isResponseOver, isThenable, recordAuthentication } from '@jwks-auth/core/adapter'
+import type { DefaultState, Middleware, Next, ParameterizedContext } from 'koa'
+import { refuse } from './refuse.ts'
 
 /** What {@link jwksAuth} adds to `ctx.state`, unless the option `property` names another property. */
 export interface AuthState<Claims = AccessTokenClaims> extends DefaultState {
@@ -50,7 +41,12 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
   const authenticator = createAuthenticator<Claims>(options)
   const { property = 'auth' } = options
 
-  function finish(outcome: AuthOutcome<Claims>, ctx: AuthContext<Claims>, next: Next): Promise<unknown> | undefined {
+  function finish(
+    outcome: AuthOutcome<Claims>,
+    request: AuthRequest,
+    ctx: AuthContext<Claims>,
+    next: Next,
+  ): Promise<unknown> | undefined {
     if (isResponseOver(ctx.res)) {
       // Koa must not end a response that something else is writing.
       ctx.respond = false
@@ -58,14 +54,16 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
     }
     if (!outcome.ok) return refuse(outcome, authenticator.passErrors, ctx)
     if (outcome.headers !== undefined) ctx.set({ ...outcome.headers })
-    recordAuthentication(ctx, authenticator, outcome.auth)
+    recordAuthentication(ctx, authenticator, outcome.auth, request)
     Object.assign(ctx.state, { [property]: outcome.auth })
     return next()
   }
 
   const middleware: Middleware<AuthState<Claims>> = (ctx, next) => {
-    const outcome = authenticator.authenticate(frameworkRequest(ctx, ctx.req))
-    return isThenable(outcome) ? outcome.then((awaited) => finish(awaited, ctx, next)) : finish(outcome, ctx, next)
+    const request = frameworkRequest(ctx, ctx.req)
+    const outcome = authenticator.authenticate(request)
+    if (isThenable(outcome)) return outcome.then((awaited) => finish(awaited, request, ctx, next))
+    return finish(outcome, request, ctx, next)
   }
   const { registry } = authenticator
   return Object.assign(middleware, { authenticator, registry, close: () => authenticator.close() })
@@ -82,28 +80,4 @@ export function getAuth<Claims = RegisteredClaims>(ctx: {
   readonly state: { readonly auth?: Auth<Claims> | undefined }
 }): Auth<Claims> {
   return authOf(ctx)
-}
-
-/** Lets requests pass whose token has all of these scopes; refuses others with 403. Comes after {@link jwksAuth}. */
-export function requireScopes(...scopes: string[]): Middleware {
-  return guardMiddleware(scopeGuard(scopes))
-}
-
-function guardMiddleware(guard: Guard): Middleware {
-  return (ctx, next) => {
-    const refusal = checkGuard(ctx, guard)
-    return refusal === undefined ? next() : refuse(refusal, refusal.passErrors, ctx)
-  }
-}
-
-function refuse(
-  { error, response }: AuthRefusal,
-  passErrors: boolean,
-  ctx: Pick<Context, 'status' | 'set' | 'body'>,
-): undefined {
-  if (passErrors) throw frameworkError({ error, response })
-  ctx.status = response.status
-  ctx.set({ ...response.headers })
-  ctx.body = response.body
-  return undefined
 }

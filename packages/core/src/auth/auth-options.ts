@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AuthRequest } from '../base/auth-request.ts'
+import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { ProviderLocation } from '../registry/provider-location.ts'
 import type { ProviderOptions } from '../registry/provider-options.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -7,6 +8,7 @@ import type { RegistryOptions } from '../registry/registry-options.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'
 import type { Auth } from './auth.ts'
 import type { ClaimRuleOptions } from './claim-rules.ts'
+import type { ScopeSource } from './scopes.ts'
 import type { TokenSource } from './token-sources.ts'
 
 /** One provider of a tenant: its issuer, the rules for its tokens, and how its keys are cached. */
@@ -50,9 +52,34 @@ export interface RequestOptions<Claims, Seen = Claims> {
   /**
    * Called on each request, to say whether an otherwise valid token was revoked. `true` gets 401; only `false` lets the
    * request pass; any other result, or an error that it throws, is an error of the application. May be asynchronous. Revoke
-   * by `jti` or `sub`, never by the token's text: signatures are malleable.
+   * by `jti` or `sub`, never by the token's text: signatures are malleable. From `authenticator.verify`, which has no
+   * request, `method` and `url` are `''` and there are no headers.
    */
   readonly isRevoked?: Callbacks<Seen>['isRevoked'] | undefined
+  /**
+   * Called for each refused request, guards' refusals and those of `verify` included, with the specific error: for logs.
+   * It changes nothing; what it throws, or its promise rejects with, is ignored. The error's `code` and message may be
+   * logged; the request contains the token.
+   */
+  readonly onRefused?: ((error: JwksAuthError, request: AuthRequest) => unknown) | undefined
+  /**
+   * Where a token's scopes are: a claim path such as `permissions` or `realm_access.roles`, a list of paths whose scopes
+   * are united, or a function, called once per verified token with its claims as they were before the schema. Each claim
+   * is a string with spaces between the scopes, or an array of strings; a claim that is absent has none. At each level of
+   * a path the longest own member wins, so names that contain dots work as they are. Default: `scope`, or `scp` where
+   * there is no `scope`.
+   */
+  readonly scopes?: ScopeSource | undefined
+  /**
+   * Scopes that others imply: with `{ admin: ['read', 'write'] }`, a token with `admin` has `read` and `write`, too.
+   * Transitive; cycles are allowed. Default none.
+   */
+  readonly impliedScopes?: Readonly<Record<string, readonly string[]>> | undefined
+  /**
+   * Scopes that 401 challenges name, so that a client knows what to ask for (RFC 6750 §3). Not enforced: that is what
+   * `requireScopes` is for. Default none.
+   */
+  readonly challengeScopes?: readonly string[] | undefined
   /**
    * `false` lets a request without a token (or with another scheme's credentials) pass, with `auth` undefined; a bad
    * token is still refused. Default `true`.
@@ -142,6 +169,10 @@ export const requestOptionNames: readonly (keyof RequestOptions<unknown>)[] = Ob
   'claims',
   'validate',
   'isRevoked',
+  'onRefused',
+  'scopes',
+  'impliedScopes',
+  'challengeScopes',
   'tokenCache',
   'credentialsRequired',
   'getToken',

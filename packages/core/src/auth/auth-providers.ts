@@ -154,6 +154,13 @@ export function createTenantResolution(
   return (_request, issuer) => directory.findByIssuer(issuer)?.name
 }
 
+/** Creates the function that finds the tenant of a token that comes without a request, where no two share an issuer. */
+export function createIssuerResolution({
+  directory,
+}: Pick<AuthProviders, 'directory'>): (issuer: string) => string | undefined {
+  return (issuer) => (directory.sharedIssuer === undefined ? directory.findByIssuer(issuer)?.name : undefined)
+}
+
 /**
  * Checks that a token alone tells its tenant, where the option `tenant` is absent or `tenantFromIssuer()`.
  *

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { isObject } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { TokenHeader } from './parse-token.ts'
 
@@ -37,7 +38,10 @@ export interface Auth<Claims = RegisteredClaims> {
    * do not contain it.
    */
   readonly token: string
-  /** The scopes of the token, from `scope` (RFC 9068 §2.2.3) or `scp`. An array in JSON. */
+  /**
+   * The scopes of the token, from `scope` (RFC 9068 §2.2.3) or `scp`, or from where the option `scopes` says, and those
+   * that `impliedScopes` adds. An array in JSON.
+   */
   readonly scopes: ReadonlySet<string>
   /** When the token expires by its `exp`, in milliseconds since the epoch; `clockTolerance` is not added. */
   readonly expiresAt: number
@@ -73,6 +77,15 @@ export interface AuthParts {
   readonly text: string
   readonly scopes: readonly string[]
   readonly expiresAt: number
+  readonly authentication: UserAuthentication
+}
+
+/** How and when the user authenticated, by the claims of the token (RFC 9470 §6.1). Unchecked. */
+export interface UserAuthentication {
+  readonly acr: unknown
+  readonly authTime: unknown
+  /** That of the token's provider. */
+  readonly clockTolerance: number
 }
 
 /**
@@ -86,21 +99,24 @@ class RequestAuth<Claims> implements Auth<Claims> {
   readonly header: TokenHeader
   readonly scopes: ReadonlySet<string>
   readonly expiresAt: number
+  readonly #parts: AuthParts
   #token: string
 
-  constructor(
-    { tenant, provider }: ProviderKey,
-    { text, scopes, expiresAt }: AuthParts,
-    claims: Claims,
-    header: TokenHeader,
-  ) {
+  constructor({ tenant, provider }: ProviderKey, parts: AuthParts, claims: Claims, header: TokenHeader) {
+    const { text, scopes, expiresAt } = parts
     this.tenant = tenant
     this.provider = provider
     this.claims = claims
     this.header = header
     this.scopes = new Set(scopes)
     this.expiresAt = expiresAt
+    this.#parts = parts
     this.#token = text
+  }
+
+  /** What it was created from; `undefined` for anything but a {@link RequestAuth} of this copy of the package. */
+  static partsOf(auth: object): AuthParts | undefined {
+    return #parts in auth ? auth.#parts : undefined
   }
 
   get token(): string {
@@ -134,10 +150,15 @@ export function createAuth<Claims>(
   return new RequestAuth(provider, parts, claims, header)
 }
 
-/** RFC 8693 §4.2 has `scope` as one string; some providers send `scp`, and some send lists. */
-export function scopesOf({ scope, scp }: Readonly<Record<string, unknown>>): readonly string[] {
-  const value = scope ?? scp
-  if (typeof value === 'string') return value.split(' ').filter((item) => item !== '')
-  const list: readonly unknown[] = Array.isArray(value) ? value : []
-  return list.filter((item): item is string => typeof item === 'string' && item !== '')
+/** What {@link createAuth} was given; `undefined` for what it did not create. */
+export function partsOf(auth: object): AuthParts | undefined {
+  return RequestAuth.partsOf(auth)
+}
+
+/** How and when the user authenticated. Reads the claims where another copy of this package has created the `Auth`. */
+export function authenticationOf(auth: Auth<unknown>): UserAuthentication {
+  const parts = partsOf(auth)
+  if (parts !== undefined) return parts.authentication
+  const claims = isObject(auth.claims) ? auth.claims : {}
+  return { acr: claims['acr'], authTime: claims['auth_time'], clockTolerance: 0 }
 }

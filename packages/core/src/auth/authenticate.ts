@@ -1,5 +1,5 @@
 import type { AuthRequest } from '../base/auth-request.ts'
-import { type Clock, type Instant, instant } from '../base/clock.ts'
+import { type Clock, instant } from '../base/clock.ts'
 import { ClaimsRejectedError, TokenRejectedError, TokenRevokedError } from '../base/errors/claim-errors.ts'
 import { JwksAuthError, RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/registry-errors.ts'
@@ -18,14 +18,15 @@ import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
 import type { Auth } from './auth.ts'
 import { type AuthProvider, type AuthProviders, selectProvider } from './auth-providers.ts'
-import { isAccepted, isRevokedBy, schemaOutput, throwCallbackError } from './callbacks.ts'
+import { isAccepted, isRevokedBy, observe, schemaOutput, throwCallbackError } from './callbacks.ts'
 import type { CheckedAuthOptions } from './check-auth-options.ts'
 import { checkBasicClaims, checkToken, checkValidity, issuerOf } from './check-claims.ts'
 import { vouchesForIssuer } from './key-issuer.ts'
 import { createHeaderCache, type ParsedToken, parseToken } from './parse-token.ts'
-import { type AuthOutcome, type AuthRefusal, refusalResponse, type Stage } from './refusal.ts'
+import { type AuthOutcome, type AuthRefusal, refusalResponse } from './refusal.ts'
+import { type GivenToken, NO_REQUEST, type RequestContext, wait } from './request-context.ts'
 import { createTokenCache } from './token-cache.ts'
-import { type FoundToken, findToken, isBearerToken } from './token-sources.ts'
+import { type FoundToken, findToken, isBearerToken, readGiven } from './token-sources.ts'
 import { authFor, bytesOf, claimsFor, createVerifiedToken, inputFor, type VerifiedToken } from './verified-token.ts'
 import { createSignatureCheck } from './verify-signature.ts'
 
@@ -36,8 +37,10 @@ export interface Authentication<Claims> {
    * callback of the application threw.
    */
   authenticate(request: AuthRequest): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+  /** The same for a token that comes without a request. */
+  verify(given: GivenToken): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
   /** The refusal for an error of a guard. */
-  refuse(error: JwksAuthError): AuthRefusal
+  refuse(error: JwksAuthError, request: AuthRequest): AuthRefusal
   /** Drops the cached tokens; every request is refused afterwards, also those that are waiting. */
   close(): void
 }
@@ -50,16 +53,8 @@ export interface AuthenticationParts {
   readonly providers: AuthProviders
   /** The tenant of a request: an identifier, or what a callback returned, perhaps a promise. */
   readonly resolveTenant: (request: AuthRequest, issuer: string) => unknown
-}
-
-/** One request in the course of its authentication. */
-interface RequestContext {
-  readonly request: AuthRequest
-  /** The current time: when the request began, or the end of the last wait. */
-  now: Instant
-  /** True where something was waited for since keys were found: the key may be withdrawn or revoked. */
-  hasWaitedSinceKey: boolean
-  stage: Stage
+  /** The tenant of a token that comes without a request; `undefined` where its issuer does not decide. */
+  readonly tenantOfIssuer: (issuer: string) => string | undefined
 }
 
 /** A token that is accepted for one request, and its cache entry. */
@@ -81,8 +76,18 @@ const PRIVATE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control
 
 /** Creates the authentication of one authenticator. */
 export function createAuthentication<Claims>(parts: AuthenticationParts): Authentication<Claims> {
-  const { clock, registry, options, providers, resolveTenant } = parts
-  const { challenge, credentialsRequired, maxTokenBytes, sources, claims: schema, validate, isRevoked } = options
+  const { clock, registry, options, providers, resolveTenant, tenantOfIssuer } = parts
+  const {
+    challenge,
+    credentialsRequired,
+    maxTokenBytes,
+    sources,
+    claims: schema,
+    validate,
+    isRevoked,
+    onRefused,
+    scopesOf,
+  } = options
   const { directory } = providers
   // What every provider refuses is refused before the token's provider is known.
   const algorithms = new Set(providers.all.flatMap((provider) => [...provider.algorithms]))
@@ -96,41 +101,34 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   let isClosed = false
 
   /** The one way to refuse a request. */
-  function fail(error: JwksAuthError, stage: Stage): AuthRefusal {
-    return { ok: false, error, response: refusalResponse(error, challenge, stage) }
-  }
-
-  /** Waits for a value if it is a promise, and notes that time has passed. */
-  function* wait<Value>(context: RequestContext, value: Value | PromiseLike<Value>): Steps<Value> {
-    if (!isThenable(value)) return value
-    // What `runSteps` hands back is what the promise resolved with.
-    const result = (yield value) as Value
-    context.now = instant(clock)
-    context.hasWaitedSinceKey = true
-    return result
+  function fail(error: JwksAuthError, { request, stage }: Pick<RequestContext, 'request' | 'stage'>): AuthRefusal {
+    const refusal: AuthRefusal = { ok: false, error, response: refusalResponse(error, challenge, stage) }
+    if (onRefused !== undefined) observe(() => onRefused(error, request))
+    return refusal
   }
 
   /** The whole of authentication, from top to bottom. */
   function* authenticate(context: RequestContext): Steps<AuthOutcome<Claims>> {
-    const { request } = context
-    if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context.stage)
+    const { request, given } = context
+    if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context)
 
     // 1. Extract the token.
-    const extracted = findToken(request, sources, maxTokenBytes)
+    const extracted = given === undefined ? findToken(request, sources, maxTokenBytes) : readGiven(given, maxTokenBytes)
     const found = isThenable(extracted) ? yield* wait(context, extracted) : extracted
-    if (found instanceof RequestRefusedError) return fail(found, context.stage)
+    if (found instanceof RequestRefusedError) return fail(found, context)
     if (found === undefined) {
-      return credentialsRequired ? fail(new TokenMissingError(), context.stage) : { ok: true, auth: undefined }
+      const isRequired = credentialsRequired || given !== undefined
+      return isRequired ? fail(new TokenMissingError(), context) : { ok: true, auth: undefined }
     }
 
     // 2. Find it in the token cache, or parse it and check what holds for every provider.
     const cached = findCached(found.text, context)
     const parsed = cached === undefined ? readToken(found, context) : undefined
-    if (parsed instanceof RequestRefusedError) return fail(parsed, context.stage)
+    if (parsed instanceof RequestRefusedError) return fail(parsed, context)
 
     // 3. Find the tenant, on each request: it depends on the request, not on the token alone.
     const issuer = cached?.issuer ?? (parsed === undefined ? '' : issuerOf(parsed.payload))
-    const resolved = resolveTenant(request, issuer)
+    const resolved = given === undefined ? resolveTenant(request, issuer) : tenantOfGiven(given, issuer)
     const tenantName = isThenable(resolved) ? yield* wait(context, resolved) : resolved
     context.stage = 'tenant-known'
 
@@ -138,7 +136,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     let accepted: Acceptance<Claims> | undefined
     if (cached !== undefined && cached.tenant === tenantName) {
       const result = canReuseNow(cached, context) ? reuse(cached) : yield* reuseAfterWaiting(cached, context)
-      if (result instanceof JwksAuthError) return fail(result, context.stage)
+      if (result instanceof JwksAuthError) return fail(result, context)
       if (result === undefined) tokens?.drop(cached)
       accepted = result
     }
@@ -147,7 +145,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     if (accepted === undefined) {
       const token = parsed ?? readToken(found, context)
       const result = token instanceof RequestRefusedError ? token : yield* verify(token, tenantName, context)
-      if (result instanceof JwksAuthError) return fail(result, context.stage)
+      if (result instanceof JwksAuthError) return fail(result, context)
       accepted = result
     }
 
@@ -156,14 +154,18 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     if (isRevoked !== undefined) {
       const result = isRevoked(auth as Auth<never>, request)
       const isTokenRevoked = isRevokedBy(isThenable(result) ? yield* wait(context, result) : result)
-      if (isTokenRevoked) return fail(new TokenRevokedError(), context.stage)
+      if (isTokenRevoked) return fail(new TokenRevokedError(), context)
     }
 
     // 7. Check again what may have changed while anything was waited for.
     const { verified } = accepted
     const refusal = context.hasWaitedSinceKey ? yield* recheck(verified, context) : hasEnded(verified, context)
-    if (refusal !== undefined) return fail(refusal, context.stage)
+    if (refusal !== undefined) return fail(refusal, context)
     return found.isPrivate ? { ok: true, auth, headers: PRIVATE } : { ok: true, auth }
+  }
+
+  function tenantOfGiven({ tenant }: GivenToken, issuer: string): unknown {
+    return tenant === undefined ? tenantOfIssuer(issuer) : tenant
   }
 
   function findCached(text: string, { now }: RequestContext): VerifiedToken | undefined {
@@ -281,7 +283,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     provider.registered.cache.signatureVerified(key)
     const output = schema === undefined ? token.payload : yield* applySchema(inputFor(token, bytes), context)
     if (output instanceof ClaimsRejectedError) return output
-    const verified = createVerifiedToken(token, provider, key, output, bytes)
+    const verified = createVerifiedToken(token, provider, key, output, { bytes, scopes: scopesOf(token.payload) })
     // Without a schema `Claims` is AccessTokenClaims, of which `iss` and `exp` were checked.
     const auth = authFor(verified, (schema === undefined ? claimsFor(verified) : output) as Claims)
     if (validate !== undefined && !isAccepted(yield* wait(context, validate(auth as Auth<never>)))) {
@@ -351,24 +353,31 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     return verified.provider.registered.isRemoved ? new IssuerNotAllowedError() : checkValidity(verified, now.wall)
   }
 
+  function run(
+    request: AuthRequest,
+    given: GivenToken | undefined,
+  ): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>> {
+    const context: RequestContext = {
+      request,
+      given,
+      clock,
+      now: instant(clock),
+      hasWaitedSinceKey: false,
+      stage: 'before-tenant',
+    }
+    // Refusals are returned; whatever is thrown comes from a callback of the application.
+    try {
+      const outcome = runSteps(authenticate(context))
+      return isThenable(outcome) ? outcome.catch(throwCallbackError) : outcome
+    } catch (thrown) {
+      return throwCallbackError(thrown)
+    }
+  }
+
   return {
-    authenticate(request) {
-      const now = instant(clock)
-      const context: RequestContext = {
-        request,
-        now,
-        hasWaitedSinceKey: false,
-        stage: 'before-tenant',
-      }
-      // Refusals are returned; whatever is thrown comes from a callback of the application.
-      try {
-        const outcome = runSteps(authenticate(context))
-        return isThenable(outcome) ? outcome.catch(throwCallbackError) : outcome
-      } catch (thrown) {
-        return throwCallbackError(thrown)
-      }
-    },
-    refuse: (error) => fail(error, 'tenant-known'),
+    authenticate: (request) => run(request, undefined),
+    verify: (given) => run(NO_REQUEST, given),
+    refuse: (error, request) => fail(error, { request, stage: 'tenant-known' }),
     close() {
       isClosed = true
       tokens?.close()

@@ -1,13 +1,29 @@
 import { type AuthRequestLike, toAuthRequest } from '../base/auth-request.ts'
 import { isFrameworkRequest } from '../base/framework-request.ts'
+import { knownOptions, objectOption } from '../base/options.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { internals, type Registry } from '../registry/registry.ts'
 import type { AccessTokenClaims } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
-import { checkProviders, checkResolver, createTenantResolution, internalsOf } from './auth-providers.ts'
+import {
+  checkProviders,
+  checkResolver,
+  createIssuerResolution,
+  createTenantResolution,
+  internalsOf,
+} from './auth-providers.ts'
 import { createAuthentication } from './authenticate.ts'
 import { checkAuthOptions, DEFAULT_NAME } from './check-auth-options.ts'
 import type { AuthOutcome, RefusingAuthenticator } from './refusal.ts'
+
+/** Options of `authenticator.verify`. */
+export interface VerifyOptions {
+  /**
+   * The tenant that the token must come from. Absent: the only tenant, or the tenant whose issuer the token has. Where two
+   * tenants share an issuer, it is required: a token without it is refused with `ERR_TENANT_NOT_DETERMINED`.
+   */
+  readonly tenant?: string | undefined
+}
 
 /** Authenticates requests of any framework. */
 export interface Authenticator<Claims = AccessTokenClaims> extends RefusingAuthenticator {
@@ -20,6 +36,17 @@ export interface Authenticator<Claims = AccessTokenClaims> extends RefusingAuthe
    *   it is not one. The promise rejects with the same.
    */
   authenticate(request: AuthRequestLike): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+  /**
+   * Verifies a token that comes without an HTTP request: from a socket, a queue or a file. The same as `authenticate` once
+   * the token is extracted: size, tenant, provider, claims, signature, `validate` and `isRevoked`, which sees a request
+   * whose `method` and `url` are `''` and which has no headers. The options `getToken`, `credentialsRequired` and `tenant`
+   * have no effect. What a client may have sent is never an exception: no token is `ERR_TOKEN_MISSING`, anything but a
+   * string `ERR_TOKEN_MALFORMED`.
+   *
+   * @param token the token alone, without `Bearer`
+   * @throws TypeError for unknown options; what a callback of the application threw. The promise rejects with the same.
+   */
+  verify(token: string, options?: VerifyOptions): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
   /** The registry that holds the keys: the one given, or one created here. */
   readonly registry: Registry
   /**
@@ -51,13 +78,20 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     options: checked,
     providers,
     resolveTenant: isSingleTenant ? () => DEFAULT_NAME : createTenantResolution(resolver, providers),
+    tenantOfIssuer: isSingleTenant ? () => DEFAULT_NAME : createIssuerResolution(providers),
   })
   return {
     registry,
     passErrors,
     authenticate: (request) =>
       authentication.authenticate(isFrameworkRequest(request) ? request : toAuthRequest(request)),
-    refuse: (error) => authentication.refuse(error),
+    verify(token, verifyOptions = {}) {
+      const given = objectOption('verify options', verifyOptions)
+      knownOptions('verify', given, ['tenant'])
+      return authentication.verify({ token, tenant: given['tenant'] })
+    },
+    now: () => registryInternals.clock.now(),
+    refuse: (error, request) => authentication.refuse(error, request),
     async close() {
       authentication.close()
       if (registryOptions !== undefined) await registry.close()

@@ -2,6 +2,8 @@ import { isNativeError } from 'node:util/types'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AuthRequest } from '../base/auth-request.ts'
 import { ClaimsRejectedError } from '../base/errors/claim-errors.ts'
+import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import { isThenable } from '../base/thenable.ts'
 import type { Auth } from './auth.ts'
 
 /** A schema for claims. */
@@ -12,6 +14,19 @@ export type Validate = (auth: Auth<never>) => unknown
 
 /** The option `isRevoked`, for claims of any type. */
 export type IsRevoked = (auth: Auth<never>, request: AuthRequest) => unknown
+
+/** The option `onRefused`. */
+export type OnRefused = (error: JwksAuthError, request: AuthRequest) => unknown
+
+/** Calls an observer. What it throws, or its promise rejects with, affects nothing. */
+export function observe(call: () => unknown): void {
+  try {
+    const result = call()
+    if (isThenable(result)) result.then(undefined, () => undefined)
+  } catch {
+    // A failing observer must not affect what it observes.
+  }
+}
 
 /** The output of a schema, or the refusal if it has issues. */
 export function schemaOutput(result: unknown): { readonly claims: unknown } | ClaimsRejectedError {

@@ -5,6 +5,7 @@ import {
   integerOption,
   knownOptions,
   objectOption,
+  stringListOption,
   stringOption,
   type Unchecked,
   withDefault,
@@ -17,9 +18,10 @@ import { registryOptionNames } from '../registry/registry-options.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'
 import { requestOptionNames, type TokenCacheOptions } from './auth-options.ts'
 import type { CheckedProvider } from './auth-providers.ts'
-import type { ClaimsSchema, IsRevoked, Validate } from './callbacks.ts'
+import type { ClaimsSchema, IsRevoked, OnRefused, Validate } from './callbacks.ts'
 import { type ClaimRules, checkClaimRules, claimRuleNames } from './claim-rules.ts'
 import type { ChallengeParameters } from './refusal.ts'
+import { createScopeReader, type ScopeReader, scopeOption } from './scopes.ts'
 import { type TokenSource, tokenFromHeader } from './token-sources.ts'
 
 /** {@link TokenCacheOptions}, complete and checked. */
@@ -37,6 +39,9 @@ export interface CheckedAuthOptions {
   readonly claims: ClaimsSchema | undefined
   readonly validate: Validate | undefined
   readonly isRevoked: IsRevoked | undefined
+  readonly onRefused: OnRefused | undefined
+  /** By the options `scopes` and `impliedScopes`. */
+  readonly scopesOf: ScopeReader
   /** Absent where verified tokens are not cached. */
   readonly tokenCache: TokenCacheBounds | undefined
   readonly credentialsRequired: boolean
@@ -74,11 +79,17 @@ export function checkAuthOptions(value: unknown): CheckedAuthOptions {
     claims: checkSchema(given['claims']),
     validate: checkCallback('validate', given['validate']) as Validate | undefined,
     isRevoked: checkCallback('isRevoked', given['isRevoked']) as IsRevoked | undefined,
+    onRefused: checkCallback('onRefused', given['onRefused']) as OnRefused | undefined,
+    scopesOf: createScopeReader(given['scopes'], given['impliedScopes']),
     tokenCache: checkTokenCache(given['tokenCache']),
     credentialsRequired: booleanOption('credentialsRequired', withDefault(given['credentialsRequired'], true)),
     sources: checkSources(given['getToken']),
     maxTokenBytes: integerOption('maxTokenBytes', withDefault(given['maxTokenBytes'], 16_384), { min: 1 }),
-    challenge: { realm: checkRealm(given['realm']), resourceMetadata: checkMetadataUrl(given['resourceMetadata']) },
+    challenge: {
+      realm: checkRealm(given['realm']),
+      scopes: checkChallengeScopes(given['challengeScopes']),
+      resourceMetadata: checkMetadataUrl(given['resourceMetadata']),
+    },
     passErrors: booleanOption('passErrors', withDefault(given['passErrors'], false)),
     property: stringOption('property', withDefault(given['property'], 'auth')),
   }
@@ -212,6 +223,11 @@ function checkRealm(value: unknown): string {
     throw new TypeError('realm must be printable ASCII without quotation marks and backslashes')
   }
   return realm
+}
+
+function checkChallengeScopes(value: unknown): readonly string[] {
+  if (value === undefined) return []
+  return stringListOption('challengeScopes', value).map((scope) => scopeOption('challengeScopes', scope))
 }
 
 function checkMetadataUrl(value: unknown): string | undefined {

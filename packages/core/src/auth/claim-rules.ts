@@ -120,7 +120,8 @@ export function canonicalType(typ: string): string {
   return typ.toLowerCase().replace(/^application\//, '')
 }
 
-function checkBoundClaims(name: string, value: unknown): ReadonlyMap<string, string | number | boolean> {
+/** Checks claims with the exact values that are wanted. */
+export function checkBoundClaims(name: string, value: unknown): ReadonlyMap<string, string | number | boolean> {
   const bound = new Map<string, string | number | boolean>()
   if (value === undefined) return bound
   for (const [claim, wanted] of Object.entries(objectOption(name, value))) {

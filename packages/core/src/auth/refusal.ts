@@ -1,9 +1,14 @@
+import type { AuthRequest } from '../base/auth-request.ts'
 import {
   type JwksAuthError,
   type PublicErrorCode,
   RequestNotAuthenticatedError,
 } from '../base/errors/jwks-auth-error.ts'
-import { KeysUnavailableError, ScopeMissingError } from '../base/errors/request-errors.ts'
+import {
+  AuthenticationInsufficientError,
+  KeysUnavailableError,
+  ScopeMissingError,
+} from '../base/errors/request-errors.ts'
 import type { Auth } from './auth.ts'
 
 /** The response to a refused request, to be sent as it is. */
@@ -28,8 +33,10 @@ export interface AuthRefusal {
 
 /** What creates the refusals of guards: an authenticator. */
 export interface RefusingAuthenticator {
-  /** The refusal for an error of a guard, with the authenticator's challenge. */
-  refuse(error: JwksAuthError): AuthRefusal
+  /** The refusal for an error of a guard, with the authenticator's challenge; `onRefused` observes it. */
+  refuse(error: JwksAuthError, request: AuthRequest): AuthRefusal
+  /** The wall clock, in milliseconds since the epoch, for guards. */
+  now(): number
   /** The option of that name: refusals go to the framework's own error path. */
   readonly passErrors: boolean
 }
@@ -50,6 +57,8 @@ export type AuthOutcome<Claims> =
 export interface ChallengeParameters {
   /** The protection space (RFC 9110 §11.5). */
   readonly realm: string
+  /** The scopes that a 401 names (RFC 6750 §3). */
+  readonly scopes: readonly string[]
   /** The URL of the protected resource's metadata (RFC 9728 §5.1). */
   readonly resourceMetadata: string | undefined
 }
@@ -136,6 +145,20 @@ export const refusalRows: Readonly<Partial<Record<JwksAuthError['code'], Refusal
     description: 'The access token lacks a scope that this request requires.',
     challenge: 'error',
   },
+  // Without a scope in the challenge, or clients would ask for more of them again and again.
+  ERR_CLAIMS_NOT_SUFFICIENT: {
+    status: 403,
+    error: 'insufficient_scope',
+    description: 'The access token lacks a claim that this request requires.',
+    challenge: 'error',
+  },
+  // RFC 9470 §3.
+  ERR_AUTHENTICATION_INSUFFICIENT: {
+    status: 401,
+    error: 'insufficient_user_authentication',
+    description: 'The user has to authenticate more strongly or more recently for this request.',
+    challenge: 'error',
+  },
   ERR_KEYS_UNAVAILABLE: unavailable,
   // Requests that come while the application shuts down.
   ERR_REGISTRY_CLOSED: unavailable,
@@ -179,11 +202,21 @@ function retryAfter(error: JwksAuthError): string {
   return String(error instanceof KeysUnavailableError ? Math.max(1, Math.ceil(error.retryAfter / 1000)) : 1)
 }
 
-/** RFC 6750 §3; `scope` only where scopes are missing. */
-function challengeFor(row: RefusalRow, error: JwksAuthError, { realm, resourceMetadata }: ChallengeParameters): string {
-  let challenge = `Bearer realm="${realm}"`
-  if (row.challenge === 'error') challenge += `, error="${row.error}", error_description="${row.description}"`
-  if (error instanceof ScopeMissingError) challenge += `, scope="${error.requiredScopes.join(' ')}"`
-  if (resourceMetadata !== undefined) challenge += `, resource_metadata="${resourceMetadata}"`
-  return challenge
+/** RFC 6750 §3. A 403 names the scopes that the route requires, if it requires any. */
+function challengeFor(row: RefusalRow, error: JwksAuthError, challenge: ChallengeParameters): string {
+  const { realm, resourceMetadata } = challenge
+  const required = error instanceof ScopeMissingError ? error.requiredScopes : []
+  const scopes = row.status === 401 ? challenge.scopes : required
+  let text = `Bearer realm="${realm}"`
+  if (row.challenge === 'error') text += `, error="${row.error}", error_description="${row.description}"`
+  if (error instanceof AuthenticationInsufficientError) text += authenticationParameters(error)
+  if (scopes.length > 0) text += `, scope="${scopes.join(' ')}"`
+  if (resourceMetadata !== undefined) text += `, resource_metadata="${resourceMetadata}"`
+  return text
+}
+
+/** RFC 9470 §3; `max_age` is in seconds. */
+function authenticationParameters({ acrValues, maxAge }: AuthenticationInsufficientError): string {
+  const ofClass = acrValues === undefined ? '' : `, acr_values="${acrValues.join(' ')}"`
+  return maxAge === undefined ? ofClass : `${ofClass}, max_age="${Math.floor(maxAge / 1000)}"`
 }

@@ -1,6 +1,11 @@
 import type { AuthRequest } from '../base/auth-request.ts'
 import { RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
-import { AuthorizationMalformedError, CrossSiteRequestError, TokenTooLongError } from '../base/errors/request-errors.ts'
+import {
+  AuthorizationMalformedError,
+  CrossSiteRequestError,
+  TokenMalformedError,
+  TokenTooLongError,
+} from '../base/errors/request-errors.ts'
 import { headerOf } from '../base/framework-request.ts'
 import { booleanOption, knownOptions, objectOption, stringOption, stringsOption } from '../base/options.ts'
 import { isThenable } from '../base/thenable.ts'
@@ -165,6 +170,13 @@ function foundIn(source: TokenSource, result: unknown, maxTokenBytes: number): F
   if (typeof result !== 'string') throw new TypeError('getToken must return a string or undefined')
   if (result.length > maxTokenBytes) return new TokenTooLongError()
   return { text: result, isFromHeader: source === fromHeader, isPrivate: isPrivate in source }
+}
+
+/** Reads a token that comes without a request: a client of a socket may have sent anything. */
+export function readGiven({ token }: { readonly token: unknown }, maxTokenBytes: number): FindResult {
+  if (token === undefined || token === null || token === '') return undefined
+  if (typeof token !== 'string') return new TokenMalformedError()
+  return token.length > maxTokenBytes ? new TokenTooLongError() : { text: token, isFromHeader: false, isPrivate: false }
 }
 
 /** A refusal is a result; any other error is the application's. */

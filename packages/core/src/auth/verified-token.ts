@@ -1,5 +1,5 @@
 import type { VerificationKey } from '../jwks/verification-key.ts'
-import { type Auth, createAuth, scopesOf } from './auth.ts'
+import { type Auth, createAuth, type UserAuthentication } from './auth.ts'
 import type { AuthProvider } from './auth-providers.ts'
 import { issuerOf, type TokenTimes, tokenTimes } from './check-claims.ts'
 import { bytesOfJson, cloneJson, isJsonData } from './json-clone.ts'
@@ -20,6 +20,7 @@ export interface VerifiedToken extends TokenTimes {
   /** True where the schema has to run for each request. */
   readonly needsSchema: boolean
   readonly scopes: readonly string[]
+  readonly authentication: UserAuthentication
   /** `exp`, in milliseconds since the epoch. */
   readonly expiresAt: number
   /** False where header or claims nest too deeply to be cloned: such a token is not cached. */
@@ -35,14 +36,14 @@ const ENTRY_BYTES = 1_024
  * Creates the cache entry of a token that was verified with this key.
  *
  * @param output what the schema made of the claims; the payload where there is no schema
- * @param bytes {@link bytesOf} the token
+ * @param derived {@link bytesOf} the token, and its scopes
  */
 export function createVerifiedToken(
   { text, header, payload }: ParsedToken,
   provider: AuthProvider,
   key: VerificationKey,
   output: unknown,
-  bytes: number,
+  { bytes, scopes }: { readonly bytes: number; readonly scopes: readonly string[] },
 ): VerifiedToken {
   const isOwnOutput = output !== payload && isJsonData(output)
   const needsSchema = output !== payload && !isOwnOutput
@@ -57,7 +58,12 @@ export function createVerifiedToken(
     header,
     claims: isOwnOutput ? cloneJson(output) : payload,
     needsSchema,
-    scopes: scopesOf(payload),
+    scopes,
+    authentication: {
+      acr: payload['acr'],
+      authTime: payload['auth_time'],
+      clockTolerance: provider.rules.clockTolerance,
+    },
     isCloneable: Number.isFinite(bytes),
     bytes: bytes + (isOwnOutput ? bytesOfJson(output) : 0),
   }

@@ -6,7 +6,12 @@ import { audience, authenticate, startAuthenticator, startIssuer } from '../star
 const token = 'aaa.bbb.ccc'
 const auth = createAuth(
   { tenant: 'acme', provider: 'auth0' },
-  { text: token, scopes: ['read', 'write'], expiresAt: 1_000 },
+  {
+    text: token,
+    scopes: ['read', 'write'],
+    expiresAt: 1_000,
+    authentication: { acr: undefined, authTime: undefined, clockTolerance: 0 },
+  },
   { sub: 'user-1' },
   { alg: 'ES256' },
 )

@@ -3,7 +3,7 @@ import { frameworkError, refusalResponse } from '../../src/auth/refusal.ts'
 import { KeysUnavailableError, RequestNotAuthenticatedError, ScopeMissingError } from '../../src/index.ts'
 import { errorOfCode } from '../base/error-classes.ts'
 
-const plain = { realm: 'api', resourceMetadata: undefined }
+const plain = { realm: 'api', scopes: [], resourceMetadata: undefined }
 const concealed = [
   'ERR_TENANT_NOT_DETERMINED',
   'ERR_TENANT_UNKNOWN',
@@ -74,7 +74,11 @@ describe('the response to a refusal', () => {
   })
 
   it('names realm and metadata of the resource where they are configured', () => {
-    const challenge = { realm: 'orders', resourceMetadata: 'https://api.example/.well-known/oauth-protected-resource' }
+    const challenge = {
+      realm: 'orders',
+      scopes: [],
+      resourceMetadata: 'https://api.example/.well-known/oauth-protected-resource',
+    }
     const { headers } = refusalResponse(errorOfCode.ERR_TOKEN_MISSING(), challenge, 'before-tenant')
     expect(headers['www-authenticate']).toBe(
       'Bearer realm="orders", resource_metadata="https://api.example/.well-known/oauth-protected-resource"',

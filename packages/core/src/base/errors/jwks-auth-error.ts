@@ -28,6 +28,8 @@ export type ErrorCode =
   | 'ERR_KEY_REVOKED'
   | 'ERR_SIGNATURE_INVALID'
   | 'ERR_SCOPE_MISSING'
+  | 'ERR_CLAIMS_NOT_SUFFICIENT'
+  | 'ERR_AUTHENTICATION_INSUFFICIENT'
   | 'ERR_KEYS_UNAVAILABLE'
   | 'ERR_AUTHENTICATOR_NOT_RUN'
   | 'ERR_PROVIDER_NOT_REGISTERED'
@@ -49,14 +51,15 @@ export type ErrorCode =
   | 'ERR_FLEET_FETCH_FAILED'
 
 /**
- * The `code` of a {@link RequestNotAuthenticatedError}: the `error` of the response body, RFC 6750 §3.1 where that has
- * one. It does not depend on the tenant or on keys, so it may be sent to clients.
+ * The `code` of a {@link RequestNotAuthenticatedError}: the `error` of the response body, that of RFC 6750 §3.1 or RFC
+ * 9470 §3 where they have one. It does not depend on the tenant or on keys, so it may be sent to clients.
  */
 export type PublicErrorCode =
   | 'unauthorized'
   | 'invalid_request'
   | 'invalid_token'
   | 'insufficient_scope'
+  | 'insufficient_user_authentication'
   | 'temporarily_unavailable'
   | 'server_error'
 

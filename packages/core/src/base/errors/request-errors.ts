@@ -139,6 +139,38 @@ export class ScopeMissingError extends RequestRefusedError {
   }
 }
 
+/** A claim is absent, or has another value than the route requires. Asking for other scopes may not help. */
+export class ClaimsNotSufficientError extends RequestRefusedError {
+  override readonly name = 'ClaimsNotSufficientError'
+  override readonly code = 'ERR_CLAIMS_NOT_SUFFICIENT'
+  constructor(options?: ErrorOptions) {
+    super('The token lacks a claim that this route requires', options)
+  }
+}
+
+/** Options of an {@link AuthenticationInsufficientError}: what the route requires. */
+export interface AuthenticationInsufficientErrorOptions extends ErrorOptions {
+  /** The authentication context classes that are accepted. */
+  readonly acrValues?: readonly string[] | undefined
+  /** How long ago the user may have authenticated, in milliseconds. */
+  readonly maxAge?: number | undefined
+}
+
+/** The user did not authenticate as strongly or as recently as the route requires (RFC 9470 §3). */
+export class AuthenticationInsufficientError extends RequestRefusedError {
+  override readonly name = 'AuthenticationInsufficientError'
+  override readonly code = 'ERR_AUTHENTICATION_INSUFFICIENT'
+  /** The authentication context classes that are accepted; `undefined` for any. */
+  readonly acrValues: readonly string[] | undefined
+  /** How long ago the user may have authenticated, in milliseconds; `undefined` for any time. */
+  readonly maxAge: number | undefined
+  constructor({ acrValues, maxAge, ...options }: AuthenticationInsufficientErrorOptions = {}) {
+    super('The user did not authenticate as strongly or as recently as this route requires', options)
+    this.acrValues = acrValues
+    this.maxAge = maxAge
+  }
+}
+
 /** Options of a {@link KeysUnavailableError}. */
 export interface KeysUnavailableErrorOptions extends ErrorOptions {
   /** When a retry may succeed, in milliseconds from now. */

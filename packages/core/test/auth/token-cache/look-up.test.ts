@@ -19,6 +19,7 @@ function entry(text: string): VerifiedToken {
     needsSchema: false,
     scopes: [],
     expiresAt: 0,
+    authentication: { acr: undefined, authTime: undefined, clockTolerance: 0 },
     isCloneable: true,
     bytes: 1,
   }
