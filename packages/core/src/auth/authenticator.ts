@@ -1,12 +1,14 @@
 import { type AuthRequestLike, toAuthRequest } from '../base/auth-request.ts'
 import { isFrameworkRequest } from '../base/framework-request.ts'
+import { identifierOption } from '../base/options.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { internals, type Registry } from '../registry/registry.ts'
 import type { AccessTokenClaims } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
-import { checkProviders, checkResolver, createTenantResolution, internalsOf } from './auth-providers.ts'
+import { internalsOf } from './auth-providers.ts'
 import { createAuthentication } from './authenticate.ts'
-import { checkAuthOptions, DEFAULT_NAME } from './check-auth-options.ts'
+import { checkAuthOptions } from './check-auth-options.ts'
+import { createTenants } from './create-tenants.ts'
 import type { AuthOutcome, RefusingAuthenticator } from './refusal.ts'
 
 /** Authenticates requests of any framework. */
@@ -20,6 +22,13 @@ export interface Authenticator<Claims = AccessTokenClaims> extends RefusingAuthe
    *   it is not one. The promise rejects with the same.
    */
   authenticate(request: AuthRequestLike): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+  /**
+   * Looks a tenant up again at its next request, instead of when `tenantCache.ttl` has passed; until that succeeds, its last
+   * configuration is kept. Without effect where `tenants` is not a function.
+   *
+   * @throws TypeError for what cannot be the name of a tenant
+   */
+  invalidateTenant(tenant: string): void
   /** The registry that holds the keys: the one given, or one created here. */
   readonly registry: Registry
   /**
@@ -38,19 +47,16 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   options: JwksAuthOptions<Claims>,
 ): Authenticator<Claims> {
   const checked = checkAuthOptions(options)
-  const { isSingleTenant, passErrors, registryOptions, resolver } = checked
+  const { passErrors, registryOptions } = checked
   const registry = registryOptions === undefined ? internalsOf(checked.registry) : createRegistry(registryOptions)
   const registryInternals = internalsOf(registry)[internals]
-  // Everything is checked before anything is registered.
-  const registrable = checkProviders(registry, checked.providers)
-  if (!isSingleTenant) checkResolver(resolver, registrable.sharedIssuer)
-  const providers = registrable.register()
+  const { tenants, resolveTenant } = createTenants(registryInternals, checked)
   const authentication = createAuthentication<Claims>({
     clock: registryInternals.clock,
     registry: registryInternals,
     options: checked,
-    providers,
-    resolveTenant: isSingleTenant ? () => DEFAULT_NAME : createTenantResolution(resolver, providers),
+    tenants,
+    resolveTenant,
   })
   return {
     registry,
@@ -58,8 +64,10 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     authenticate: (request) =>
       authentication.authenticate(isFrameworkRequest(request) ? request : toAuthRequest(request)),
     refuse: (error) => authentication.refuse(error),
+    invalidateTenant: (tenant) => tenants.invalidate(identifierOption('tenant', tenant)),
     async close() {
       authentication.close()
+      tenants.close()
       if (registryOptions !== undefined) await registry.close()
     },
   }
