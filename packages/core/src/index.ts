@@ -7,6 +7,7 @@ export type {
   RequestOptions,
   SingleTenantOptions,
   TenantConfig,
+  TenantLookupFunction,
   TokenCacheOptions,
 } from './auth/auth-options.ts'
 export { type Authenticator, createAuthenticator, type VerifyOptions } from './auth/authenticator.ts'
@@ -58,12 +59,15 @@ export {
   CriticalHeaderNotUnderstoodError,
   CrossSiteRequestError,
   IssuerNotAllowedError,
+  IssuerSharedError,
   KeyNotFoundError,
   KeyRevokedError,
   KeysUnavailableError,
   type KeysUnavailableErrorOptions,
   ScopeMissingError,
   SignatureInvalidError,
+  TenantLookupFailedError,
+  type TenantLookupFailedErrorOptions,
   TenantNotDeterminedError,
   TenantUnknownError,
   TokenMalformedError,
@@ -102,6 +106,8 @@ export type { KeyRefusal } from './jwks/verification-key.ts'
 export type {
   FetchEvent,
   FetchReason,
+  IssuerMismatchEvent,
+  IssuerSharedEvent,
   KeyEvent,
   KeysRefusedEvent,
   RefreshEvent,
@@ -112,6 +118,7 @@ export type {
   StoreOperation,
   StoreRecoveredEvent,
   StoreWarningEvent,
+  TenantLookupFailedEvent,
 } from './jwks-cache/cache-events.ts'
 export type { RetryPolicy } from './jwks-cache/cache-options.ts'
 export type { Metrics } from './jwks-cache/metrics.ts'
@@ -134,6 +141,7 @@ export type {
   SnapshotStore,
   VersionedSnapshot,
 } from './stores/snapshot-store.ts'
+export type { TenantCacheOptions } from './tenants/tenant-cache.ts'
 export { tenantFromHeader } from './tenants/tenant-from-header.ts'
 export { tenantFromHost } from './tenants/tenant-from-host.ts'
 export { tenantFromPath } from './tenants/tenant-from-path.ts'

@@ -5,6 +5,7 @@ import type { ProviderLocation } from '../registry/provider-location.ts'
 import type { ProviderOptions } from '../registry/provider-options.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { RegistryOptions } from '../registry/registry-options.ts'
+import type { TenantCacheOptions } from '../tenants/tenant-cache.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'
 import type { Auth } from './auth.ts'
 import type { ClaimRuleOptions } from './claim-rules.ts'
@@ -142,17 +143,32 @@ export interface SingleTenantOptions extends ProviderConfig {
   readonly tenants?: undefined
   /** Absent in the short form: there is one tenant. */
   readonly tenant?: undefined
+  /** Absent in the short form: nothing is looked up. */
+  readonly tenantCache?: undefined
 }
+
+/** Looks a tenant up, in a database for example; `undefined` or `null` where there is none of that id. */
+export type TenantLookupFunction = (
+  tenant: string,
+) => TenantConfig | undefined | null | Promise<TenantConfig | undefined | null>
 
 /** Many tenants. Provider options and claim rules beside `tenants` are defaults for every provider. */
 export interface MultiTenantOptions extends ProviderOptions, ClaimRuleOptions {
-  /** The tenants by name: 1 to 64 of `A-Z a-z 0-9 _ . -`, not starting with a dot; case-sensitive. */
-  readonly tenants: Readonly<Record<string, TenantConfig>>
   /**
-   * Which tenant a request is for. The token must come from that tenant. Default `tenantFromIssuer()`, where no two
-   * tenants share an issuer; otherwise required.
+   * The tenants by name: 1 to 64 of `A-Z a-z 0-9 _ . -`, not starting with a dot; case-sensitive. Or a function that is
+   * called with such a name when a request with a plausible token is for it. What it returns is cached for
+   * `tenantCache.ttl`. Where it throws, rejects or takes too long, or returns a wrong configuration, the last one is kept
+   * for `tenantCache.staleTtl`, and without one the request gets 503. Providers of looked-up tenants have
+   * `network: 'public'` by default, and no `keyLifetime: 'immutable'`.
+   */
+  readonly tenants: Readonly<Record<string, TenantConfig>> | TenantLookupFunction
+  /**
+   * Which tenant a request is for. The token must come from that tenant. Default `tenantFromIssuer()`, where `tenants` is a
+   * record in which each issuer occurs once; otherwise required.
    */
   readonly tenant?: TenantResolver | undefined
+  /** How looked-up tenants are cached. Only where `tenants` is a function. */
+  readonly tenantCache?: TenantCacheOptions | undefined
   /** Absent beside `tenants`: each provider has its own. */
   readonly issuer?: undefined
   /** Absent beside `tenants`: each provider has its own. */

@@ -1,9 +1,16 @@
 import type { AuthRequest } from '../base/auth-request.ts'
-import { IssuerNotAllowedError, TenantNotDeterminedError, TenantUnknownError } from '../base/errors/request-errors.ts'
+import type { Instant } from '../base/clock.ts'
+import type { RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
+import {
+  IssuerNotAllowedError,
+  IssuerSharedError,
+  TenantNotDeterminedError,
+  TenantUnknownError,
+} from '../base/errors/request-errors.ts'
 import { isIdentifier, type Unchecked } from '../base/options.ts'
 import type { RegisteredProvider } from '../registry/registered-provider.ts'
-import { internals, type Registry, type RegistryInternals } from '../registry/registry.ts'
-import { createTenantDirectory, type TenantDirectory } from '../tenants/tenant-directory.ts'
+import { internals, type RegistryInternals } from '../registry/registry.ts'
+import { createTenantDirectory, type Tenant, type TenantDirectory } from '../tenants/tenant-directory.ts'
 import { isTenantFromIssuer, type TenantResolver } from '../tenants/tenant-resolver.ts'
 import { type Claims, issuerOf } from './check-claims.ts'
 import { areDistinguishable, type ClaimRules } from './claim-rules.ts'
@@ -27,18 +34,41 @@ export interface AuthProvider {
   readonly rules: ClaimRules
 }
 
-/** The providers of one authenticator. */
-export interface AuthProviders {
-  readonly directory: TenantDirectory<AuthProvider>
-  readonly all: readonly AuthProvider[]
+/** The tenants of one authenticator, configured or looked up, with their providers. */
+export interface AuthTenants {
+  /** Finds a tenant by what the resolver returned, unchecked; a promise where it is looked up, which never rejects. */
+  find(
+    name: unknown,
+    now: Instant,
+  ):
+    | Tenant<AuthProvider>
+    | undefined
+    | RequestRefusedError
+    | Promise<Tenant<AuthProvider> | undefined | RequestRefusedError>
+  /** What every provider refuses is refused before the token's provider is known: other algorithms than these. */
+  readonly algorithms: ReadonlySet<string>
+  /** The longest tolerance of all providers, in milliseconds. */
+  readonly clockTolerance: number
+  /** Looks a tenant up again at its next request. */
+  invalidate(name: string): void
+  /** Ends what the tenants use of the registry. */
+  close(): void
 }
+
+/** Tenants that are configured at the start. */
+export interface ConfiguredTenants extends AuthTenants {
+  readonly directory: TenantDirectory<AuthProvider>
+}
+
+/** A registry, as far as it registers providers. */
+export type ProviderRegistry = RegistryInternals[typeof internals]
 
 /** Providers that can be registered. */
 export interface RegistrableProviders {
   /** An issuer that more than one tenant has, if there is one. */
   readonly sharedIssuer: string | undefined
   /** Registers them all. */
-  register(): AuthProviders
+  register(): ConfiguredTenants
 }
 
 /** An authenticator's options come from the operator, so its providers may be in a private network. */
@@ -63,8 +93,10 @@ export function internalsOf(registry: unknown): RegistryInternals {
  * @throws TypeError that names a wrong option, or two tenants that nothing tells apart
  * @throws ProviderTakenError where a shared registry has something else under one of the names
  */
-export function checkProviders(registry: Registry, providers: readonly CheckedProvider[]): RegistrableProviders {
-  const { check, registerNow } = internalsOf(registry)[internals]
+export function checkProviders(
+  { check, registerNow }: ProviderRegistry,
+  providers: readonly CheckedProvider[],
+): RegistrableProviders {
   const checked = providers.map((provider) => {
     const { registration, where } = provider
     return { ...provider, issuers: check(registration, { network: NETWORK, where }).issuers }
@@ -73,18 +105,32 @@ export function checkProviders(registry: Registry, providers: readonly CheckedPr
   return {
     sharedIssuer: createTenantDirectory(byTenant(checked, (provider) => provider)).sharedIssuer,
     register() {
-      const algorithmSets = new Map<readonly string[], ReadonlySet<string>>()
-      const setOf = (algorithms: readonly string[]): ReadonlySet<string> => {
-        const set = algorithmSets.get(algorithms) ?? new Set(algorithms)
-        algorithmSets.set(algorithms, set)
-        return set
-      }
+      const setOf = createAlgorithmSets()
       const tenants = byTenant(checked, ({ registration, where, issuers, rules }): AuthProvider => {
         const registered = registerNow(registration, { network: NETWORK, where })
         return { registered, issuers, algorithms: setOf(registered.algorithms), rules }
       })
-      return { directory: createTenantDirectory(tenants), all: [...tenants.values()].flat() }
+      const all = [...tenants.values()].flat()
+      const directory = createTenantDirectory(tenants)
+      return {
+        directory,
+        find: (name) => (typeof name === 'string' ? directory.find(name) : undefined),
+        algorithms: new Set(all.flatMap(({ algorithms }) => [...algorithms])),
+        clockTolerance: Math.max(...new Set(all.map(({ rules }) => rules.clockTolerance))),
+        invalidate: () => undefined,
+        close: () => undefined,
+      }
     },
+  }
+}
+
+/** Creates a function that makes a set of a list of algorithms, one for each list. */
+export function createAlgorithmSets(): (algorithms: readonly string[]) => ReadonlySet<string> {
+  const sets = new WeakMap<readonly string[], ReadonlySet<string>>()
+  return (algorithms) => {
+    const set = sets.get(algorithms) ?? new Set(algorithms)
+    sets.set(algorithms, set)
+    return set
   }
 }
 
@@ -107,15 +153,16 @@ function byTenant<Given extends { readonly tenant: string }, Made>(
  * @param tenantName what the resolver returned, unchecked
  */
 export function selectProvider(
-  directory: TenantDirectory<AuthProvider>,
+  tenant: Tenant<AuthProvider> | undefined,
   tenantName: unknown,
   claims: Claims,
-): AuthProvider | TenantNotDeterminedError | TenantUnknownError | IssuerNotAllowedError {
-  const tenant = typeof tenantName === 'string' ? directory.find(tenantName) : undefined
-  // Checked only then, since the name of a configured tenant is an identifier.
+): AuthProvider | TenantNotDeterminedError | TenantUnknownError | IssuerNotAllowedError | IssuerSharedError {
+  // Checked only then, since the name of a tenant is an identifier.
   if (tenant === undefined) return isIdentifier(tenantName) ? new TenantUnknownError() : new TenantNotDeterminedError()
-  const provider = tenant.byIssuer.get(issuerOf(claims))
-  return provider === undefined || provider.registered.isRemoved ? new IssuerNotAllowedError() : provider
+  const issuer = issuerOf(claims)
+  const provider = tenant.byIssuer.get(issuer)
+  if (provider !== undefined && !provider.registered.isRemoved) return provider
+  return tenant.refusedIssuers.has(issuer) ? new IssuerSharedError() : new IssuerNotAllowedError()
 }
 
 /**
@@ -148,16 +195,16 @@ function checkSharedIssuers(providers: readonly (CheckedProvider & { readonly is
  */
 export function createTenantResolution(
   resolver: TenantResolver | undefined,
-  { directory }: Pick<AuthProviders, 'directory'>,
+  findByIssuer: TenantDirectory<AuthProvider>['findByIssuer'],
 ): (request: AuthRequest, issuer: string) => unknown {
   if (resolver !== undefined && !isTenantFromIssuer(resolver)) return (request) => resolver(request)
-  return (_request, issuer) => directory.findByIssuer(issuer)?.name
+  return (_request, issuer) => findByIssuer(issuer)?.name
 }
 
 /** Creates the function that finds the tenant of a token that comes without a request, where no two share an issuer. */
-export function createIssuerResolution({
-  directory,
-}: Pick<AuthProviders, 'directory'>): (issuer: string) => string | undefined {
+export function createIssuerResolution(
+  directory: TenantDirectory<AuthProvider>,
+): (issuer: string) => string | undefined {
   return (issuer) => (directory.sharedIssuer === undefined ? directory.findByIssuer(issuer)?.name : undefined)
 }
 

@@ -1,5 +1,5 @@
 import type { AuthRequest } from '../base/auth-request.ts'
-import { type Clock, instant } from '../base/clock.ts'
+import { type Clock, type Instant, instant } from '../base/clock.ts'
 import { ClaimsRejectedError, TokenRejectedError, TokenRevokedError } from '../base/errors/claim-errors.ts'
 import { JwksAuthError, RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/registry-errors.ts'
@@ -16,8 +16,9 @@ import { runSteps, type Steps } from '../base/steps.ts'
 import { isThenable } from '../base/thenable.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
+import type { Tenant } from '../tenants/tenant-directory.ts'
 import type { Auth } from './auth.ts'
-import { type AuthProvider, type AuthProviders, selectProvider } from './auth-providers.ts'
+import { type AuthProvider, type AuthTenants, selectProvider } from './auth-providers.ts'
 import { isAccepted, isRevokedBy, observe, schemaOutput, throwCallbackError } from './callbacks.ts'
 import type { CheckedAuthOptions } from './check-auth-options.ts'
 import { checkBasicClaims, checkToken, checkValidity, issuerOf } from './check-claims.ts'
@@ -50,7 +51,7 @@ export interface AuthenticationParts {
   readonly clock: Clock
   readonly registry: { isClosed(): boolean }
   readonly options: CheckedAuthOptions
-  readonly providers: AuthProviders
+  readonly tenants: AuthTenants
   /** The tenant of a request: an identifier, or what a callback returned, perhaps a promise. */
   readonly resolveTenant: (request: AuthRequest, issuer: string) => unknown
   /** The tenant of a token that comes without a request; `undefined` where its issuer does not decide. */
@@ -76,7 +77,7 @@ const PRIVATE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control
 
 /** Creates the authentication of one authenticator. */
 export function createAuthentication<Claims>(parts: AuthenticationParts): Authentication<Claims> {
-  const { clock, registry, options, providers, resolveTenant, tenantOfIssuer } = parts
+  const { clock, registry, options, tenants, resolveTenant, tenantOfIssuer } = parts
   const {
     challenge,
     credentialsRequired,
@@ -88,10 +89,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     onRefused,
     scopesOf,
   } = options
-  const { directory } = providers
-  // What every provider refuses is refused before the token's provider is known.
-  const algorithms = new Set(providers.all.flatMap((provider) => [...provider.algorithms]))
-  const clockTolerance = Math.max(...new Set(providers.all.map(({ rules }) => rules.clockTolerance)))
+  const { algorithms, clockTolerance } = tenants
   const tokens =
     options.tokenCache === undefined
       ? undefined
@@ -131,10 +129,13 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     const resolved = given === undefined ? resolveTenant(request, issuer) : tenantOfGiven(given, issuer)
     const tenantName = isThenable(resolved) ? yield* wait(context, resolved) : resolved
     context.stage = 'tenant-known'
+    const foundTenant = tenants.find(tenantName, context.now)
+    const tenant = isThenable(foundTenant) ? yield* wait(context, foundTenant) : foundTenant
+    if (tenant instanceof RequestRefusedError) return fail(tenant, context)
 
     // 4. Accept a cached token of this tenant while the key that verified it is in the current key set.
     let accepted: Acceptance<Claims> | undefined
-    if (cached !== undefined && cached.tenant === tenantName) {
+    if (cached !== undefined && cached.provider === tenant?.byIssuer.get(cached.issuer)) {
       const result = canReuseNow(cached, context) ? reuse(cached) : yield* reuseAfterWaiting(cached, context)
       if (result instanceof JwksAuthError) return fail(result, context)
       if (result === undefined) tokens?.drop(cached)
@@ -144,7 +145,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     // 5. Otherwise verify it: provider, claims, key, signature, schema and `validate`.
     if (accepted === undefined) {
       const token = parsed ?? readToken(found, context)
-      const result = token instanceof RequestRefusedError ? token : yield* verify(token, tenantName, context)
+      const result = token instanceof RequestRefusedError ? token : yield* verify(token, tenant, tenantName, context)
       if (result instanceof JwksAuthError) return fail(result, context)
       accepted = result
     }
@@ -236,10 +237,11 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   /** Verifies a token for a tenant. */
   function* verify(
     token: ParsedToken,
+    tenant: Tenant<AuthProvider> | undefined,
     tenantName: unknown,
     context: RequestContext,
   ): Steps<VerificationResult<Claims>> {
-    const provider = selectProvider(directory, tenantName, token.payload)
+    const provider = selectProvider(tenant, tenantName, token.payload)
     if (provider instanceof RequestRefusedError) return provider
     const refusal = checkToken(token, provider, context.now.wall)
     if (refusal !== undefined) return refusal

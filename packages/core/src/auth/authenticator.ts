@@ -1,19 +1,14 @@
 import { type AuthRequestLike, toAuthRequest } from '../base/auth-request.ts'
 import { isFrameworkRequest } from '../base/framework-request.ts'
-import { knownOptions, objectOption } from '../base/options.ts'
+import { identifierOption, knownOptions, objectOption } from '../base/options.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { internals, type Registry } from '../registry/registry.ts'
 import type { AccessTokenClaims } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
-import {
-  checkProviders,
-  checkResolver,
-  createIssuerResolution,
-  createTenantResolution,
-  internalsOf,
-} from './auth-providers.ts'
+import { internalsOf } from './auth-providers.ts'
 import { createAuthentication } from './authenticate.ts'
-import { checkAuthOptions, DEFAULT_NAME } from './check-auth-options.ts'
+import { checkAuthOptions } from './check-auth-options.ts'
+import { createTenants } from './create-tenants.ts'
 import type { AuthOutcome, RefusingAuthenticator } from './refusal.ts'
 
 /** Options of `authenticator.verify`. */
@@ -47,6 +42,13 @@ export interface Authenticator<Claims = AccessTokenClaims> extends RefusingAuthe
    * @throws TypeError for unknown options; what a callback of the application threw. The promise rejects with the same.
    */
   verify(token: string, options?: VerifyOptions): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+  /**
+   * Looks a tenant up again at its next request, instead of when `tenantCache.ttl` has passed; until that succeeds, its last
+   * configuration is kept. Without effect where `tenants` is not a function.
+   *
+   * @throws TypeError for what cannot be the name of a tenant
+   */
+  invalidateTenant(tenant: string): void
   /** The registry that holds the keys: the one given, or one created here. */
   readonly registry: Registry
   /**
@@ -65,20 +67,17 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   options: JwksAuthOptions<Claims>,
 ): Authenticator<Claims> {
   const checked = checkAuthOptions(options)
-  const { isSingleTenant, passErrors, registryOptions, resolver } = checked
+  const { passErrors, registryOptions } = checked
   const registry = registryOptions === undefined ? internalsOf(checked.registry) : createRegistry(registryOptions)
   const registryInternals = internalsOf(registry)[internals]
-  // Everything is checked before anything is registered.
-  const registrable = checkProviders(registry, checked.providers)
-  if (!isSingleTenant) checkResolver(resolver, registrable.sharedIssuer)
-  const providers = registrable.register()
+  const { tenants, resolveTenant, tenantOfIssuer } = createTenants(registryInternals, checked)
   const authentication = createAuthentication<Claims>({
     clock: registryInternals.clock,
     registry: registryInternals,
     options: checked,
-    providers,
-    resolveTenant: isSingleTenant ? () => DEFAULT_NAME : createTenantResolution(resolver, providers),
-    tenantOfIssuer: isSingleTenant ? () => DEFAULT_NAME : createIssuerResolution(providers),
+    tenants,
+    resolveTenant,
+    tenantOfIssuer,
   })
   return {
     registry,
@@ -92,8 +91,10 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     },
     now: () => registryInternals.clock.now(),
     refuse: (error, request) => authentication.refuse(error, request),
+    invalidateTenant: (tenant) => tenants.invalidate(identifierOption('tenant', tenant)),
     async close() {
       authentication.close()
+      tenants.close()
       if (registryOptions !== undefined) await registry.close()
     },
   }

@@ -1,7 +1,6 @@
 import {
   booleanOption,
   functionOption,
-  identifierOption,
   integerOption,
   knownOptions,
   objectOption,
@@ -11,7 +10,6 @@ import {
   withDefault,
 } from '../base/options.ts'
 import { parseUrl } from '../http/url-rules.ts'
-import { checkEffects, mergeProviderOptions } from '../registry/check-provider-options.ts'
 import { providerLocationNames } from '../registry/provider-location.ts'
 import { providerOptionNames } from '../registry/provider-options.ts'
 import { registryOptionNames } from '../registry/registry-options.ts'
@@ -19,7 +17,16 @@ import type { TenantResolver } from '../tenants/tenant-resolver.ts'
 import { requestOptionNames, type TokenCacheOptions } from './auth-options.ts'
 import type { CheckedProvider } from './auth-providers.ts'
 import type { ClaimsSchema, IsRevoked, OnRefused, Validate } from './callbacks.ts'
-import { type ClaimRules, checkClaimRules, claimRuleNames } from './claim-rules.ts'
+import {
+  type CheckedLookup,
+  checkLookup,
+  checkProvider,
+  checkTenants,
+  DEFAULT_NAME,
+  pick,
+  providerConfigNames,
+} from './check-tenants.ts'
+import { claimRuleNames } from './claim-rules.ts'
 import type { ChallengeParameters } from './refusal.ts'
 import { createScopeReader, type ScopeReader, scopeOption } from './scopes.ts'
 import { type TokenSource, tokenFromHeader } from './token-sources.ts'
@@ -29,7 +36,10 @@ export type TokenCacheBounds = { readonly [Name in keyof TokenCacheOptions]-?: n
 
 /** The options of `jwksAuth`, complete and checked as far as this needs no registry. */
 export interface CheckedAuthOptions {
+  /** Empty where tenants are looked up. */
   readonly providers: readonly CheckedProvider[]
+  /** Absent unless `tenants` is a function. */
+  readonly lookup: CheckedLookup | undefined
   /** Absent where there is one tenant only, or where the default applies. */
   readonly resolver: TenantResolver | undefined
   readonly isSingleTenant: boolean
@@ -52,12 +62,12 @@ export interface CheckedAuthOptions {
   readonly property: string
 }
 
-/** The name of the tenant and of its provider in the short form. */
-export const DEFAULT_NAME = 'default'
-
-const providerConfigNames: readonly string[] = [...providerLocationNames, ...providerOptionNames, ...claimRuleNames]
+const tenantOptionNames = ['tenants', 'tenant', 'tenantCache']
 const knownNames: readonly string[] = [
-  ...new Set([...providerConfigNames, 'tenants', 'tenant', ...requestOptionNames, 'registry', ...registryOptionNames]),
+  ...new Set([
+    ...[...providerConfigNames, ...tenantOptionNames, ...requestOptionNames],
+    ...['registry', ...registryOptionNames],
+  ]),
 ]
 
 /**
@@ -71,7 +81,7 @@ export function checkAuthOptions(value: unknown): CheckedAuthOptions {
   const { registryOptions, providerDefaults } = splitRegistryOptions(given)
   const isSingleTenant = given['tenants'] === undefined
   return {
-    providers: isSingleTenant ? [singleProvider(given, providerDefaults)] : tenantProviders(given, providerDefaults),
+    ...checkProviders(given, providerDefaults),
     resolver: checkResolver(given['tenant'], isSingleTenant),
     isSingleTenant,
     registryOptions,
@@ -112,66 +122,27 @@ function splitRegistryOptions(given: Unchecked) {
   return { registryOptions: undefined, providerDefaults: pick(given, [...providerOptionNames, ...claimRuleNames]) }
 }
 
-function singleProvider(given: Unchecked, providerDefaults: Unchecked): CheckedProvider {
-  if (given['tenant'] !== undefined) throw new TypeError('tenant has no effect without tenants')
-  return checkProvider(DEFAULT_NAME, DEFAULT_NAME, '', pick(given, providerLocationNames), providerDefaults)
-}
-
-function tenantProviders(given: Unchecked, providerDefaults: Unchecked): readonly CheckedProvider[] {
+/** The providers of the short form or of `tenants`. */
+function checkProviders(
+  given: Unchecked,
+  providerDefaults: Unchecked,
+): Pick<CheckedAuthOptions, 'providers' | 'lookup'> {
+  const { tenants, tenantCache } = given
+  const isLookup = typeof tenants === 'function'
+  if (tenantCache !== undefined && !isLookup)
+    throw new TypeError('tenantCache has no effect unless tenants is a function')
+  if (tenants === undefined) return { providers: [singleProvider(given, providerDefaults)], lookup: undefined }
   for (const name of providerLocationNames) {
     if (given[name] !== undefined) throw new TypeError(`${name} cannot be set beside tenants: each tenant has its own`)
   }
-  const tenants = Object.entries(objectOption('tenants', given['tenants']))
-  if (tenants.length === 0) throw new TypeError('tenants must have at least one tenant')
-  const rulesOf = createSharedRules()
-  return tenants.flatMap(([tenant, value]) => {
-    identifierOption(`tenants: the name ${JSON.stringify(tenant)}`, tenant)
-    const where = `tenants.${tenant}`
-    const config = objectOption(where, value)
-    if (config['providers'] === undefined) {
-      return [checkProvider(tenant, DEFAULT_NAME, `${where}.`, config, providerDefaults, rulesOf)]
-    }
-    knownOptions(where, config, ['providers'])
-    const providers = Object.entries(objectOption(`${where}.providers`, config['providers']))
-    if (providers.length === 0) throw new TypeError(`${where}.providers must have at least one provider`)
-    return providers.map(([provider, ofProvider]) => {
-      identifierOption(`${where}.providers: the name ${JSON.stringify(provider)}`, provider)
-      const path = `${where}.providers.${provider}`
-      return checkProvider(tenant, provider, `${path}.`, objectOption(path, ofProvider), providerDefaults, rulesOf)
-    })
-  })
+  return isLookup
+    ? { providers: [], lookup: checkLookup(tenants, tenantCache, providerDefaults) }
+    : { providers: checkTenants(tenants, providerDefaults), lookup: undefined }
 }
 
-/** {@link checkClaimRules} with one object for all providers with the same rules, as most tenants have. */
-function createSharedRules(): typeof checkClaimRules {
-  const shared = new Map<string, ClaimRules>()
-  return (where, given) => {
-    const rules = checkClaimRules(where, given)
-    // These differ between tenants.
-    if (rules.boundClaims.size > 0) return rules
-    const text = JSON.stringify(pick(given, claimRuleNames))
-    const known = shared.get(text)
-    if (known === undefined) shared.set(text, rules)
-    return known ?? rules
-  }
-}
-
-function checkProvider(
-  tenant: string,
-  provider: string,
-  where: string,
-  config: Unchecked,
-  providerDefaults: Unchecked,
-  rulesOf: typeof checkClaimRules = checkClaimRules,
-): CheckedProvider {
-  knownOptions(where === '' ? 'jwksAuth' : where.slice(0, -1), config, providerConfigNames)
-  checkEffects(where, config)
-  const merged = mergeProviderOptions(providerDefaults, config)
-  if (merged['issuer'] === undefined) {
-    throw new TypeError(`${where}issuer is required: exactly the iss of the provider's tokens`)
-  }
-  const registration = { tenant, provider, ...pick(merged, [...providerLocationNames, ...providerOptionNames]) }
-  return { tenant, provider, where, registration, rules: rulesOf(where, merged) }
+function singleProvider(given: Unchecked, providerDefaults: Unchecked): CheckedProvider {
+  if (given['tenant'] !== undefined) throw new TypeError('tenant has no effect without tenants')
+  return checkProvider(DEFAULT_NAME, DEFAULT_NAME, '', pick(given, providerLocationNames), providerDefaults)
 }
 
 function checkResolver(value: unknown, isSingleTenant: boolean): TenantResolver | undefined {
@@ -238,8 +209,4 @@ function checkMetadataUrl(value: unknown): string | undefined {
   }
   // As URLs are written: without anything that could end the quoted string that it goes into.
   return url.href.replaceAll('"', '%22').replaceAll('\\', '%5C')
-}
-
-function pick(from: Unchecked, names: readonly string[]): Unchecked {
-  return Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]]))
 }

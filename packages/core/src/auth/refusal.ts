@@ -8,6 +8,7 @@ import {
   AuthenticationInsufficientError,
   KeysUnavailableError,
   ScopeMissingError,
+  TenantLookupFailedError,
 } from '../base/errors/request-errors.ts'
 import type { Auth } from './auth.ts'
 
@@ -122,7 +123,9 @@ export const refusalRows: Readonly<Partial<Record<JwksAuthError['code'], Refusal
   ERR_ALGORITHM_NOT_ALLOWED: invalidToken,
   ERR_TENANT_NOT_DETERMINED: invalidToken,
   ERR_TENANT_UNKNOWN: invalidToken,
+  ERR_TENANT_LOOKUP_FAILED: unavailable,
   ERR_ISSUER_NOT_ALLOWED: invalidToken,
+  ERR_ISSUER_SHARED: invalidToken,
   ERR_TOKEN_EXPIRED: { ...invalidToken, description: 'The access token has expired.' },
   ERR_TOKEN_NOT_YET_VALID: invalidToken,
   ERR_TOKEN_ISSUED_IN_FUTURE: invalidToken,
@@ -199,7 +202,8 @@ export function frameworkError({ error, response }: Omit<AuthRefusal, 'ok'>): Re
 
 /** RFC 9110 §10.2.3, in seconds. */
 function retryAfter(error: JwksAuthError): string {
-  return String(error instanceof KeysUnavailableError ? Math.max(1, Math.ceil(error.retryAfter / 1000)) : 1)
+  const isTemporary = error instanceof KeysUnavailableError || error instanceof TenantLookupFailedError
+  return String(isTemporary ? Math.max(1, Math.ceil(error.retryAfter / 1000)) : 1)
 }
 
 /** RFC 6750 §3. A 403 names the scopes that the route requires, if it requires any. */

@@ -10,7 +10,6 @@ export interface VerifiedToken extends TokenTimes {
   readonly text: string
   /** The provider by whose rules it was verified. */
   readonly provider: AuthProvider
-  readonly tenant: string
   readonly issuer: string
   /** The key that verified it. An equal one that a refresh or a restart has created takes its place. */
   key: VerificationKey
@@ -52,7 +51,6 @@ export function createVerifiedToken(
     // Copied: a slice of the request's header would keep all of that in memory.
     text: Buffer.from(text, 'latin1').toString('latin1'),
     provider,
-    tenant: provider.registered.key.tenant,
     issuer: issuerOf(payload),
     key,
     header,

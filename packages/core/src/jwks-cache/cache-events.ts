@@ -83,6 +83,32 @@ export interface StoreWarningEvent extends ProviderKey {
   readonly message: string
 }
 
+/** A tenant could not be looked up. */
+export interface TenantLookupFailedEvent extends ProviderKey {
+  /** The tenant. Perhaps there is none of that name. */
+  readonly tenant: string
+  /** `*`: it is about all providers of the tenant. */
+  readonly provider: string
+  /** Its `cause` is what the function `tenants` threw, or what is wrong with its result. */
+  readonly error: JwksAuthError
+}
+
+/** Two tenants that were looked up have one issuer. */
+export interface IssuerSharedEvent extends ProviderKey {
+  /** The issuer. */
+  readonly issuer: string
+  /** The tenant that has it already. */
+  readonly otherTenant: string
+}
+
+/** A token's issuer is almost that of a provider. */
+export interface IssuerMismatchEvent extends ProviderKey {
+  /** The issuer as it is configured. */
+  readonly issuer: string
+  /** What is different in the token: a slash at the end, upper and lower case, or both. */
+  readonly difference: 'trailing-slash' | 'case' | 'trailing-slash-and-case'
+}
+
 /** Every event of a registry, by type. */
 export interface RegistryEvents {
   /** An upstream request was started. Providers that share a key set share the request: it names the one that asked. */
@@ -123,6 +149,12 @@ export interface RegistryEvents {
   'store-warning': StoreWarningEvent
   /** An immutable key was dropped with `forgetKey`. */
   'key-forgotten': KeyEvent
+  /** A tenant could not be looked up; its last configuration is kept, if there is one. Once for each look-up. */
+  'tenant-lookup-failed': TenantLookupFailedEvent
+  /** A provider of a looked-up tenant is refused: another tenant has its issuer, and nothing tells their tokens apart. */
+  'issuer-shared': IssuerSharedEvent
+  /** A token was refused whose issuer differs from a configured one only by a trailing slash or by case. Once for each. */
+  'issuer-mismatch': IssuerMismatchEvent
 }
 
 /** The types of {@link RegistryEvents}. */
@@ -146,6 +178,9 @@ export const registryEventTypes: readonly (keyof RegistryEvents)[] = Object.free
   'store-recovered',
   'store-warning',
   'key-forgotten',
+  'tenant-lookup-failed',
+  'issuer-shared',
+  'issuer-mismatch',
 ])
 
 /** An event of a provider's cache, without the provider's name. */

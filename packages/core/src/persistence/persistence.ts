@@ -58,6 +58,8 @@ export interface Persistence {
   saved(cache: ProviderCache): Promise<boolean>
   /** Removes a provider's snapshot. */
   delete(cache: ProviderCache): Promise<void>
+  /** Ends the connection of a cache that leaves memory, once what it has to save is saved. */
+  disconnectInBackground(cache: ProviderCache): void
   /** Saves the keys of all caches. */
   persistAll(caches: readonly ProviderCache[]): Promise<void>
   /** The sides of the store that fail at the moment; `undefined` without a store. */
@@ -233,6 +235,10 @@ export function createPersistence(
     async delete(cache) {
       await connections.get(cache)?.snapshots.delete()
       connections.delete(cache)
+    },
+    disconnectInBackground(cache) {
+      const end = (): boolean => connections.delete(cache)
+      connections.get(cache)?.snapshots.saved().then(end, end)
     },
     async persistAll(caches) {
       if (circuit === undefined) return

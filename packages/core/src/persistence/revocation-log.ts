@@ -12,6 +12,8 @@ import type { StoreCircuit } from './store-circuit.ts'
 export interface RevocationLog {
   /** The revocations of one provider. */
   of(key: ProviderKey): Revocations
+  /** Drops what is kept for a provider that leaves memory, if none of its keys was ever revoked. */
+  release(key: ProviderKey): void
   /** Unites with what the store has of this provider; false where that could not be read. Never rejects. */
   load(key: ProviderKey, isRetry?: boolean): Promise<boolean>
   /**
@@ -244,6 +246,10 @@ export function createRevocationLog(
 
   return {
     of,
+    release(key) {
+      const name = providerName(key)
+      if (byProvider.get(name)?.revocations.records().length === 0) byProvider.delete(name)
+    },
     async load(key, isRetry = false) {
       if (records === undefined) return true
       poll(records)

@@ -8,7 +8,6 @@ import { StoreFailedError } from '../base/errors/store-errors.ts'
 import { createEventBus } from '../base/events.ts'
 import { stringOption } from '../base/options.ts'
 import { type ProviderKey, providerName } from '../base/provider-key.ts'
-import type { Network } from '../http/address-rules.ts'
 import { createTransport, type Transport } from '../http/transport.ts'
 import { createKeyImporter } from '../jwks/import-key.ts'
 import type { KeySet } from '../jwks/key-set.ts'
@@ -19,12 +18,12 @@ import type { CacheContext, ProviderCache } from '../jwks-cache/provider-cache.t
 import { createRefusedKids } from '../jwks-cache/refetch-budget.ts'
 import { Upstream } from '../jwks-cache/upstream.ts'
 import { createPersistence, type RestoreReport } from '../persistence/persistence.ts'
-import type { CheckedProviderOptions } from './check-provider-options.ts'
+import { type CheckedProviderOptions, checkProviderOptions, mergeProviderOptions } from './check-provider-options.ts'
 import { createJwksSource } from './discovery.ts'
 import { createKeyResolver } from './key-resolver.ts'
 import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
-import { type CheckedRegistration, checkRegistration } from './registration.ts'
-import { internals, type Registry, type RegistryInternals } from './registry.ts'
+import { type CheckedRegistration, checkRegistration, isSameRegistration } from './registration.ts'
+import { internals, type RegisterOptions, type Registry, type RegistryInternals } from './registry.ts'
 import { checkRegistryOptions, type RegistryOptions } from './registry-options.ts'
 import { createSharedValues } from './shared-values.ts'
 import { providerStatus } from './status.ts'
@@ -112,7 +111,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     return found
   }
 
-  function check(registration: unknown, { network, where }: { readonly network: Network; readonly where: string }) {
+  function check(registration: unknown, { network, where, replaced }: RegisterOptions) {
     if (closed.aborted) throw new RegistryClosedError()
     return checkRegistration(registration, {
       rules,
@@ -120,24 +119,68 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       network,
       where,
       share,
-      existing: (key) => providers.get(providerName(key))?.registration,
+      existing: (key) => {
+        const existing = providers.get(providerName(key))
+        return existing === replaced && existing?.isPermanent === false ? undefined : existing?.registration
+      },
     })
   }
 
-  function registerNow(
-    registration: unknown,
-    where: { readonly network: Network; readonly where: string },
-  ): RegisteredProvider {
-    const checkedRegistration = check(registration, where)
+  function registerNow(registration: unknown, options: RegisterOptions): RegisteredProvider {
+    const { isLeased = false, replaced } = options
+    const checkedRegistration = check(registration, options)
     const name = providerName(checkedRegistration.key)
     const same = providers.get(name)
-    if (same !== undefined) return same
+    if (same !== undefined) {
+      const isReplaced = same === replaced && !same.isPermanent
+      if (!isReplaced || isSameRegistration(same.registration, checkedRegistration)) {
+        if (!isLeased) same.isPermanent = true
+        else if (same !== replaced) same.leases += 1
+        return same
+      }
+      same.isRemoved = true
+      remove(same, 'deleted')
+    }
     const registered = new RegisteredProvider(checkedRegistration, parts)
+    if (isLeased) registered.leases = 1
+    else registered.isPermanent = true
     providers.set(name, registered)
     // Beyond what memory holds, the first use loads it.
     if (persistence.connect !== undefined && inMemory.size < maxProviders) registered.loaded = loadSnapshot(registered)
     if (checkedRegistration.options.prefetch === 'always') registered.cache.start()
     return registered
+  }
+
+  /** Removes a provider from memory, with all that it uses there. */
+  function remove(registered: RegisteredProvider, lifecycle: 'retired' | 'deleted'): void {
+    const { key, usedCache, registration } = registered
+    providers.delete(providerName(key))
+    releaseUpstream(registration)
+    if (usedCache === undefined) return
+    usedCache.retire(lifecycle)
+    inMemory.delete(usedCache)
+    persistence.disconnectInBackground(usedCache)
+  }
+
+  /** Removes a provider and what is stored of it. */
+  async function unregister(registered: RegisteredProvider): Promise<void> {
+    registered.isRemoved = true
+    // Created, if it was not used, to delete what the store has.
+    const cache = persistence.connect === undefined ? registered.usedCache : registered.cache
+    cache?.retire('deleted')
+    const deleting = cache === undefined ? undefined : persistence.delete(cache)
+    remove(registered, 'deleted')
+    await deleting
+  }
+
+  function release(registered: RegisteredProvider, reason: 'evicted' | 'removed'): void {
+    if (providers.get(providerName(registered.key)) !== registered) return
+    registered.leases -= 1
+    if (registered.leases > 0 || registered.isPermanent) return
+    if (reason === 'evicted') remove(registered, 'retired')
+    // The store's trouble is an event.
+    else unregister(registered).catch(() => undefined)
+    revocations.release(registered.key)
   }
 
   async function loadSnapshot(registered: RegisteredProvider): Promise<void> {
@@ -157,21 +200,9 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       await registerNow(registration, { network: 'public', where: '' }).loaded
     },
     async unregister(tenant, provider) {
-      const name = providerName({ tenant, provider })
-      const registered = providers.get(name)
+      const registered = providers.get(providerName({ tenant, provider }))
       if (registered === undefined) return false
-      providers.delete(name)
-      registered.isRemoved = true
-      const { usedCache } = registered
-      usedCache?.retire('deleted')
-      if (usedCache !== undefined) inMemory.delete(usedCache)
-      releaseUpstream(registered.registration)
-      if (persistence.connect !== undefined) {
-        const { cache } = registered
-        cache.retire('deleted')
-        await persistence.delete(cache)
-        releaseUpstream(registered.registration)
-      }
+      await unregister(registered)
       return true
     },
     async resolve(tenant, provider, kid) {
@@ -262,7 +293,16 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       await Promise.all([persistence.close(caches), connections.close()])
       inMemory.clear()
     },
-    [internals]: { clock, isClosed: () => closed.aborted, registerNow, check },
+    [internals]: {
+      clock,
+      events,
+      runDetached,
+      isClosed: () => closed.aborted,
+      registerNow,
+      check,
+      checkDefaults: (given) => checkProviderOptions('', mergeProviderOptions(defaults, given), rules),
+      release,
+    },
   }
 }
 

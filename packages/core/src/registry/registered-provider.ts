@@ -15,8 +15,12 @@ export interface ProviderParts {
 /** A provider in a registry. An idle one is little more than its registration: the cache is created on its first use. */
 export class RegisteredProvider {
   readonly registration: CheckedRegistration
-  /** True once it is unregistered. */
+  /** True once it is unregistered, or replaced by another registration. */
   isRemoved = false
+  /** False where it lasts only while an authenticator that looks its tenants up has leased it. */
+  isPermanent = false
+  /** How many authenticators have leased it. */
+  leases = 0
   /** Settles when the store's snapshot is loaded, or the store was too slow. */
   loaded: Promise<unknown> | undefined
   readonly #parts: ProviderParts

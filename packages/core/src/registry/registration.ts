@@ -94,6 +94,11 @@ export function checkRegistration(value: unknown, context: RegistrationContext):
   return registration
 }
 
+/** True for two registrations that fetch the same keys in the same way, and keep them for as long. */
+export function isSameRegistration(one: CheckedRegistration, other: CheckedRegistration): boolean {
+  return isSameLocation(one, other) && valueText(one.options) === valueText(other.options)
+}
+
 /** The options of an existing registration, as if they were given. */
 function givenBefore({ options }: CheckedRegistration, { hasDispatcher }: RegistryRules): Unchecked {
   const isGiven = (name: string): boolean => !hasDispatcher || !connectionOptionNames.includes(name)

@@ -1,6 +1,8 @@
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import type { EventBus } from '../base/events.ts'
+import type { Unchecked } from '../base/options.ts'
 import type { Network } from '../http/address-rules.ts'
 import type { KeySetChanges } from '../jwks/key-set.ts'
 import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
@@ -89,22 +91,38 @@ export interface Registry {
   close(): Promise<void>
 }
 
+/** How an authenticator registers a provider. */
+export interface RegisterOptions {
+  /** The value of `network` where neither the registration nor the defaults have one. */
+  readonly network: Network
+  /** Prefix of the names in messages. */
+  readonly where: string
+  /** Registers it only until {@link RegistryInternals} `release` is called: the provider of a tenant that was looked up. */
+  readonly isLeased?: boolean
+  /** The leased provider whose place it takes, where that is another registration. */
+  readonly replaced?: RegisteredProvider | undefined
+}
+
 /** What the simulation and the authenticator need beyond {@link Registry}. */
 export interface RegistryInternals extends Registry {
   readonly [internals]: {
     readonly clock: Clock
+    readonly events: EventBus<RegistryEvents>
+    /** Runs background work in the async context in which the registry was created. */
+    readonly runDetached: <Value>(work: () => Value) => Value
     /** True after `close()`. */
     isClosed(): boolean
-    /** Registers synchronously; `network` holds where neither the registration nor the defaults say. */
-    registerNow(
-      registration: unknown,
-      options: { readonly network: Network; readonly where: string },
-    ): RegisteredProvider
+    /** Registers synchronously. Returns the existing provider where it is registered already. */
+    registerNow(registration: unknown, options: RegisterOptions): RegisteredProvider
     /** Checks without registering; throws what `registerNow` would throw. */
-    check(
-      registration: unknown,
-      options: { readonly network: Network; readonly where: string },
-    ): Pick<CheckedRegistration, 'issuers'>
+    check(registration: unknown, options: RegisterOptions): Pick<CheckedRegistration, 'issuers' | 'options'>
+    /** Checks provider options that are defaults for registrations to come; throws a TypeError that names a wrong one. */
+    checkDefaults(options: Unchecked): Pick<CheckedRegistration['options'], 'keyLifetime'>
+    /**
+     * Ends a lease. A provider without a lease that nothing else has registered leaves memory; revocations stay. `'evicted'`
+     * keeps its stored keys and lets requests in progress end, `'removed'` does neither.
+     */
+    release(registered: RegisteredProvider, reason: 'evicted' | 'removed'): void
   }
 }
 

@@ -8,6 +8,8 @@ export interface Tenant<Provider> {
   readonly name: string
   /** Its providers by issuer, compared character by character. */
   readonly byIssuer: ReadonlyMap<string, Provider>
+  /** Issuers of its configuration that are refused: another tenant has them, and nothing tells their tokens apart. */
+  readonly refusedIssuers: ReadonlySet<string>
 }
 
 /** The configured tenants. In maps, so that no name matches a member of `Object.prototype`. */
@@ -32,7 +34,7 @@ export function createTenantDirectory<Provider extends DirectoryProvider>(
   const byIssuer = new Map<string, Tenant<Provider>>()
   let sharedIssuer: string | undefined
   for (const [name, providers] of tenants) {
-    const tenant = { name, byIssuer: providersByIssuer(name, providers) }
+    const tenant = { name, byIssuer: providersByIssuer(name, providers), refusedIssuers: NONE }
     byName.set(name, tenant)
     for (const issuer of tenant.byIssuer.keys()) {
       if (byIssuer.has(issuer)) sharedIssuer ??= issuer
@@ -42,7 +44,15 @@ export function createTenantDirectory<Provider extends DirectoryProvider>(
   return { find: (name) => byName.get(name), findByIssuer: (issuer) => byIssuer.get(issuer), sharedIssuer }
 }
 
-function providersByIssuer<Provider extends DirectoryProvider>(
+/** For tenants that are configured at the start: there, two with such an issuer are a `TypeError`. */
+const NONE: ReadonlySet<string> = new Set()
+
+/**
+ * The providers of a tenant by issuer.
+ *
+ * @throws TypeError where two have the same issuer
+ */
+export function providersByIssuer<Provider extends DirectoryProvider>(
   tenant: string,
   providers: readonly Provider[],
 ): ReadonlyMap<string, Provider> {

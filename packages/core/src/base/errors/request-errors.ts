@@ -91,6 +91,36 @@ export class TenantUnknownError extends RequestRefusedError {
   }
 }
 
+/** Options of a {@link TenantLookupFailedError}. */
+export interface TenantLookupFailedErrorOptions extends ErrorOptions {
+  /** When a retry may succeed, in milliseconds from now. */
+  readonly retryAfter: number
+}
+
+/**
+ * The tenant could not be looked up: the function `tenants` threw, rejected, took too long or returned a wrong
+ * configuration, and there is none from before that may still be used. Not the client's fault.
+ */
+export class TenantLookupFailedError extends RequestRefusedError {
+  override readonly name = 'TenantLookupFailedError'
+  override readonly code = 'ERR_TENANT_LOOKUP_FAILED'
+  /** When a retry may succeed, in milliseconds from when the error was created. */
+  readonly retryAfter: number
+  constructor(options: TenantLookupFailedErrorOptions) {
+    super('The tenant of the request could not be looked up', options)
+    this.retryAfter = options.retryAfter
+  }
+}
+
+/** Another tenant has the token's `iss`, too, and neither audience nor `boundClaims` tells their tokens apart. */
+export class IssuerSharedError extends RequestRefusedError {
+  override readonly name = 'IssuerSharedError'
+  override readonly code = 'ERR_ISSUER_SHARED'
+  constructor(options?: ErrorOptions) {
+    super('The issuer of the token belongs to another tenant, too, and nothing tells their tokens apart', options)
+  }
+}
+
 /** The token's `iss` is not one of the tenant's issuers. */
 export class IssuerNotAllowedError extends RequestRefusedError {
   override readonly name = 'IssuerNotAllowedError'

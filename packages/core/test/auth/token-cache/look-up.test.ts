@@ -13,7 +13,6 @@ function entry(text: string): VerifiedToken {
     from: 0,
     until: 0,
     last: 0,
-    tenant: '',
     header: { alg: 'ES256' },
     claims: {},
     needsSchema: false,
