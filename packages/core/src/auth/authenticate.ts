@@ -11,10 +11,13 @@ import {
   SignatureInvalidError,
   TokenMissingError,
 } from '../base/errors/request-errors.ts'
+import type { EventBus } from '../base/events.ts'
+import type { ProviderKey } from '../base/provider-key.ts'
 import { runSteps, type Steps } from '../base/steps.ts'
 import { isThenable } from '../base/thenable.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
-import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
+import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
+import type { Asks, ProviderCache } from '../jwks-cache/provider-cache.ts'
 import type { Auth } from './auth.ts'
 import { type AuthProvider, type AuthProviders, selectProvider } from './auth-providers.ts'
 import { isAccepted, isRevokedBy, schemaOutput, throwCallbackError } from './callbacks.ts'
@@ -36,7 +39,7 @@ export interface Authentication<Claims> {
    */
   authenticate(request: AuthRequest): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
   /** The refusal for an error of a guard. */
-  refuse(error: JwksAuthError): AuthRefusal
+  refuse(error: JwksAuthError, auth: Pick<Auth<unknown>, 'tenant' | 'provider'> | undefined): AuthRefusal
   /** Drops the cached tokens; every request is refused afterwards, also those that are waiting. */
   close(): void
 }
@@ -44,7 +47,7 @@ export interface Authentication<Claims> {
 /** What requests are authenticated with. */
 export interface AuthenticationParts {
   readonly clock: Clock
-  readonly registry: { isClosed(): boolean }
+  readonly registry: { readonly events: EventBus<RegistryEvents>; isClosed(): boolean }
   readonly options: CheckedAuthOptions
   readonly providers: AuthProviders
   /** The tenant of a request: an identifier, or what a callback returned, perhaps a promise. */
@@ -59,6 +62,10 @@ interface RequestContext {
   /** True where something was waited for since keys were found: the key may be withdrawn or revoked. */
   hasWaitedSinceKey: boolean
   stage: Stage
+  /** Whether keys were asked for before: a request counts once in the metrics. */
+  asks: Asks
+  /** What is known of the token's origin; for the event `refused`. */
+  origin: Partial<ProviderKey> | undefined
 }
 
 /** A token that is accepted for one request, and its cache entry. */
@@ -77,6 +84,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   const { clock, registry, options, providers, resolveTenant } = parts
   const { challenge, credentialsRequired, maxTokenBytes, sources, claims: schema, validate, isRevoked } = options
   const { directory } = providers
+  const { events } = registry
   // What every provider refuses is refused before the token's provider is known.
   const algorithms = new Set(providers.all.flatMap((provider) => [...provider.algorithms]))
   const clockTolerance = Math.max(...new Set(providers.all.map(({ rules }) => rules.clockTolerance)))
@@ -89,8 +97,12 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   let isClosed = false
 
   /** The one way to refuse a request. */
-  function fail(error: JwksAuthError, stage: Stage): AuthRefusal {
-    return { ok: false, error, response: refusalResponse(error, challenge, stage) }
+  function fail(error: JwksAuthError, { stage, origin }: Pick<RequestContext, 'stage' | 'origin'>): AuthRefusal {
+    const response = refusalResponse(error, challenge, stage)
+    if (events.hasListeners('refused')) {
+      events.emit('refused', { ...origin, code: error.code, status: response.status })
+    }
+    return { ok: false, error, response }
   }
 
   /** Waits for a value if it is a promise, and notes that time has passed. */
@@ -106,20 +118,20 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   /** The whole of authentication, from top to bottom. */
   function* authenticate(context: RequestContext): Steps<AuthOutcome<Claims>> {
     const { request } = context
-    if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context.stage)
+    if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context)
 
     // 1. Extract the token.
     const extracted = findToken(request, sources, maxTokenBytes)
     const found = isThenable(extracted) ? yield* wait(context, extracted) : extracted
-    if (found instanceof RequestRefusedError) return fail(found, context.stage)
+    if (found instanceof RequestRefusedError) return fail(found, context)
     if (found === undefined) {
-      return credentialsRequired ? fail(new TokenMissingError(), context.stage) : { ok: true, auth: undefined }
+      return credentialsRequired ? fail(new TokenMissingError(), context) : { ok: true, auth: undefined }
     }
 
     // 2. Find it in the token cache, or parse it and check what holds for every provider.
     const cached = findCached(found.text, context)
     const parsed = cached === undefined ? readToken(found, context) : undefined
-    if (parsed instanceof RequestRefusedError) return fail(parsed, context.stage)
+    if (parsed instanceof RequestRefusedError) return fail(parsed, context)
 
     // 3. Find the tenant, on each request: it depends on the request, not on the token alone.
     const issuer = cached?.issuer ?? (parsed === undefined ? '' : issuerOf(parsed.payload))
@@ -130,8 +142,9 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     // 4. Accept a cached token of this tenant while the key that verified it is in the current key set.
     let accepted: Acceptance<Claims> | undefined
     if (cached !== undefined && cached.tenant === tenantName) {
+      context.origin = cached.provider.registered.key
       const result = canReuseNow(cached, context) ? reuse(cached) : yield* reuseAfterWaiting(cached, context)
-      if (result instanceof JwksAuthError) return fail(result, context.stage)
+      if (result instanceof JwksAuthError) return fail(result, context)
       if (result === undefined) tokens?.drop(cached)
       accepted = result
     }
@@ -140,7 +153,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     if (accepted === undefined) {
       const token = parsed ?? readToken(found, context)
       const result = token instanceof RequestRefusedError ? token : yield* verify(token, tenantName, context)
-      if (result instanceof JwksAuthError) return fail(result, context.stage)
+      if (result instanceof JwksAuthError) return fail(result, context)
       accepted = result
     }
 
@@ -149,13 +162,13 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     if (isRevoked !== undefined) {
       const result = isRevoked(auth as Auth<never>, request)
       const isTokenRevoked = isRevokedBy(isThenable(result) ? yield* wait(context, result) : result)
-      if (isTokenRevoked) return fail(new TokenRevokedError(), context.stage)
+      if (isTokenRevoked) return fail(new TokenRevokedError(), context)
     }
 
     // 7. Check again what may have changed while anything was waited for.
     const { verified } = accepted
     const refusal = context.hasWaitedSinceKey ? yield* recheck(verified, context) : hasEnded(verified, context)
-    if (refusal !== undefined) return fail(refusal, context.stage)
+    if (refusal !== undefined) return fail(refusal, context)
     return found.isPrivate ? { ok: true, auth, headers: PRIVATE } : { ok: true, auth }
   }
 
@@ -203,7 +216,8 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
 
   /** True where the key that verified a token may be used now. Counts as a use of the provider's keys. */
   function hasCurrentKey({ provider, key }: VerifiedToken, context: RequestContext): boolean {
-    if (!provider.registered.cache.hasCurrentKey(key, context.now)) return false
+    if (!provider.registered.cache.hasCurrentKey(key, context.now, context.asks)) return false
+    context.asks = 'again'
     context.hasWaitedSinceKey = false
     return true
   }
@@ -214,7 +228,9 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     context: RequestContext,
   ): Steps<'current' | 'replaced' | JwksAuthError> {
     const { kid, alg } = verified.header
-    const keys = yield* wait(context, verified.provider.registered.cache.findKeys(kid, alg, context.now))
+    const found = verified.provider.registered.cache.findKeys(kid, alg, context.now, context.asks)
+    context.asks = 'again'
+    const keys = yield* wait(context, found)
     context.hasWaitedSinceKey = false
     if (keys instanceof JwksAuthError) return keys
     // Not by object alone: keys that were dropped from memory come back as other objects.
@@ -231,7 +247,13 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     context: RequestContext,
   ): Steps<VerificationResult<Claims>> {
     const provider = selectProvider(directory, tenantName, token.payload)
-    if (provider instanceof RequestRefusedError) return provider
+    if (provider instanceof RequestRefusedError) {
+      // Then the tenant is configured; otherwise its name is only a claim of the request.
+      const isTenantKnown = provider instanceof IssuerNotAllowedError && typeof tenantName === 'string'
+      context.origin = isTenantKnown ? { tenant: tenantName } : undefined
+      return provider
+    }
+    context.origin = provider.registered.key
     const refusal = checkToken(token, provider, context.now.wall)
     if (refusal !== undefined) return refusal
 
@@ -290,7 +312,9 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     const { cache } = provider.registered
     const { kid, alg } = token.header
     const askedAt = context.now
-    const keys = yield* wait(context, cache.findKeys(kid, alg, askedAt))
+    const found = cache.findKeys(kid, alg, askedAt, context.asks)
+    context.asks = 'again'
+    const keys = yield* wait(context, found)
     context.hasWaitedSinceKey = false
     if (keys instanceof JwksAuthError) return keys
     const signer = yield* signerAmong(keys, token, cache, context)
@@ -344,6 +368,8 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
         now,
         hasWaitedSinceKey: false,
         stage: 'before-tenant',
+        asks: 'first',
+        origin: undefined,
       }
       // Refusals are returned; whatever is thrown comes from a callback of the application.
       try {
@@ -353,7 +379,11 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
         return throwCallbackError(thrown)
       }
     },
-    refuse: (error) => fail(error, 'tenant-known'),
+    refuse: (error, auth) =>
+      fail(error, {
+        stage: 'tenant-known',
+        origin: auth && { tenant: auth.tenant, provider: auth.provider },
+      }),
     close() {
       isClosed = true
       tokens?.close()

@@ -57,7 +57,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     passErrors,
     authenticate: (request) =>
       authentication.authenticate(isFrameworkRequest(request) ? request : toAuthRequest(request)),
-    refuse: (error) => authentication.refuse(error),
+    refuse: (error, auth) => authentication.refuse(error, auth),
     async close() {
       authentication.close()
       if (registryOptions !== undefined) await registry.close()

@@ -72,7 +72,9 @@ export function checkGuard(request: object, guard: Guard): GuardRefusal | undefi
   if (recorded === undefined) return refuseWithoutAuthenticator()
   const { authenticator, auth } = recorded
   const error = auth === undefined ? new TokenMissingError() : guard(auth)
-  return error === undefined ? undefined : { ...authenticator.refuse(error), passErrors: authenticator.passErrors }
+  return error === undefined
+    ? undefined
+    : { ...authenticator.refuse(error, auth), passErrors: authenticator.passErrors }
 }
 
 /**

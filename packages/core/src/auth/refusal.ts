@@ -28,8 +28,8 @@ export interface AuthRefusal {
 
 /** What creates the refusals of guards: an authenticator. */
 export interface RefusingAuthenticator {
-  /** The refusal for an error of a guard, with the authenticator's challenge. */
-  refuse(error: JwksAuthError): AuthRefusal
+  /** The refusal for an error of a guard, with the authenticator's challenge. `auth` is whom the guard has refused. */
+  refuse(error: JwksAuthError, auth?: Pick<Auth<unknown>, 'tenant' | 'provider'>): AuthRefusal
   /** The option of that name: refusals go to the framework's own error path. */
   readonly passErrors: boolean
 }

@@ -194,7 +194,8 @@ export class Upstream {
             this.#requests += 1
             if (!isConditional) this.#lastUnconditional = this.#requests
             if (this.#flight !== undefined) this.#flight.isSent = true
-            this.#context.events.emit('fetch', { ...provider, reason })
+            const { events } = this.#context
+            if (events.hasListeners('fetch')) events.emit('fetch', { ...provider, reason })
             const headersFor = (url: string): Readonly<Record<string, string>> =>
               isConditional ? conditionalHeaders(url, known) : UNCONDITIONAL_HEADERS
             const response = this.#source({

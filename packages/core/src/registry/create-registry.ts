@@ -262,7 +262,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       await Promise.all([persistence.close(caches), connections.close()])
       inMemory.clear()
     },
-    [internals]: { clock, isClosed: () => closed.aborted, registerNow, check },
+    [internals]: { clock, events, isClosed: () => closed.aborted, registerNow, check },
   }
 }
 

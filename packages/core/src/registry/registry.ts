@@ -1,6 +1,7 @@
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import type { EventBus } from '../base/events.ts'
 import type { Network } from '../http/address-rules.ts'
 import type { KeySetChanges } from '../jwks/key-set.ts'
 import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
@@ -93,6 +94,7 @@ export interface Registry {
 export interface RegistryInternals extends Registry {
   readonly [internals]: {
     readonly clock: Clock
+    readonly events: EventBus<RegistryEvents>
     /** True after `close()`. */
     isClosed(): boolean
     /** Registers synchronously; `network` holds where neither the registration nor the defaults say. */
