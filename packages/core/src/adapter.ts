@@ -1,4 +1,4 @@
-// What only adapters need: applications import `@jwks-auth/core` or an adapter.
+// What only adapters and exporters need: applications import `@jwks-auth/core` or an adapter.
 export {
   authOf,
   checkGuard,
@@ -12,3 +12,5 @@ export { frameworkError } from './auth/refusal.ts'
 export { type FrameworkRequest, frameworkRequest } from './base/framework-request.ts'
 export { isResponseOver, type NodeResponse } from './base/node-response.ts'
 export { isThenable } from './base/thenable.ts'
+export type { ProviderUsage } from './registry/provider-usage.ts'
+export { usageOf } from './registry/registry.ts'

@@ -22,6 +22,7 @@ import { createPersistence, type RestoreReport } from '../persistence/persistenc
 import type { CheckedProviderOptions } from './check-provider-options.ts'
 import { createJwksSource } from './discovery.ts'
 import { createKeyResolver } from './key-resolver.ts'
+import { providerUsage } from './provider-usage.ts'
 import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
 import { type CheckedRegistration, checkRegistration } from './registration.ts'
 import { internals, type Registry, type RegistryInternals } from './registry.ts'
@@ -262,7 +263,17 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       await Promise.all([persistence.close(caches), connections.close()])
       inMemory.clear()
     },
-    [internals]: { clock, events, isClosed: () => closed.aborted, registerNow, check },
+    [internals]: {
+      clock,
+      events,
+      isClosed: () => closed.aborted,
+      usage() {
+        const now = instant(clock)
+        return usedCaches().map((cache) => providerUsage(cache, now))
+      },
+      registerNow,
+      check,
+    },
   }
 }
 

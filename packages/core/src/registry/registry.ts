@@ -6,6 +6,7 @@ import type { Network } from '../http/address-rules.ts'
 import type { KeySetChanges } from '../jwks/key-set.ts'
 import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
 import type { RestoreReport } from '../persistence/persistence.ts'
+import type { ProviderUsage } from './provider-usage.ts'
 import type { RegisteredProvider } from './registered-provider.ts'
 import type { CheckedRegistration, ProviderRegistration } from './registration.ts'
 import type { ProviderStatus } from './status.ts'
@@ -97,6 +98,8 @@ export interface RegistryInternals extends Registry {
     readonly events: EventBus<RegistryEvents>
     /** True after `close()`. */
     isClosed(): boolean
+    /** The usage of every provider that was used. */
+    usage(): readonly ProviderUsage[]
     /** Registers synchronously; `network` holds where neither the registration nor the defaults say. */
     registerNow(
       registration: unknown,
@@ -112,3 +115,24 @@ export interface RegistryInternals extends Registry {
 
 /** The key of what a registry keeps for its own package. */
 export const internals: unique symbol = Symbol('jwks-auth registry internals')
+
+/**
+ * The registry with its internals.
+ *
+ * @throws TypeError for anything that `createRegistry` did not create
+ */
+export function internalsOf(registry: unknown): RegistryInternals {
+  if (typeof registry !== 'object' || registry === null || !(internals in registry)) {
+    throw new TypeError('registry must be one that createRegistry made')
+  }
+  return registry as RegistryInternals
+}
+
+/**
+ * Reads what was counted of every provider that was used; idle ones are left out. For exporters of metrics.
+ *
+ * @throws TypeError for anything that `createRegistry` did not create
+ */
+export function usageOf(registry: Registry): readonly ProviderUsage[] {
+  return internalsOf(registry)[internals].usage()
+}
