@@ -1,1 +1,2 @@
-export {}
+export { installOpenTelemetry, type OpenTelemetryInstallation } from './install.ts'
+export type { OpenTelemetryOptions } from './options.ts'

@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Registry } from '@jwks-auth/core'
-import { usageOf } from '@jwks-auth/core/adapter'
+import { createSeriesTable, type Series, usageOf } from '@jwks-auth/core/adapter'
 import { Counter, Gauge, Histogram, type Registry as PrometheusRegistry } from 'prom-client'
 import { checkExporterOptions, type ExporterOptions } from './exporter-options.ts'
 import { type MetricName, metricNames } from './metric-names.ts'
-import { createSeriesTable, type Series } from './series.ts'
 
 /** The metrics of one registry in prom-client. */
 export interface Exporter {

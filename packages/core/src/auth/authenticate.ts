@@ -12,6 +12,7 @@ import {
   TokenMissingError,
 } from '../base/errors/request-errors.ts'
 import type { EventBus } from '../base/events.ts'
+import type { Instrumentation, Tracer } from '../base/instrumentation.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { runSteps, type Steps } from '../base/steps.ts'
 import { isThenable } from '../base/thenable.ts'
@@ -47,7 +48,11 @@ export interface Authentication<Claims> {
 /** What requests are authenticated with. */
 export interface AuthenticationParts {
   readonly clock: Clock
-  readonly registry: { readonly events: EventBus<RegistryEvents>; isClosed(): boolean }
+  readonly registry: {
+    readonly events: EventBus<RegistryEvents>
+    readonly instrumentation: Instrumentation
+    isClosed(): boolean
+  }
   readonly options: CheckedAuthOptions
   readonly providers: AuthProviders
   /** The tenant of a request: an identifier, or what a callback returned, perhaps a promise. */
@@ -62,6 +67,10 @@ interface RequestContext {
   /** True where something was waited for since keys were found: the key may be withdrawn or revoked. */
   hasWaitedSinceKey: boolean
   stage: Stage
+  /** The token, once it is extracted. */
+  found: FoundToken | undefined
+  /** True within the span of this request. */
+  isTraced: boolean
   /** Whether keys were asked for before: a request counts once in the metrics. */
   asks: Asks
   /** What is known of the token's origin; for the event `refused`. */
@@ -84,7 +93,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   const { clock, registry, options, providers, resolveTenant } = parts
   const { challenge, credentialsRequired, maxTokenBytes, sources, claims: schema, validate, isRevoked } = options
   const { directory } = providers
-  const { events } = registry
+  const { events, instrumentation } = registry
   // What every provider refuses is refused before the token's provider is known.
   const algorithms = new Set(providers.all.flatMap((provider) => [...provider.algorithms]))
   const clockTolerance = Math.max(...new Set(providers.all.map(({ rules }) => rules.clockTolerance)))
@@ -121,7 +130,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context)
 
     // 1. Extract the token.
-    const extracted = findToken(request, sources, maxTokenBytes)
+    const extracted = context.found ?? findToken(request, sources, maxTokenBytes)
     const found = isThenable(extracted) ? yield* wait(context, extracted) : extracted
     if (found instanceof RequestRefusedError) return fail(found, context)
     if (found === undefined) {
@@ -130,6 +139,11 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
 
     // 2. Find it in the token cache, or parse it and check what holds for every provider.
     const cached = findCached(found.text, context)
+    const { tracer } = instrumentation
+    if (tracer !== undefined && cached === undefined && !context.isTraced) {
+      context.found = found
+      return yield* authenticateInSpan(tracer, context)
+    }
     const parsed = cached === undefined ? readToken(found, context) : undefined
     if (parsed instanceof RequestRefusedError) return fail(parsed, context)
 
@@ -170,6 +184,22 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     const refusal = context.hasWaitedSinceKey ? yield* recheck(verified, context) : hasEnded(verified, context)
     if (refusal !== undefined) return fail(refusal, context)
     return found.isPrivate ? { ok: true, auth, headers: PRIVATE } : { ok: true, auth }
+  }
+
+  /** Starts again within a span. Accepting a cached token has none, which would take longer than all the rest. */
+  function* authenticateInSpan(tracer: Tracer, context: RequestContext): Steps<AuthOutcome<Claims>> {
+    context.isTraced = true
+    const outcome = tracer.run(
+      {
+        name: 'authenticate',
+        outcomeOf: (result: AuthOutcome<Claims>) =>
+          result.ok
+            ? { ...context.origin }
+            : { ...context.origin, code: result.error.code, isFault: result.response.status >= 500 },
+      },
+      () => runSteps(authenticate(context)),
+    )
+    return yield* wait(context, outcome)
   }
 
   function findCached(text: string, { now }: RequestContext): VerifiedToken | undefined {
@@ -368,6 +398,8 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
         now,
         hasWaitedSinceKey: false,
         stage: 'before-tenant',
+        found: undefined,
+        isTraced: false,
         asks: 'first',
         origin: undefined,
       }

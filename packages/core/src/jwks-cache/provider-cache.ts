@@ -3,6 +3,7 @@ import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { KeyNotFoundError, KeyRevokedError, KeysUnavailableError } from '../base/errors/request-errors.ts'
 import { KeySetMalformedError } from '../base/errors/upstream-errors.ts'
+import { type Operation, resolveOperation, traced } from '../base/instrumentation.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { isThenable } from '../base/thenable.ts'
 import { storedPolicy } from '../http/freshness.ts'
@@ -148,6 +149,7 @@ export class ProviderCache {
     this.#context = context
     this.#backend = connect?.(this)
     const searched: SearchedCache = {
+      key,
       state: () => this.#state,
       usable: () => this.#usableNow(),
       flight: () => this.#flight,
@@ -157,7 +159,7 @@ export class ProviderCache {
       isRevoked: (kid) => this.#isRevoked(kid),
       unavailable: () => this.#unavailable(),
     }
-    this.#unknownKid = createUnknownKidSearch(searched, upstream, options, context.clock)
+    this.#unknownKid = createUnknownKidSearch(searched, upstream, options, context)
     this.#refreshAhead = createRefreshAhead(
       options.prefetch,
       {
@@ -386,7 +388,7 @@ export class ProviderCache {
     find: (keySet: KeySet) => Found | JwksAuthError | Promise<Found | JwksAuthError>,
     asks: Asks,
   ): Promise<Found | JwksAuthError> {
-    const served = await this.#waitForKeySet()
+    const served = await traced(this.#context.instrumentation, resolveOperation(this.key), () => this.#waitForKeySet())
     if (served instanceof Error) return this.#missed(served, asks)
     const found = find(served.keySet)
     // Cached keys have served it although it had to wait: a refresh was tried first.
@@ -400,6 +402,7 @@ export class ProviderCache {
   async #waitForKeySet(): Promise<{ readonly keySet: KeySet; readonly isStale: boolean } | JwksAuthError> {
     const reason = cachedKeys(this.#state) === undefined ? 'first' : 'due'
     const flight = this.#flight?.done ?? this.#start(reason, () => this.#isFresh())
+    this.#context.instrumentation.tracer?.waitsFor(flight)
     const outcome = await keepAlive(this.#orLoaded(flight))
     const cached = cachedKeys(this.#state)
     if (cached === undefined) return this.#unavailable(outcome?.ok === false ? outcome.error : undefined)
@@ -450,7 +453,14 @@ export class ProviderCache {
       deadline: Math.min(deadline ?? Number.POSITIVE_INFINITY, this.#options.retryPolicy.deadline),
       isSatisfied,
     }
-    const done = this.#context.runDetached(() => this.#fetch(plan))
+    const operation: Operation<FetchOutcome> = {
+      name: 'refresh',
+      ...this.key,
+      reason,
+      outcomeOf: (outcome) => (outcome.ok ? {} : { code: outcome.error.code, isFault: true }),
+    }
+    const { runDetached, instrumentation } = this.#context
+    const done = runDetached(() => traced(instrumentation, operation, () => this.#fetch(plan)))
     this.#flight = { reason, done }
     return done
   }

@@ -6,6 +6,7 @@ import { type Clock, instant, keepAlive } from '../base/clock.ts'
 import { ProviderNotRegisteredError, RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { StoreFailedError } from '../base/errors/store-errors.ts'
 import { createEventBus } from '../base/events.ts'
+import type { Instrumentation } from '../base/instrumentation.ts'
 import { stringOption } from '../base/options.ts'
 import { type ProviderKey, providerName } from '../base/provider-key.ts'
 import type { Network } from '../http/address-rules.ts'
@@ -61,6 +62,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
   // Every fetch in flight listens, and there may be far more than the ten at which Node suspects a leak.
   setMaxListeners(0, closed)
   const events = createEventBus<RegistryEvents>(registryEventTypes)
+  const instrumentation: Instrumentation = { tracer: undefined }
   const providers = new Map<string, RegisteredProvider>()
   const upstreams = new Map<string, { readonly upstream: Upstream; readonly users: Set<string> }>()
   const cacheOf = (key: ProviderKey): ProviderCache | undefined => providers.get(providerName(key))?.usedCache
@@ -76,6 +78,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     clock,
     random,
     events,
+    instrumentation,
     limit: createFetchLimit(maxConcurrentFetches, clock),
     closed,
     runDetached,
@@ -266,6 +269,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     [internals]: {
       clock,
       events,
+      instrumentation,
       isClosed: () => closed.aborted,
       usage() {
         const now = instant(clock)

@@ -2,6 +2,7 @@ import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { EventBus } from '../base/events.ts'
+import type { Instrumentation, Tracer } from '../base/instrumentation.ts'
 import type { Network } from '../http/address-rules.ts'
 import type { KeySetChanges } from '../jwks/key-set.ts'
 import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
@@ -96,6 +97,7 @@ export interface RegistryInternals extends Registry {
   readonly [internals]: {
     readonly clock: Clock
     readonly events: EventBus<RegistryEvents>
+    readonly instrumentation: Instrumentation
     /** True after `close()`. */
     isClosed(): boolean
     /** The usage of every provider that was used. */
@@ -135,4 +137,18 @@ export function internalsOf(registry: unknown): RegistryInternals {
  */
 export function usageOf(registry: Registry): readonly ProviderUsage[] {
   return internalsOf(registry)[internals].usage()
+}
+
+/**
+ * Records the registry's operations, and those of its authenticators, with a tracer. The returned function stops it.
+ *
+ * @throws TypeError for anything that `createRegistry` did not create, or where another tracer records already
+ */
+export function instrument(registry: Registry, tracer: Tracer): () => void {
+  const { instrumentation } = internalsOf(registry)[internals]
+  if (instrumentation.tracer !== undefined) throw new TypeError('the registry has a tracer already: close it first')
+  instrumentation.tracer = tracer
+  return () => {
+    if (instrumentation.tracer === tracer) instrumentation.tracer = undefined
+  }
 }

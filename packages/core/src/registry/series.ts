@@ -1,4 +1,4 @@
-import type { ProviderUsage } from '@jwks-auth/core/adapter'
+import type { ProviderUsage } from './provider-usage.ts'
 
 /** The labels that every metric has. */
 export interface SeriesLabels {
