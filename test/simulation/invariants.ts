@@ -1,4 +1,4 @@
-import type { FetchReason } from '@jwks-auth/core'
+import type { FetchReason, ProviderStatus } from '@jwks-auth/core'
 import type { CacheOptions } from '../../packages/core/src/jwks-cache/cache-options.ts'
 import { type Model, type Moment, passed } from './model.ts'
 import type { SimulatedKey } from './published-keys.ts'
@@ -28,6 +28,10 @@ export interface Invariants {
   expired(now: Moment, request: SimulatedRequest): void
   refused(now: Moment, request: SimulatedRequest): void
   revoked(key: SimulatedKey): void
+  /** What the operator reads, at any moment. */
+  reported(now: Moment, status: ProviderStatus): void
+  /** The provider can no longer, or again, serve requests. */
+  availabilityChanged(now: Moment, change: 'unavailable' | 'recovered'): void
   /** A key that is not accepted yet is used while the provider works; from here it must be accepted soon. */
   firstUsed(now: Moment, key: SimulatedKey): void
   /** The provider does not work, or its keys have changed: what was promised about new keys starts anew. */
@@ -47,6 +51,7 @@ export function createInvariants(options: CacheOptions, clockTolerance: number, 
   let inFlight: FetchReason | undefined
   let refetchedAt: Moment | undefined
   let fetchEndedAt: Moment | undefined
+  let availability: 'unavailable' | 'recovered' = 'recovered'
 
   function check(holds: boolean, now: Moment, rule: string): void {
     if (holds) return
@@ -136,6 +141,24 @@ export function createInvariants(options: CacheOptions, clockTolerance: number, 
     },
     revoked(key) {
       revoked.add(key.kid).add(key.x)
+    },
+    reported(now, { state, health, errorCount, lastError, kids, metrics }) {
+      const { requests, hits, misses, stale, refreshes, refreshErrors } = metrics
+      check(requests === hits + misses, now, 'each request is a hit or a miss')
+      check(stale <= hits, now, 'a request served with stale keys is a hit')
+      check(refreshErrors <= refreshes, now, 'a failed refresh is a refresh')
+      const cannotServe = state === 'empty' || state === 'loading'
+      check(cannotServe === (health === 'unavailable'), now, `state ${state} contradicts health ${health}`)
+      check(!cannotServe || kids.length === 0, now, 'keys that may not serve are not named')
+      check(health !== 'failing' || errorCount > 0, now, 'a failing provider has errors')
+      check(errorCount === 0 || cannotServe || health === 'failing', now, 'a provider with errors is failing')
+      check(errorCount === 0 || lastError !== undefined, now, 'errors that are counted can be read')
+    },
+    availabilityChanged(now, change) {
+      check(change !== availability, now, `${change} is reported once for each change`)
+      availability = change
+      const isUsable = model.isUsable(now)
+      check((change === 'recovered') === isUsable, now, `${change} contradicts the cached keys`)
     },
     firstUsed(now, key) {
       if (!firstUses.has(key.x)) firstUses.set(key.x, now)

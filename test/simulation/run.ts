@@ -109,6 +109,9 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
   }
   registry.on('refresh', onEnd)
   registry.on('refresh-failed', onEnd)
+  for (const change of ['unavailable', 'recovered'] as const) {
+    registry.on(change, () => watched(() => invariants.availabilityChanged(present(), change)))
+  }
   cache.start()
 
   const verification = verifyInTurn()
@@ -217,6 +220,7 @@ export async function simulate(seed: number, hours: number): Promise<SimulationR
 
   for (let now = 0; now < end; now += HOUR / 60) {
     await time.runUntil(now, () => revoking > 0 || upstream.isProcessing())
+    watched(() => invariants.reported(present(), registry.status('acme', 'auth0')))
     if (broken !== undefined) break
   }
   verification.restore()

@@ -1,4 +1,4 @@
-// What only adapters need: applications import `@jwks-auth/core` or an adapter.
+// What only adapters and exporters need: applications import `@jwks-auth/core` or an adapter.
 export {
   anyScopeGuard,
   authenticationGuard,
@@ -18,5 +18,9 @@ export {
 } from './auth/recorded-authentication.ts'
 export { frameworkError } from './auth/refusal.ts'
 export { type FrameworkRequest, frameworkRequest } from './base/framework-request.ts'
+export type { Operation, OperationName, OperationOutcome, Tracer } from './base/instrumentation.ts'
 export { isResponseOver, type NodeResponse } from './base/node-response.ts'
 export { isThenable } from './base/thenable.ts'
+export type { ProviderUsage } from './registry/provider-usage.ts'
+export { instrument, usageOf } from './registry/registry.ts'
+export { createSeriesTable, type Series, type SeriesLabels, type SeriesTable } from './registry/series.ts'

@@ -112,6 +112,7 @@ export type {
   KeysRefusedEvent,
   RefreshEvent,
   RefreshFailedEvent,
+  RefusedEvent,
   RegistryEvents,
   SnapshotRefusedEvent,
   StoreFailedEvent,

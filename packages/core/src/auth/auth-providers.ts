@@ -9,7 +9,7 @@ import {
 } from '../base/errors/request-errors.ts'
 import { isIdentifier, type Unchecked } from '../base/options.ts'
 import type { RegisteredProvider } from '../registry/registered-provider.ts'
-import { internals, type RegistryInternals } from '../registry/registry.ts'
+import type { internals, RegistryInternals } from '../registry/registry.ts'
 import { createTenantDirectory, type Tenant, type TenantDirectory } from '../tenants/tenant-directory.ts'
 import { isTenantFromIssuer, type TenantResolver } from '../tenants/tenant-resolver.ts'
 import { type Claims, issuerOf } from './check-claims.ts'
@@ -73,18 +73,6 @@ export interface RegistrableProviders {
 
 /** An authenticator's options come from the operator, so its providers may be in a private network. */
 const NETWORK = 'any'
-
-/**
- * The registry with its internals.
- *
- * @throws TypeError for anything that `createRegistry` did not create
- */
-export function internalsOf(registry: unknown): RegistryInternals {
-  if (typeof registry !== 'object' || registry === null || !(internals in registry)) {
-    throw new TypeError('registry must be one that createRegistry made')
-  }
-  return registry as RegistryInternals
-}
 
 /**
  * Checks the providers, alone, together and against what the registry has. Nothing is registered yet, so that an

@@ -12,9 +12,12 @@ import {
   SignatureInvalidError,
   TokenMissingError,
 } from '../base/errors/request-errors.ts'
+import type { EventBus } from '../base/events.ts'
+import type { Instrumentation, Tracer } from '../base/instrumentation.ts'
 import { runSteps, type Steps } from '../base/steps.ts'
 import { isThenable } from '../base/thenable.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
+import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
 import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
 import type { Tenant } from '../tenants/tenant-directory.ts'
 import type { Auth } from './auth.ts'
@@ -41,7 +44,11 @@ export interface Authentication<Claims> {
   /** The same for a token that comes without a request. */
   verify(given: GivenToken): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
   /** The refusal for an error of a guard. */
-  refuse(error: JwksAuthError, request: AuthRequest): AuthRefusal
+  refuse(
+    error: JwksAuthError,
+    request: AuthRequest,
+    auth: Pick<Auth<unknown>, 'tenant' | 'provider'> | undefined,
+  ): AuthRefusal
   /** Drops the cached tokens; every request is refused afterwards, also those that are waiting. */
   close(): void
 }
@@ -49,7 +56,11 @@ export interface Authentication<Claims> {
 /** What requests are authenticated with. */
 export interface AuthenticationParts {
   readonly clock: Clock
-  readonly registry: { isClosed(): boolean }
+  readonly registry: {
+    readonly events: EventBus<RegistryEvents>
+    readonly instrumentation: Instrumentation
+    isClosed(): boolean
+  }
   readonly options: CheckedAuthOptions
   readonly tenants: AuthTenants
   /** The tenant of a request: an identifier, or what a callback returned, perhaps a promise. */
@@ -90,6 +101,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     scopesOf,
   } = options
   const { algorithms, clockTolerance } = tenants
+  const { events, instrumentation } = registry
   const tokens =
     options.tokenCache === undefined
       ? undefined
@@ -99,10 +111,14 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   let isClosed = false
 
   /** The one way to refuse a request. */
-  function fail(error: JwksAuthError, { request, stage }: Pick<RequestContext, 'request' | 'stage'>): AuthRefusal {
-    const refusal: AuthRefusal = { ok: false, error, response: refusalResponse(error, challenge, stage) }
+  function fail(error: JwksAuthError, context: Pick<RequestContext, 'request' | 'stage' | 'origin'>): AuthRefusal {
+    const { request, stage, origin } = context
+    const response = refusalResponse(error, challenge, stage)
     if (onRefused !== undefined) observe(() => onRefused(error, request))
-    return refusal
+    if (events.hasListeners('refused')) {
+      events.emit('refused', { ...origin, code: error.code, status: response.status })
+    }
+    return { ok: false, error, response }
   }
 
   /** The whole of authentication, from top to bottom. */
@@ -111,7 +127,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context)
 
     // 1. Extract the token.
-    const extracted = given === undefined ? findToken(request, sources, maxTokenBytes) : readGiven(given, maxTokenBytes)
+    const extracted = context.found ?? extract(context)
     const found = isThenable(extracted) ? yield* wait(context, extracted) : extracted
     if (found instanceof RequestRefusedError) return fail(found, context)
     if (found === undefined) {
@@ -121,6 +137,11 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
 
     // 2. Find it in the token cache, or parse it and check what holds for every provider.
     const cached = findCached(found.text, context)
+    const { tracer } = instrumentation
+    if (tracer !== undefined && cached === undefined && !context.isTraced) {
+      context.found = found
+      return yield* authenticateInSpan(tracer, context)
+    }
     const parsed = cached === undefined ? readToken(found, context) : undefined
     if (parsed instanceof RequestRefusedError) return fail(parsed, context)
 
@@ -132,10 +153,12 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     const foundTenant = tenants.find(tenantName, context.now)
     const tenant = isThenable(foundTenant) ? yield* wait(context, foundTenant) : foundTenant
     if (tenant instanceof RequestRefusedError) return fail(tenant, context)
+    if (tenant !== undefined) context.origin = { tenant: tenant.name }
 
     // 4. Accept a cached token of this tenant while the key that verified it is in the current key set.
     let accepted: Acceptance<Claims> | undefined
     if (cached !== undefined && cached.provider === tenant?.byIssuer.get(cached.issuer)) {
+      context.origin = cached.provider.registered.key
       const result = canReuseNow(cached, context) ? reuse(cached) : yield* reuseAfterWaiting(cached, context)
       if (result instanceof JwksAuthError) return fail(result, context)
       if (result === undefined) tokens?.drop(cached)
@@ -165,8 +188,28 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     return found.isPrivate ? { ok: true, auth, headers: PRIVATE } : { ok: true, auth }
   }
 
+  function extract({ request, given }: RequestContext) {
+    return given === undefined ? findToken(request, sources, maxTokenBytes) : readGiven(given, maxTokenBytes)
+  }
+
   function tenantOfGiven({ tenant }: GivenToken, issuer: string): unknown {
     return tenant === undefined ? tenantOfIssuer(issuer) : tenant
+  }
+
+  /** Starts again within a span. Accepting a cached token has none, which would take longer than all the rest. */
+  function* authenticateInSpan(tracer: Tracer, context: RequestContext): Steps<AuthOutcome<Claims>> {
+    context.isTraced = true
+    const outcome = tracer.run(
+      {
+        name: 'authenticate',
+        outcomeOf: (result: AuthOutcome<Claims>) =>
+          result.ok
+            ? { ...context.origin }
+            : { ...context.origin, code: result.error.code, isFault: result.response.status >= 500 },
+      },
+      () => runSteps(authenticate(context)),
+    )
+    return yield* wait(context, outcome)
   }
 
   function findCached(text: string, { now }: RequestContext): VerifiedToken | undefined {
@@ -213,7 +256,8 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
 
   /** True where the key that verified a token may be used now. Counts as a use of the provider's keys. */
   function hasCurrentKey({ provider, key }: VerifiedToken, context: RequestContext): boolean {
-    if (!provider.registered.cache.hasCurrentKey(key, context.now)) return false
+    if (!provider.registered.cache.hasCurrentKey(key, context.now, context.asks)) return false
+    context.asks = 'again'
     context.hasWaitedSinceKey = false
     return true
   }
@@ -224,7 +268,9 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     context: RequestContext,
   ): Steps<'current' | 'replaced' | JwksAuthError> {
     const { kid, alg } = verified.header
-    const keys = yield* wait(context, verified.provider.registered.cache.findKeys(kid, alg, context.now))
+    const found = verified.provider.registered.cache.findKeys(kid, alg, context.now, context.asks)
+    context.asks = 'again'
+    const keys = yield* wait(context, found)
     context.hasWaitedSinceKey = false
     if (keys instanceof JwksAuthError) return keys
     // Not by object alone: keys that were dropped from memory come back as other objects.
@@ -243,12 +289,16 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   ): Steps<VerificationResult<Claims>> {
     const provider = selectProvider(tenant, tenantName, token.payload)
     if (provider instanceof RequestRefusedError) return provider
+    context.origin = provider.registered.key
     const refusal = checkToken(token, provider, context.now.wall)
     if (refusal !== undefined) return refusal
 
     // Each request waits for keys by itself, within its own time limit: the cache shares the fetch.
     const askedAt = context.now
-    const keys = yield* wait(context, provider.registered.cache.findKeys(token.header.kid, token.header.alg, askedAt))
+    const { kid, alg } = token.header
+    const finding = provider.registered.cache.findKeys(kid, alg, askedAt, context.asks)
+    context.asks = 'again'
+    const keys = yield* wait(context, finding)
     context.hasWaitedSinceKey = false
     if (keys instanceof JwksAuthError) return keys
 
@@ -366,6 +416,10 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
       now: instant(clock),
       hasWaitedSinceKey: false,
       stage: 'before-tenant',
+      found: undefined,
+      isTraced: false,
+      asks: 'first',
+      origin: undefined,
     }
     // Refusals are returned; whatever is thrown comes from a callback of the application.
     try {
@@ -379,7 +433,12 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   return {
     authenticate: (request) => run(request, undefined),
     verify: (given) => run(NO_REQUEST, given),
-    refuse: (error, request) => fail(error, { request, stage: 'tenant-known' }),
+    refuse: (error, request, auth) =>
+      fail(error, {
+        request,
+        stage: 'tenant-known',
+        origin: auth && { tenant: auth.tenant, provider: auth.provider },
+      }),
     close() {
       isClosed = true
       tokens?.close()

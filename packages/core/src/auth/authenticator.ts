@@ -2,10 +2,9 @@ import { type AuthRequestLike, toAuthRequest } from '../base/auth-request.ts'
 import { isFrameworkRequest } from '../base/framework-request.ts'
 import { identifierOption, knownOptions, objectOption } from '../base/options.ts'
 import { createRegistry } from '../registry/create-registry.ts'
-import { internals, type Registry } from '../registry/registry.ts'
+import { internals, internalsOf, type Registry } from '../registry/registry.ts'
 import type { AccessTokenClaims } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
-import { internalsOf } from './auth-providers.ts'
 import { createAuthentication } from './authenticate.ts'
 import { checkAuthOptions } from './check-auth-options.ts'
 import { createTenants } from './create-tenants.ts'
@@ -90,7 +89,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
       return authentication.verify({ token, tenant: given['tenant'] })
     },
     now: () => registryInternals.clock.now(),
-    refuse: (error, request) => authentication.refuse(error, request),
+    refuse: (error, request, auth) => authentication.refuse(error, request, auth),
     invalidateTenant: (tenant) => tenants.invalidate(identifierOption('tenant', tenant)),
     async close() {
       authentication.close()

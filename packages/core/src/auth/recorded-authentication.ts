@@ -70,7 +70,7 @@ export function checkGuard(
     const scopes = [...(passed ?? []), ...route(), guard].flatMap((other) => other.scopesFor(auth))
     error = new ScopeMissingError([...new Set(scopes)])
   }
-  return { ...authenticator.refuse(error, request), passErrors: authenticator.passErrors }
+  return { ...authenticator.refuse(error, request, auth), passErrors: authenticator.passErrors }
 }
 
 /**

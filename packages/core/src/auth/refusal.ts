@@ -34,8 +34,11 @@ export interface AuthRefusal {
 
 /** What creates the refusals of guards: an authenticator. */
 export interface RefusingAuthenticator {
-  /** The refusal for an error of a guard, with the authenticator's challenge; `onRefused` observes it. */
-  refuse(error: JwksAuthError, request: AuthRequest): AuthRefusal
+  /**
+   * The refusal for an error of a guard, with the authenticator's challenge; `onRefused` observes it. `auth` is whom the
+   * guard has refused.
+   */
+  refuse(error: JwksAuthError, request: AuthRequest, auth?: Pick<Auth<unknown>, 'tenant' | 'provider'>): AuthRefusal
   /** The wall clock, in milliseconds since the epoch, for guards. */
   now(): number
   /** The option of that name: refusals go to the framework's own error path. */

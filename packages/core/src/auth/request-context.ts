@@ -1,8 +1,11 @@
 import type { AuthRequest } from '../base/auth-request.ts'
 import { type Clock, type Instant, instant } from '../base/clock.ts'
+import type { ProviderKey } from '../base/provider-key.ts'
 import type { Steps } from '../base/steps.ts'
 import { isThenable } from '../base/thenable.ts'
+import type { Asks } from '../jwks-cache/provider-cache.ts'
 import type { Stage } from './refusal.ts'
+import type { FoundToken } from './token-sources.ts'
 
 /** A token that comes without a request. Neither is checked: both may be what a client has sent. */
 export interface GivenToken {
@@ -25,6 +28,14 @@ export interface RequestContext {
   /** True where something was waited for since keys were found: the key may be withdrawn or revoked. */
   hasWaitedSinceKey: boolean
   stage: Stage
+  /** The token, once it is extracted. */
+  found: FoundToken | undefined
+  /** True within the span of this request. */
+  isTraced: boolean
+  /** Whether keys were asked for before: a request counts once in the metrics. */
+  asks: Asks
+  /** What is known of the token's origin; for the event `refused`. */
+  origin: Partial<ProviderKey> | undefined
 }
 
 /** Waits for a value if it is a promise, and notes that time has passed. */

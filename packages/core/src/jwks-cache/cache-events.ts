@@ -109,6 +109,18 @@ export interface IssuerMismatchEvent extends ProviderKey {
   readonly difference: 'trailing-slash' | 'case' | 'trailing-slash-and-case'
 }
 
+/** A request was refused. */
+export interface RefusedEvent {
+  /** The tenant, where the request has one that is configured. */
+  readonly tenant?: string
+  /** The provider, where the tenant has one of the token's issuer. */
+  readonly provider?: string
+  /** Why: a code of `docs/errors.md`. */
+  readonly code: JwksAuthError['code']
+  /** The status of the response. */
+  readonly status: number
+}
+
 /** Every event of a registry, by type. */
 export interface RegistryEvents {
   /** An upstream request was started. Providers that share a key set share the request: it names the one that asked. */
@@ -119,6 +131,15 @@ export interface RegistryEvents {
   'refresh-failed': RefreshFailedEvent
   /** Keys past their expiry were served, because refreshes fail. Once for each failed refresh. */
   stale: ProviderKey
+  /**
+   * A provider can no longer serve requests: refreshes fail, and no keys are cached that may be used. Once for each time;
+   * emitted when it happens, whether or not requests come in.
+   */
+  unavailable: ProviderKey
+  /** A provider can serve requests again. Once after each `unavailable`. */
+  recovered: ProviderKey
+  /** A request was refused, by an authenticator or a guard. */
+  refused: RefusedEvent
   /** A key is published that was not before. */
   'key-added': KeyEvent
   /** A key is no longer published. */
@@ -163,6 +184,9 @@ export const registryEventTypes: readonly (keyof RegistryEvents)[] = Object.free
   'refresh',
   'refresh-failed',
   'stale',
+  'unavailable',
+  'recovered',
+  'refused',
   'key-added',
   'key-removed',
   'key-changed',
@@ -185,5 +209,8 @@ export const registryEventTypes: readonly (keyof RegistryEvents)[] = Object.free
 
 /** An event of a provider's cache, without the provider's name. */
 export type CacheEvent = {
-  [Type in keyof RegistryEvents]: readonly [type: Type, details: Omit<RegistryEvents[Type], keyof ProviderKey>]
-}[keyof RegistryEvents]
+  [Type in Exclude<keyof RegistryEvents, 'refused'>]: readonly [
+    type: Type,
+    details: Omit<RegistryEvents[Type], keyof ProviderKey>,
+  ]
+}[Exclude<keyof RegistryEvents, 'refused'>]

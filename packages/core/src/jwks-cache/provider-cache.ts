@@ -3,12 +3,14 @@ import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { KeyNotFoundError, KeyRevokedError, KeysUnavailableError } from '../base/errors/request-errors.ts'
 import { KeySetMalformedError } from '../base/errors/upstream-errors.ts'
+import { type Operation, resolveOperation, traced } from '../base/instrumentation.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { isThenable } from '../base/thenable.ts'
 import { storedPolicy } from '../http/freshness.ts'
 import type { ImportedKey, KeyImporter } from '../jwks/import-key.ts'
 import { createKeySet, type KeySet, type KeySetChanges, selectKeys } from '../jwks/key-set.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
+import { type Availability, createAvailability } from './availability.ts'
 import { negativeTtl, refreshBackoff } from './backoff.ts'
 import type { CacheEvent, FetchReason } from './cache-events.ts'
 import type { CacheOptions } from './cache-options.ts'
@@ -106,6 +108,9 @@ export interface CacheBackend {
   pendingSave(): Promise<unknown> | undefined
 }
 
+/** Whether a request asks for keys for the first time, or once more after it has waited: it counts once. */
+export type Asks = 'first' | 'again'
+
 /** One provider's keys: serves them, keeps them fresh, and refetches for those that are not cached. */
 export class ProviderCache {
   readonly key: ProviderKey
@@ -116,6 +121,7 @@ export class ProviderCache {
   readonly #context: CacheContext
   readonly #backend: CacheBackend | undefined
   readonly #refreshAhead: RefreshAhead
+  readonly #availability: Availability
   readonly #unknownKid: UnknownKidSearch
   readonly #brokenKeys = new WeakSet<VerificationKey>()
   #state: CacheState = EMPTY
@@ -143,6 +149,7 @@ export class ProviderCache {
     this.#context = context
     this.#backend = connect?.(this)
     const searched: SearchedCache = {
+      key,
       state: () => this.#state,
       usable: () => this.#usableNow(),
       flight: () => this.#flight,
@@ -152,7 +159,7 @@ export class ProviderCache {
       isRevoked: (kid) => this.#isRevoked(kid),
       unavailable: () => this.#unavailable(),
     }
-    this.#unknownKid = createUnknownKidSearch(searched, upstream, options, context.clock)
+    this.#unknownKid = createUnknownKidSearch(searched, upstream, options, context)
     this.#refreshAhead = createRefreshAhead(
       options.prefetch,
       {
@@ -160,6 +167,10 @@ export class ProviderCache {
         hasKeys: () => cachedKeys(this.#state) !== undefined,
         refresh: () => this.#refreshInBackground(),
       },
+      context.clock,
+    )
+    this.#availability = createAvailability(
+      { state: () => this.#state, report: (change) => this.#emit([[change, {}]]) },
       context.clock,
     )
   }
@@ -211,29 +222,18 @@ export class ProviderCache {
 
   /** The keys that may be used now, or why there are none; a promise only where something has to be waited for. */
   keySet(): KeySet | JwksAuthError | Promise<KeySet | JwksAuthError> {
-    this.metrics.requests += 1
-    if (this.#context.closed.aborted) return this.#missed(new RegistryClosedError())
-    const cached = cachedKeys(this.#state)
-    const decision = decide({ cached, failure: this.#state.failure }, instant(this.#context.clock))
-    if (decision === 'refuse') return this.#missed(this.#unavailable())
-    if (decision === 'wait') return this.#missed(this.#waitForKeySet())
-    this.metrics.hits += 1
-    if (decision === 'serve-and-refresh' || decision === 'serve-stale-and-refresh') this.#refreshInBackground()
-    if (decision === 'serve-stale' || decision === 'serve-stale-and-refresh') this.#servedStale()
-    this.#used()
-    return this.#state.usable
+    return this.#serve((keySet) => keySet, 'first')
   }
 
   /**
    * True where this very key may be used and nothing is to be waited for or refreshed; counts as a cache hit. Where it is
    * false, nothing is counted: call {@link findKeys}.
    */
-  hasCurrentKey(key: VerificationKey, now: Instant): boolean {
+  hasCurrentKey(key: VerificationKey, now: Instant, asks: Asks = 'first'): boolean {
     const { cached, usable } = this.#state
     if (cached === undefined || this.#lifecycle !== 'active') return false
     if (elapsed(cached.fetchedAt, now) >= cached.lifetimes.refreshAfter || !usable.members.has(key)) return false
-    this.metrics.requests += 1
-    this.metrics.hits += 1
+    if (asks === 'first') this.#countHit()
     this.#used()
     return true
   }
@@ -244,8 +244,8 @@ export class ProviderCache {
    * @param alg the token's algorithm; `undefined` for any
    * @param askedAt when the request began to wait: its deadline counts from here
    */
-  findKeys(kid: string | undefined, alg: string | undefined, askedAt: Instant): FoundKeys {
-    if (this.#isRevoked(kid)) return new KeyRevokedError()
+  findKeys(kid: string | undefined, alg: string | undefined, askedAt: Instant, asks: Asks = 'first'): FoundKeys {
+    if (this.#isRevoked(kid)) return this.#missed(new KeyRevokedError(), asks)
     const sentBefore = this.#upstream.requestNumber
     const wasEmpty = cachedKeys(this.#state) === undefined
     const query: KeyQuery = {
@@ -258,8 +258,7 @@ export class ProviderCache {
         return wasEmpty || cached.requestNumber === this.#upstream.lastUnconditional
       },
     }
-    const keySet = this.keySet()
-    return isThenable(keySet) ? keySet.then((awaited) => this.#findIn(awaited, query)) : this.#findIn(keySet, query)
+    return this.#serve((keySet) => this.#findIn(keySet, query), asks)
   }
 
   /**
@@ -315,6 +314,7 @@ export class ProviderCache {
     this.#state = transition.state
     this.#fetchEnded()
     this.#emit(transition.events)
+    this.#availability.check()
     return true
   }
 
@@ -342,6 +342,7 @@ export class ProviderCache {
       // It was used again while its keys were saved.
       if (!this.#isEvicting) return
       this.#isEvicting = false
+      this.#availability.stop()
       this.#upstream.release(this)
       const { state, events } = evicted(this.#state)
       this.#state = state
@@ -356,22 +357,62 @@ export class ProviderCache {
   retire(lifecycle: 'retired' | 'deleted'): void {
     this.#lifecycle = lifecycle
     this.#refreshAhead.stop()
+    this.#availability.stop()
     this.#upstream.release(this)
   }
 
-  async #waitForKeySet(): Promise<KeySet | JwksAuthError> {
+  /** Answers a request by the policy, and counts it once: as a hit where cached keys serve it, otherwise as a miss. */
+  #serve<Found>(
+    find: (keySet: KeySet) => Found | JwksAuthError | Promise<Found | JwksAuthError>,
+    asks: Asks,
+  ): Found | JwksAuthError | Promise<Found | JwksAuthError> {
+    if (this.#context.closed.aborted) return this.#missed(new RegistryClosedError(), asks)
+    const cached = cachedKeys(this.#state)
+    const decision = decide({ cached, failure: this.#state.failure }, instant(this.#context.clock))
+    if (decision === 'refuse') {
+      this.#availability.check()
+      return this.#missed(this.#unavailable(), asks)
+    }
+    if (decision === 'wait') return this.#waitAndFind(find, asks)
+    if (decision === 'serve-and-refresh' || decision === 'serve-stale-and-refresh') this.#refreshInBackground()
+    this.#used()
+    const found = find(this.#state.usable)
+    if (isThenable(found)) return found.then((awaited) => this.#missed(awaited, asks))
+    if (found instanceof Error) return this.#missed(found, asks)
+    if (asks === 'first') this.#countHit()
+    if (decision === 'serve-stale' || decision === 'serve-stale-and-refresh') this.#servedStale(asks)
+    return found
+  }
+
+  async #waitAndFind<Found>(
+    find: (keySet: KeySet) => Found | JwksAuthError | Promise<Found | JwksAuthError>,
+    asks: Asks,
+  ): Promise<Found | JwksAuthError> {
+    const served = await traced(this.#context.instrumentation, resolveOperation(this.key), () => this.#waitForKeySet())
+    if (served instanceof Error) return this.#missed(served, asks)
+    const found = find(served.keySet)
+    // Cached keys have served it although it had to wait: a refresh was tried first.
+    const isStaleHit = served.isStale && !isThenable(found) && !(found instanceof Error)
+    if (!isStaleHit) return this.#missed(await found, asks)
+    if (asks === 'first') this.#countHit()
+    this.#servedStale(asks)
+    return found
+  }
+
+  async #waitForKeySet(): Promise<{ readonly keySet: KeySet; readonly isStale: boolean } | JwksAuthError> {
     const reason = cachedKeys(this.#state) === undefined ? 'first' : 'due'
     const flight = this.#flight?.done ?? this.#start(reason, () => this.#isFresh())
+    this.#context.instrumentation.tracer?.waitsFor(flight)
     const outcome = await keepAlive(this.#orLoaded(flight))
     const cached = cachedKeys(this.#state)
     if (cached === undefined) return this.#unavailable(outcome?.ok === false ? outcome.error : undefined)
-    if (outcome?.ok === false) {
-      const decision = decideAfterFailure({ cached, failure: this.#state.failure }, instant(this.#context.clock))
-      if (decision === 'refuse') return this.#unavailable(outcome.error)
-      if (decision === 'serve-stale') this.#servedStale()
-    }
+    const decision =
+      outcome?.ok === false
+        ? decideAfterFailure({ cached, failure: this.#state.failure }, instant(this.#context.clock))
+        : 'serve'
+    if (decision === 'refuse') return this.#unavailable(outcome?.ok === false ? outcome.error : undefined)
     this.#used()
-    return this.#state.usable
+    return { keySet: this.#state.usable, isStale: decision === 'serve-stale' }
   }
 
   /** The flight's outcome, unless a slow store has brought fresh keys before. */
@@ -381,8 +422,7 @@ export class ProviderCache {
     return await Promise.race([flight, loading.then(() => (this.#isFresh() ? undefined : flight))])
   }
 
-  #findIn(keySet: KeySet | JwksAuthError, query: KeyQuery): FoundKeys {
-    if (keySet instanceof Error) return keySet
+  #findIn(keySet: KeySet, query: KeyQuery): FoundKeys {
     const found = query.select(keySet)
     if (found.length > 0) return found
     // While the store was read, it may have brought a revocation.
@@ -413,7 +453,14 @@ export class ProviderCache {
       deadline: Math.min(deadline ?? Number.POSITIVE_INFINITY, this.#options.retryPolicy.deadline),
       isSatisfied,
     }
-    const done = this.#context.runDetached(() => this.#fetch(plan))
+    const operation: Operation<FetchOutcome> = {
+      name: 'refresh',
+      ...this.key,
+      reason,
+      outcomeOf: (outcome) => (outcome.ok ? {} : { code: outcome.error.code, isFault: true }),
+    }
+    const { runDetached, instrumentation } = this.#context
+    const done = runDetached(() => traced(instrumentation, operation, () => this.#fetch(plan)))
     this.#flight = { reason, done }
     return done
   }
@@ -490,6 +537,7 @@ export class ProviderCache {
     const hasNews = this.#options.keyLifetime === 'immutable' && changes.added.length + changes.changed.length > 0
     const modified = result.modified && (hasNews || !isSameSet(before?.published, state.cached?.published))
     this.#emit([...events, ['refresh', { reason, modified, duration: this.#since(startedAt) }]])
+    this.#availability.check()
     return { ok: true, modified, keySet: state.usable, ...changes }
   }
 
@@ -515,6 +563,7 @@ export class ProviderCache {
     if (state.cached?.published !== before?.published) this.#backend?.changed()
     const { error } = failure
     this.#emit([...events, ['refresh-failed', { reason, duration: this.#since(startedAt), error }]])
+    this.#availability.check()
     return { ok: false, error }
   }
 
@@ -558,9 +607,16 @@ export class ProviderCache {
     this.#start(reason, () => this.#isFresh()).catch(() => undefined)
   }
 
-  #missed<Result>(result: Result): Result {
+  #missed<Result>(result: Result, asks: Asks): Result {
+    if (asks === 'again') return result
+    this.metrics.requests += 1
     this.metrics.misses += 1
     return result
+  }
+
+  #countHit(): void {
+    this.metrics.requests += 1
+    this.metrics.hits += 1
   }
 
   #unavailable(cause: JwksAuthError | undefined = this.#state.lastError): KeysUnavailableError {
@@ -568,8 +624,8 @@ export class ProviderCache {
     return new KeysUnavailableError({ retryAfter: Math.max(wait, SHORTEST_RETRY_AFTER), cause })
   }
 
-  #servedStale(): void {
-    this.metrics.stale += 1
+  #servedStale(asks: Asks): void {
+    if (asks === 'first') this.metrics.stale += 1
     if (this.#reportedStale === this.#state.failure) return
     this.#reportedStale = this.#state.failure
     this.#emit([['stale', {}]])
@@ -585,6 +641,8 @@ export class ProviderCache {
   }
 
   #used(): void {
+    // A wall clock that was ahead has been put right.
+    if (this.#availability.isUnavailable) this.#availability.check()
     if (this.#lifecycle !== 'active' || this.#state.cached?.source === 'inline') return
     this.#refreshAhead.used()
     this.#touch()
@@ -605,7 +663,8 @@ export class ProviderCache {
   }
 
   #emit(events: readonly CacheEvent[]): void {
-    for (const [type, details] of events) this.#context.events.emit(type, { ...this.key, ...details })
+    const { events: bus } = this.#context
+    for (const [type, details] of events) if (bus.hasListeners(type)) bus.emit(type, { ...this.key, ...details })
   }
 }
 

@@ -1,12 +1,14 @@
-import { type Clock, elapsed, type Instant, instant, keepAlive, settledWithin } from '../base/clock.ts'
+import { elapsed, type Instant, instant, keepAlive, settledWithin } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeyNotFoundError, KeyRevokedError, type KeysUnavailableError } from '../base/errors/request-errors.ts'
+import { resolveOperation, traced } from '../base/instrumentation.ts'
+import type { ProviderKey } from '../base/provider-key.ts'
 import type { KeySet } from '../jwks/key-set.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { FetchReason } from './cache-events.ts'
 import type { CacheOptions } from './cache-options.ts'
 import type { CachedKeys, CacheState } from './cache-state.ts'
-import type { Upstream } from './upstream.ts'
+import type { Upstream, UpstreamContext } from './upstream.ts'
 
 /** Keys for a token, or why there are none. */
 export type KeysOrRefusal = readonly VerificationKey[] | JwksAuthError
@@ -28,6 +30,7 @@ export interface KeyQuery {
 
 /** The cache that a search is made for. */
 export interface SearchedCache {
+  readonly key: ProviderKey
   state(): CacheState
   /** The keys that may be used now. */
   usable(): KeySet
@@ -71,7 +74,7 @@ export function createUnknownKidSearch(
   cache: SearchedCache,
   upstream: Upstream,
   { unknownKidCooldown, retryPolicy }: Pick<CacheOptions, 'unknownKidCooldown' | 'retryPolicy'>,
-  clock: Clock,
+  { clock, instrumentation }: Pick<UpstreamContext, 'clock' | 'instrumentation'>,
 ): UnknownKidSearch {
   const { budget } = upstream
 
@@ -94,11 +97,15 @@ export function createUnknownKidSearch(
     const now = instant(clock)
     if (step === 'join' || step === 'await-shared') {
       const flight: Promise<unknown> | undefined = step === 'join' ? cache.flight()?.done : upstream.refetching
-      if (flight !== undefined) await settledWithin(clock, timeLeft(query, now), flight)
+      if (flight === undefined) return
+      instrumentation.tracer?.waitsFor(flight)
+      await settledWithin(clock, timeLeft(query, now), flight)
       return
     }
     budget.spend(now)
-    await cache.refetch(() => query.select(cache.usable()).length > 0, timeLeft(query, now))
+    const refetch = cache.refetch(() => query.select(cache.usable()).length > 0, timeLeft(query, now))
+    instrumentation.tracer?.waitsFor(refetch)
+    await refetch
   }
 
   async function findUntilRefused(query: KeyQuery, firstStep: Step): Promise<KeysOrRefusal> {
@@ -124,7 +131,8 @@ export function createUnknownKidSearch(
   return {
     find(query) {
       const step = nextStep(query)
-      return step === 'refuse' ? refuse(query) : findUntilRefused(query, step)
+      if (step === 'refuse') return refuse(query)
+      return traced(instrumentation, resolveOperation(cache.key), () => findUntilRefused(query, step))
     },
   }
 }

@@ -2,6 +2,7 @@ import { type Clock, type Instant, instant } from '../base/clock.ts'
 import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { UpstreamUnreachableError } from '../base/errors/upstream-errors.ts'
 import type { EventBus } from '../base/events.ts'
+import { type Instrumentation, type Operation, traced } from '../base/instrumentation.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { Random } from './backoff.ts'
 import type { FetchReason, RegistryEvents } from './cache-events.ts'
@@ -27,6 +28,7 @@ export interface UpstreamContext {
   readonly clock: Clock
   readonly random: Random
   readonly events: EventBus<RegistryEvents>
+  readonly instrumentation: Instrumentation
   readonly limit: FetchLimit
   readonly refusedKids: RefusedKids
   /** Aborts when the registry closes. */
@@ -136,7 +138,7 @@ export class Upstream {
     if (this.#users.size === 0) this.#lastSuccess = undefined
   }
 
-  /** Fetches the key set, or takes what another cache of it has fetched. Never rejects. */
+  /** Fetches the key set, or takes what another cache of it has fetched. Never rejects. Call it detached from any request. */
   async fetch(request: FetchRequest): Promise<FetchResult> {
     for (;;) {
       for (const result of [this.#lastSuccess, this.#lastFailure]) {
@@ -148,13 +150,22 @@ export class Upstream {
         request.reason === 'first' ||
         request.reason === 'due' ||
         (request.reason === flight.reason && (request.reason === 'unknown-kid' || !flight.isSent))
+      this.#context.instrumentation.tracer?.waitsFor(flight.done)
       const result = await flight.done
       if (isShared) return result
     }
   }
 
+  /** Runs in the async context of the refresh that asks for it, which is detached from every request. */
   #start(request: FetchRequest): Promise<FetchResult> {
-    const done = this.#context.runDetached(() => this.#fetchNow(request))
+    const { provider, reason } = request
+    const operation: Operation<FetchResult> = {
+      name: 'fetch',
+      ...provider,
+      reason,
+      outcomeOf: (result) => (result.ok ? {} : { code: result.error.code, isFault: true }),
+    }
+    const done = traced(this.#context.instrumentation, operation, () => this.#fetchNow(request))
     this.#flight = { reason: request.reason, isSent: false, done }
     return done
   }
@@ -194,7 +205,8 @@ export class Upstream {
             this.#requests += 1
             if (!isConditional) this.#lastUnconditional = this.#requests
             if (this.#flight !== undefined) this.#flight.isSent = true
-            this.#context.events.emit('fetch', { ...provider, reason })
+            const { events } = this.#context
+            if (events.hasListeners('fetch')) events.emit('fetch', { ...provider, reason })
             const headersFor = (url: string): Readonly<Record<string, string>> =>
               isConditional ? conditionalHeaders(url, known) : UNCONDITIONAL_HEADERS
             const response = this.#source({

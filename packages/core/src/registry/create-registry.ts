@@ -6,6 +6,7 @@ import { type Clock, instant, keepAlive } from '../base/clock.ts'
 import { ProviderNotRegisteredError, RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { StoreFailedError } from '../base/errors/store-errors.ts'
 import { createEventBus } from '../base/events.ts'
+import type { Instrumentation } from '../base/instrumentation.ts'
 import { stringOption } from '../base/options.ts'
 import { type ProviderKey, providerName } from '../base/provider-key.ts'
 import { createTransport, type Transport } from '../http/transport.ts'
@@ -21,6 +22,7 @@ import { createPersistence, type RestoreReport } from '../persistence/persistenc
 import { type CheckedProviderOptions, checkProviderOptions, mergeProviderOptions } from './check-provider-options.ts'
 import { createJwksSource } from './discovery.ts'
 import { createKeyResolver } from './key-resolver.ts'
+import { providerUsage } from './provider-usage.ts'
 import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
 import { type CheckedRegistration, checkRegistration, isSameRegistration } from './registration.ts'
 import { internals, type RegisterOptions, type Registry, type RegistryInternals } from './registry.ts'
@@ -59,6 +61,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
   // Every fetch in flight listens, and there may be far more than the ten at which Node suspects a leak.
   setMaxListeners(0, closed)
   const events = createEventBus<RegistryEvents>(registryEventTypes)
+  const instrumentation: Instrumentation = { tracer: undefined }
   const providers = new Map<string, RegisteredProvider>()
   const upstreams = new Map<string, { readonly upstream: Upstream; readonly users: Set<string> }>()
   const cacheOf = (key: ProviderKey): ProviderCache | undefined => providers.get(providerName(key))?.usedCache
@@ -74,6 +77,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     clock,
     random,
     events,
+    instrumentation,
     limit: createFetchLimit(maxConcurrentFetches, clock),
     closed,
     runDetached,
@@ -296,8 +300,13 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     [internals]: {
       clock,
       events,
+      instrumentation,
       runDetached,
       isClosed: () => closed.aborted,
+      usage() {
+        const now = instant(clock)
+        return usedCaches().map((cache) => providerUsage(cache, now))
+      },
       registerNow,
       check,
       checkDefaults: (given) => checkProviderOptions('', mergeProviderOptions(defaults, given), rules),

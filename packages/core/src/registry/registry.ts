@@ -2,11 +2,13 @@ import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { EventBus } from '../base/events.ts'
+import type { Instrumentation, Tracer } from '../base/instrumentation.ts'
 import type { Unchecked } from '../base/options.ts'
 import type { Network } from '../http/address-rules.ts'
 import type { KeySetChanges } from '../jwks/key-set.ts'
 import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
 import type { RestoreReport } from '../persistence/persistence.ts'
+import type { ProviderUsage } from './provider-usage.ts'
 import type { RegisteredProvider } from './registered-provider.ts'
 import type { CheckedRegistration, ProviderRegistration } from './registration.ts'
 import type { ProviderStatus } from './status.ts'
@@ -108,10 +110,13 @@ export interface RegistryInternals extends Registry {
   readonly [internals]: {
     readonly clock: Clock
     readonly events: EventBus<RegistryEvents>
+    readonly instrumentation: Instrumentation
     /** Runs background work in the async context in which the registry was created. */
     readonly runDetached: <Value>(work: () => Value) => Value
     /** True after `close()`. */
     isClosed(): boolean
+    /** The usage of every provider that was used. */
+    usage(): readonly ProviderUsage[]
     /** Registers synchronously. Returns the existing provider where it is registered already. */
     registerNow(registration: unknown, options: RegisterOptions): RegisteredProvider
     /** Checks without registering; throws what `registerNow` would throw. */
@@ -128,3 +133,38 @@ export interface RegistryInternals extends Registry {
 
 /** The key of what a registry keeps for its own package. */
 export const internals: unique symbol = Symbol('jwks-auth registry internals')
+
+/**
+ * The registry with its internals.
+ *
+ * @throws TypeError for anything that `createRegistry` did not create
+ */
+export function internalsOf(registry: unknown): RegistryInternals {
+  if (typeof registry !== 'object' || registry === null || !(internals in registry)) {
+    throw new TypeError('registry must be one that createRegistry made')
+  }
+  return registry as RegistryInternals
+}
+
+/**
+ * Reads what was counted of every provider that was used; idle ones are left out. For exporters of metrics.
+ *
+ * @throws TypeError for anything that `createRegistry` did not create
+ */
+export function usageOf(registry: Registry): readonly ProviderUsage[] {
+  return internalsOf(registry)[internals].usage()
+}
+
+/**
+ * Records the registry's operations, and those of its authenticators, with a tracer. The returned function stops it.
+ *
+ * @throws TypeError for anything that `createRegistry` did not create, or where another tracer records already
+ */
+export function instrument(registry: Registry, tracer: Tracer): () => void {
+  const { instrumentation } = internalsOf(registry)[internals]
+  if (instrumentation.tracer !== undefined) throw new TypeError('the registry has a tracer already: close it first')
+  instrumentation.tracer = tracer
+  return () => {
+    if (instrumentation.tracer === tracer) instrumentation.tracer = undefined
+  }
+}

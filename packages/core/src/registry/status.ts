@@ -9,11 +9,14 @@ import type { StoreSide } from '../persistence/store-circuit.ts'
 
 /** The status of a provider's cache. Times are ISO 8601 in UTC; absent ones are `undefined`. */
 export interface ProviderStatus extends ProviderKey {
-  /** `'empty'`: nothing is cached; `'loading'`: the same, and a fetch is in flight; `'ready'`; `'refreshing'`: ready, and a fetch is in flight. */
+  /**
+   * `'empty'`: no keys are cached that may be used; `'loading'`: the same, and a fetch is in flight; `'ready'`: there are
+   * such keys; `'refreshing'`: the same, and a fetch is in flight. `health` is `'unavailable'` in the first two and in no other.
+   */
   readonly state: 'empty' | 'loading' | 'ready' | 'refreshing'
   /**
-   * `'fresh'`; `'stale'`: past expiry, and not requested since; `'failing'`: the last attempt to fetch failed and the
-   * cached keys still serve; `'unavailable'`: no usable keys are cached.
+   * `'fresh'`; `'stale'`: past expiry, and not requested since; `'failing'`: the last refresh failed (`errorCount` is not 0)
+   * and the cached keys still serve; `'unavailable'`: no usable keys are cached.
    */
   readonly health: 'fresh' | 'stale' | 'failing' | 'unavailable'
   /** When the cached keys were last fetched or confirmed. */
@@ -26,7 +29,7 @@ export interface ProviderStatus extends ProviderKey {
   readonly staleUntil: string | undefined
   /** Refreshes that failed since the last one that succeeded. */
   readonly errorCount: number
-  /** How the last failed attempt failed: a code of `docs/errors.md` and its fixed sentence. */
+  /** How the last attempt failed, if it did, refetches for unknown `kid`s included: a code of `docs/errors.md` and its fixed sentence. */
   readonly lastError: Pick<JwksAuthError, 'code' | 'message'> | undefined
   /** The share of requests that cached keys served, 0 to 1; 0 before the first. */
   readonly hitRate: number
@@ -71,19 +74,21 @@ export function providerStatus(
   /** A moment so many milliseconds after the fetch; by the wall clock as it is now, should it have been stepped. */
   const at = (milliseconds: number): string | undefined =>
     cached === undefined ? undefined : isoTime(now.wall - age + milliseconds)
+  const errorCount = state?.failure?.count ?? 0
+  const canServe = cached !== undefined && age < usable
   return {
     ...key,
-    state: cached === undefined ? (isFetching ? 'loading' : 'empty') : isFetching ? 'refreshing' : 'ready',
-    health: health(age, cached?.lifetimes.freshFor, usable, lastError !== undefined),
+    state: canServe ? (isFetching ? 'refreshing' : 'ready') : isFetching ? 'loading' : 'empty',
+    health: canServe ? healthOfServing(age < cached.lifetimes.freshFor, errorCount) : 'unavailable',
     lastRefresh: at(0),
     nextRefresh: untilRefresh === undefined ? undefined : isoTime(now.wall + untilRefresh),
     expiresAt: at(cached?.lifetimes.freshFor ?? 0),
     staleUntil: at(usable),
-    errorCount: state?.failure?.count ?? 0,
+    errorCount,
     lastError: lastError === undefined ? undefined : { code: lastError.code, message: lastError.message },
     hitRate: ratio(metrics.hits, metrics.requests),
     staleServeRatio: ratio(metrics.stale, metrics.requests),
-    kids: cached === undefined ? [] : [...(state?.usable.byKid.keys() ?? [])],
+    kids: !canServe ? [] : [...(state?.usable.byKid.keys() ?? [])],
     source: cached?.source ?? 'none',
     store: failingSides === undefined ? 'none' : failingSides.length === 0 ? 'ready' : 'failing',
     failingStoreSides: failingSides ?? [],
@@ -91,15 +96,9 @@ export function providerStatus(
   }
 }
 
-function health(
-  age: number,
-  freshFor: number | undefined,
-  usableUntil: number,
-  isFailing: boolean,
-): ProviderStatus['health'] {
-  if (freshFor === undefined || age >= usableUntil) return 'unavailable'
-  if (isFailing) return 'failing'
-  return age < freshFor ? 'fresh' : 'stale'
+function healthOfServing(isFresh: boolean, errorCount: number): ProviderStatus['health'] {
+  if (errorCount > 0) return 'failing'
+  return isFresh ? 'fresh' : 'stale'
 }
 
 function isoTime(time: number): string | undefined {

@@ -96,7 +96,7 @@ describe('an outage longer than a staleWhileError of 60 s', () => {
       expect(await answer()).toMatchObject({ ok: true })
       await pass(1_000)
     }
-    await until(() => status().state === 'ready')
+    await until(() => status().state === 'empty')
     // The first request after a backoff fetches; from then on none waits.
     await answer()
     const retryAt = Date.parse(status().nextRefresh ?? '')

@@ -4,6 +4,7 @@ import { afterEach } from 'vitest'
 import {
   createAuthenticator,
   createRegistry,
+  type JwksAuthOptions,
   type ProviderOptions,
   type ProviderRegistration,
   type Registry,
@@ -108,12 +109,16 @@ export async function setScene(options: SceneOptions = {}): Promise<Scene> {
 }
 
 /** Authenticates tokens of the scene's issuer with the keys of its registry. */
-export function startAuthenticator({ registry, registration }: Scene) {
+export function startAuthenticator(
+  { registry, registration }: Scene,
+  options: Pick<JwksAuthOptions, 'isRevoked'> = {},
+) {
   const { tenant: name, provider: providerName, issuer = [], ...config } = registration
   const authenticator = createAuthenticator({
     registry,
     tenants: { [name]: { providers: { [providerName]: { ...config, issuer, audience: 'api' } } } },
     tenant: () => name,
+    ...options,
   })
   return async (token: string) =>
     await authenticator.authenticate({ method: 'GET', url: '/', headers: { authorization: `Bearer ${token}` } })

@@ -135,7 +135,7 @@ describe('the status of a provider', () => {
     const { clock, registry, status } = await scene({ staleWhileError: 0 })
     await registry.resolve('acme', 'auth0')
     await clock.advance(600_000)
-    expect(status()).toMatchObject({ state: 'ready', health: 'unavailable', source: 'upstream' })
+    expect(status()).toMatchObject({ state: 'empty', health: 'unavailable', source: 'upstream', kids: [] })
   })
 
   it('is empty and unavailable after a first fetch that failed', async () => {

@@ -1,0 +1,84 @@
+import type { ProviderUsage } from './provider-usage.ts'
+
+/** The labels that every metric has. */
+export interface SeriesLabels {
+  readonly tenant: string
+  readonly provider: string
+}
+
+/** What is counted under one pair of labels. */
+export interface Series {
+  readonly labels: SeriesLabels
+  /** Totals since the exporter was installed; they never decrease. */
+  readonly totals: Record<keyof ProviderUsage['metrics'], number>
+  /** Seconds; of several providers the oldest. `undefined` where nothing is cached. */
+  keyAge: number | undefined
+  /** Seconds; of several providers the least. `undefined` where none is known. */
+  untilUnusable: number | undefined
+}
+
+/** All series, bounded in number. */
+export interface SeriesTable {
+  /** The labels for a tenant and provider: their names, or `other` where all places are taken. Both empty: not known. */
+  labelsFor(tenant: string, provider: string): SeriesLabels
+  /** Brings the series up to date, and returns them. */
+  update(usage: Iterable<ProviderUsage>): readonly Series[]
+}
+
+/** What a pair is counted under that came too late for labels of its own. */
+export const OTHER: SeriesLabels = Object.freeze({ tenant: 'other', provider: 'other' })
+
+/** A request whose tenant is not known; Prometheus takes an empty label for an absent one. */
+const UNKNOWN: SeriesLabels = Object.freeze({ tenant: '', provider: '' })
+
+const NAMES = ['requests', 'hits', 'misses', 'stale', 'refreshes', 'refreshErrors'] as const
+
+/** Creates the table of an exporter. */
+export function createSeriesTable(maxSeries: number): SeriesTable {
+  const labels = new Map<string, SeriesLabels>()
+  const series = new Map<SeriesLabels, Series>()
+  // What was read of a provider the last time. Totals grow by differences, so that they stay when a provider is gone.
+  const read = new WeakMap<object, ProviderUsage['metrics']>()
+
+  function labelsFor(tenant: string, provider: string): SeriesLabels {
+    if (tenant === '') return UNKNOWN
+    // No identifier contains a slash.
+    const name = `${tenant}/${provider}`
+    const known = labels.get(name)
+    if (known !== undefined) return known
+    if (labels.size >= maxSeries) return OTHER
+    const created = Object.freeze({ tenant, provider })
+    labels.set(name, created)
+    return created
+  }
+
+  function seriesFor(tenant: string, provider: string): Series {
+    const key = labelsFor(tenant, provider)
+    const known = series.get(key)
+    if (known !== undefined) return known
+    const totals = { requests: 0, hits: 0, misses: 0, stale: 0, refreshes: 0, refreshErrors: 0 }
+    const created = { labels: key, totals, keyAge: undefined, untilUnusable: undefined }
+    series.set(key, created)
+    return created
+  }
+
+  return {
+    labelsFor,
+    update(usage) {
+      for (const item of series.values()) {
+        item.keyAge = undefined
+        item.untilUnusable = undefined
+      }
+      for (const { tenant, provider, metrics, keyAge, untilUnusable } of usage) {
+        const item = seriesFor(tenant, provider)
+        const before = read.get(metrics)
+        for (const name of NAMES) item.totals[name] += metrics[name] - (before?.[name] ?? 0)
+        read.set(metrics, { ...metrics })
+        if (keyAge !== undefined) item.keyAge = Math.max(item.keyAge ?? 0, keyAge / 1000)
+        if (untilUnusable === undefined) continue
+        item.untilUnusable = Math.min(item.untilUnusable ?? Number.POSITIVE_INFINITY, untilUnusable / 1000)
+      }
+      return [...series.values()]
+    },
+  }
+}

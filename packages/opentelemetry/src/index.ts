@@ -1,0 +1,2 @@
+export { installOpenTelemetry, type OpenTelemetryInstallation } from './install.ts'
+export type { OpenTelemetryOptions } from './options.ts'
