@@ -285,17 +285,17 @@ describe('size', () => {
     ])
   })
 
-  it('of an adapter is 180 lines of code at most', () => {
+  it('of an adapter is 230 lines of code at most', () => {
     expect(adapterViolations(repository)).toEqual([])
   })
 
-  it('of 181 lines of code over all its files is too much for an adapter', () => {
+  it('of 231 lines of code over all its files is too much for an adapter', () => {
     const files = (count: number) => [
-      { path: 'packages/koa/src/a.ts', text: linesOf(100) },
+      { path: 'packages/koa/src/a.ts', text: linesOf(150) },
       { path: 'packages/koa/src/b.ts', text: linesOf(count) },
     ]
     expect(adapterViolations(files(80))).toEqual([])
-    expect(adapterViolations(files(81))).toEqual(['packages/koa/src has 181 lines of code; at most 180'])
+    expect(adapterViolations(files(81))).toEqual(['packages/koa/src has 231 lines of code; at most 230'])
   })
 
   it('counts neither comments nor blank lines', () => {

@@ -101,6 +101,7 @@ export type {
   KeysRefusedEvent,
   RefreshEvent,
   RefreshFailedEvent,
+  RefusedEvent,
   RegistryEvents,
   SnapshotRefusedEvent,
   StoreFailedEvent,

@@ -10,3 +10,4 @@ export {
   jwksAuth,
   requireScopes,
 } from './jwks-auth.ts'
+export { createStatusHandler, type StatusHandlerOptions } from './status-handler.ts'

@@ -1,4 +1,4 @@
-import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
+import type { ErrorCode, JwksAuthError, PublicErrorCode } from '../base/errors/jwks-auth-error.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { RefusedKey } from '../jwks/key-set.ts'
 import type { SnapshotRefusal } from '../stores/integrity.ts'
@@ -83,6 +83,18 @@ export interface StoreWarningEvent extends ProviderKey {
   readonly message: string
 }
 
+/** A request was refused. */
+export interface RefusedEvent {
+  /** The request's tenant, where it is known. */
+  readonly tenant?: string | undefined
+  /** The provider of its token, where it is known. */
+  readonly provider?: string | undefined
+  /** Why it was refused. */
+  readonly code: ErrorCode | PublicErrorCode
+  /** The status of the response. */
+  readonly status: number
+}
+
 /** Every event of a registry, by type. */
 export interface RegistryEvents {
   /** An upstream request was started. Providers that share a key set share the request: it names the one that asked. */
@@ -123,6 +135,8 @@ export interface RegistryEvents {
   'store-warning': StoreWarningEvent
   /** An immutable key was dropped with `forgetKey`. */
   'key-forgotten': KeyEvent
+  /** A request was refused. */
+  refused: RefusedEvent
 }
 
 /** The types of {@link RegistryEvents}. */
@@ -146,6 +160,7 @@ export const registryEventTypes: readonly (keyof RegistryEvents)[] = Object.free
   'store-recovered',
   'store-warning',
   'key-forgotten',
+  'refused',
 ])
 
 /** An event of a provider's cache, without the provider's name. */
