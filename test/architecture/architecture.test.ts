@@ -285,17 +285,17 @@ describe('size', () => {
     ])
   })
 
-  it('of an adapter is 260 lines of code at most', () => {
+  it('of an adapter is 330 lines of code at most', () => {
     expect(adapterViolations(repository)).toEqual([])
   })
 
-  it('of 261 lines of code over all its files is too much for an adapter', () => {
+  it('of 331 lines of code over all its files is too much for an adapter', () => {
     const files = (count: number) => [
-      { path: 'packages/koa/src/a.ts', text: linesOf(100) },
+      { path: 'packages/koa/src/a.ts', text: linesOf(150) },
       { path: 'packages/koa/src/b.ts', text: linesOf(count) },
     ]
-    expect(adapterViolations(files(160))).toEqual([])
-    expect(adapterViolations(files(161))).toEqual(['packages/koa/src has 261 lines of code; at most 260'])
+    expect(adapterViolations(files(180))).toEqual([])
+    expect(adapterViolations(files(181))).toEqual(['packages/koa/src has 331 lines of code; at most 330'])
   })
 
   it('counts neither comments nor blank lines', () => {

@@ -10,6 +10,7 @@ const levels: Readonly<Record<string, number>> = {
   persistence: 3,
   registry: 4,
   tenants: 5,
+  status: 5,
   auth: 6,
 }
 const coreSources = 'packages/core/src/'

@@ -10,3 +10,4 @@ export {
   type JwksAuthRegistration,
   jwksAuth,
 } from './jwks-auth.ts'
+export { createStatusHandler, type StatusHandlerOptions } from './status-handler.ts'

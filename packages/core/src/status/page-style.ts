@@ -1,0 +1,147 @@
+/** The style sheet of the page. States differ in shape and text, too, not in colour alone. */
+export const pageStyle = `
+:root {
+  color-scheme: light dark;
+  --page: #f4f5f7; --card: #fff; --text: #15181e; --muted: #565e6c; --line: #d9dde3; --soft: #eceef2; --track: #e3e6eb;
+  --fresh: #17784a; --stale: #8a5d00; --failing: #b04300; --unavailable: #c11f2d; --unused: #565e6c; --info: #0a5cad;
+  --fresh-bar: #35a873; --stale-bar: #e3a92f;
+  --focus: #0a5cad; --shadow: 0 1px 2px rgb(20 24 30 / 6%), 0 4px 16px rgb(20 24 30 / 5%);
+  --mono: ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #0e1116; --card: #171b22; --text: #e9ebef; --muted: #a3abb8; --line: #2d333d; --soft: #20252e; --track: #2a303a;
+    --fresh: #57cf98; --stale: #e6b84f; --failing: #f59556; --unavailable: #ff8a84; --unused: #a3abb8; --info: #7cbcff;
+    --fresh-bar: #2f9e69; --stale-bar: #b98417;
+    --focus: #7cbcff; --shadow: none;
+  }
+}
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; scroll-padding-top: 1rem; }
+body {
+  margin: 0; background: var(--page); color: var(--text);
+  font: 400 1rem/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif;
+  font-variant-numeric: tabular-nums; overflow-wrap: anywhere;
+}
+h1, h2, h3, p, dl, dd, ul, ol { margin: 0; padding: 0; }
+ul, ol { list-style: none; }
+a { color: var(--info); text-underline-offset: .15em; }
+:focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; border-radius: 4px; }
+code, .kid { font-family: var(--mono); font-size: .875em; }
+.wrap { max-width: 68rem; margin: 0 auto; padding: 0 1.25rem; }
+.skip { position: absolute; left: -100rem; }
+.skip:focus { left: 1rem; top: .75rem; z-index: 1; padding: .5rem 1rem; background: var(--card); }
+.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.icon { flex: none; width: 1.125em; height: 1.125em; fill: currentColor; vertical-align: -.2em; }
+
+.top { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; align-items: center; padding-top: 1rem; padding-bottom: 1rem; color: var(--muted); font-size: .875rem; }
+.brand { color: var(--text); font-weight: 650; letter-spacing: -.01em; margin-right: auto; }
+.brand span { color: var(--muted); font-weight: 400; }
+.live-error { color: var(--unavailable); font-weight: 600; }
+button { font: inherit; color: var(--text); background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .3rem .8rem; min-height: 2rem; cursor: pointer; }
+button:hover { border-color: var(--muted); }
+button[disabled] { opacity: .6; cursor: progress; }
+
+.answer { background: var(--card); border-radius: 14px; box-shadow: var(--shadow); border: 1px solid var(--line); border-top: 5px solid var(--tone); overflow: hidden; }
+.answer .say { padding: 1.4rem 1.5rem 1.25rem; display: grid; grid-template-columns: auto 1fr; gap: 0 .9rem; }
+.answer .say > .icon { width: 2rem; height: 2rem; color: var(--tone); margin-top: .1rem; }
+.answer h1 { font-size: clamp(1.2rem, .95rem + 1.2vw, 1.6rem); line-height: 1.3; font-weight: 620; letter-spacing: -.015em; text-wrap: pretty; }
+.advice { grid-column: 2; margin-top: .5rem; color: var(--muted); max-width: 60ch; }
+.findings { display: grid; grid-template-columns: repeat(3, 1fr); border-top: 1px solid var(--line); background: color-mix(in srgb, var(--soft) 45%, transparent); }
+.findings > div { padding: .9rem 1.5rem 1rem; }
+.findings > div + div { border-left: 1px solid var(--line); }
+.findings dt { font-size: .8125rem; font-weight: 600; color: var(--muted); }
+.findings dd { display: flex; gap: .5rem; font-size: .9375rem; line-height: 1.4; }
+.findings .icon { color: var(--tone); margin-top: .1em; }
+.ok, .fresh { --tone: var(--fresh); }
+.info { --tone: var(--info); }
+.stale { --tone: var(--stale); }
+.warning, .failing { --tone: var(--failing); }
+.critical, .unavailable { --tone: var(--unavailable); }
+.unused { --tone: var(--unused); }
+
+.section { margin-top: 2.25rem; }
+.section h2 { font-size: 1.0625rem; font-weight: 640; letter-spacing: -.01em; margin-bottom: .75rem; }
+.section h2 small { font-size: .875rem; font-weight: 400; color: var(--muted); }
+
+.refusals { display: grid; gap: 1px; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
+.refusals li { background: var(--card); display: grid; grid-template-columns: 3.25rem 1fr auto; gap: .1rem 1rem; padding: .6rem 1.25rem; align-items: baseline; }
+.refusals .count { font-weight: 640; font-size: 1.125rem; text-align: right; }
+.refusals code { display: block; color: var(--muted); font-size: .8125rem; }
+.refusals .when { color: var(--muted); font-size: .875rem; }
+
+.tools { display: flex; flex-wrap: wrap; gap: .75rem; justify-content: space-between; align-items: center; margin-bottom: .9rem; }
+.chips { display: flex; flex-wrap: wrap; gap: .4rem; }
+.chips a { display: inline-flex; gap: .4rem; align-items: center; min-height: 2rem; padding: .2rem .75rem; border: 1px solid var(--line); border-radius: 99px; background: var(--card); color: var(--text); text-decoration: none; font-size: .875rem; }
+.chips a:hover { border-color: var(--muted); }
+.chips a[aria-current] { background: var(--text); border-color: var(--text); color: var(--page); font-weight: 600; }
+.chips .icon { color: var(--tone); }
+.chips a[aria-current] .icon { color: inherit; }
+.chips b { font-weight: 640; }
+.search { display: flex; gap: .4rem; }
+.search button { flex: none; }
+.search input { font: inherit; font-size: .9375rem; color: var(--text); background: var(--card); border: 1px solid var(--muted); border-radius: 8px; padding: .25rem .7rem; min-height: 2rem; width: 13rem; max-width: 100%; }
+
+.providers { display: grid; gap: .75rem; }
+.card { background: var(--card); border: 1px solid var(--line); border-left: 5px solid var(--tone); border-radius: 12px; padding: 1rem 1.25rem .35rem; }
+.card .head { display: flex; flex-wrap: wrap; gap: .15rem .9rem; align-items: baseline; }
+.card h3 { font-size: 1.0625rem; font-weight: 640; letter-spacing: -.01em; }
+.card h3 .slash { color: var(--muted); font-weight: 400; padding: 0 .1em; }
+.badge { display: inline-flex; align-items: center; gap: .35rem; color: var(--tone); font-size: .875rem; font-weight: 640; }
+.card .facts { margin-left: auto; color: var(--muted); font-size: .875rem; }
+.card .words { margin: .15rem 0 .6rem; max-width: 75ch; font-size: .9375rem; }
+.card .words .muted { color: var(--muted); }
+
+.line { display: block; margin-top: .6rem; overflow: visible; }
+.line .track { fill: var(--track); }
+.line .fresh { fill: var(--fresh-bar); }
+.line .stale { fill: var(--stale-bar); }
+.line .past { fill: var(--card); opacity: .55; }
+.line .now { stroke: var(--text); stroke-width: 2; }
+.line .now-text { fill: var(--text); font-size: .75rem; font-weight: 640; }
+.mark { fill: var(--text); stroke: var(--card); stroke-width: 1.5; paint-order: stroke; }
+.mark.fetched { fill: var(--fresh); }
+.mark.unusable { fill: var(--unavailable); }
+.moments { display: grid; grid-template-columns: repeat(4, 1fr); gap: .25rem 1rem; margin: .1rem 0 .6rem; font-size: .875rem; }
+.moments dt { color: var(--muted); display: flex; align-items: center; gap: .3rem; }
+.moments dd { padding-left: 1.3rem; line-height: 1.35; }
+.moments time { color: var(--muted); white-space: nowrap; }
+
+details { border-top: 1px solid var(--line); margin: 0 -1.25rem; padding: 0 1.25rem; }
+summary { cursor: pointer; padding: .5rem 0; font-size: .875rem; color: var(--muted); width: fit-content; }
+summary:hover { color: var(--text); }
+.more { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(13.5rem, 100%), 1fr)); gap: 1rem 2rem; padding: .35rem 0 1rem; font-size: .875rem; }
+.more h4 { margin: 0 0 .3rem; font-size: .8125rem; font-weight: 640; color: var(--muted); }
+.more li { padding: .12rem 0; }
+.more .muted { color: var(--muted); }
+.pairs { display: grid; grid-template-columns: 1fr auto; gap: .12rem 1rem; }
+.pairs dd { text-align: right; }
+.actions { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: .4rem 1.25rem; align-items: center; }
+
+.empty { background: var(--card); border: 1px dashed var(--line); border-radius: 12px; padding: 2rem 1.5rem; text-align: center; color: var(--muted); }
+.pages { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem; margin-top: 1rem; font-size: .9375rem; }
+.legend, .foot { color: var(--muted); font-size: .8125rem; }
+.foot { margin: 2.5rem auto; }
+
+@media (max-width: 44rem) {
+  .wrap { padding: 0 .8rem; }
+  .answer .say { padding: 1.1rem 1rem; gap: 0 .7rem; }
+  .answer .say > .icon { width: 1.5rem; height: 1.5rem; }
+  .findings { grid-template-columns: 1fr; }
+  .findings > div { padding: .6rem 1rem; }
+  .findings > div + div { border-left: 0; border-top: 1px solid var(--line); }
+  .refusals li { grid-template-columns: 2.75rem 1fr; padding: .6rem 1rem; }
+  .refusals .when { grid-column: 2; }
+  .card { padding: .85rem 1rem .25rem; }
+  .card .facts { margin-left: 0; flex-basis: 100%; }
+  .moments { grid-template-columns: 1fr 1fr; }
+  details { margin: 0 -1rem; padding: 0 1rem; }
+  .search, .search input { width: 100%; }
+}
+@media (forced-colors: active) {
+  .line .fresh, .line .stale { forced-color-adjust: none; }
+  .mark, .icon { fill: CanvasText; }
+  .line .now { stroke: CanvasText; }
+}
+@media print { .tools, #pause, .actions { display: none; } }
+`
