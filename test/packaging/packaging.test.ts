@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { installTarballs, packageNames, packPackages, run, type Tarball, temporaryFolder, tool } from './tarballs.ts'
 
@@ -67,6 +68,30 @@ describe.each(packageNames)('%s', (name) => {
     const script = `console.log(typeof require('${name}'))`
     const flags = ['--no-warnings', '--input-type=commonjs']
     expect(await run(consumer, process.execPath, ...flags, '--eval', script)).toBe('object\n')
+  })
+})
+
+describe('the command line, installed from its tarball', () => {
+  const command = (...args: string[]) => run(consumer, join(consumer, 'node_modules/.bin/jwks-auth'), ...args)
+  let issuer: TestIssuer
+
+  beforeAll(async () => {
+    issuer = await createTestIssuer({ algorithm: 'ES256', audience: 'https://api.example.com' })
+  })
+  afterAll(() => issuer.close())
+
+  it('says its version, and what it can do', async () => {
+    expect(await command('--version')).toMatch(/^\d+\.\d+\.\d+/)
+    expect(await command('--help')).toContain('doctor')
+  })
+
+  it('checks a provider, as JSON and for people', async () => {
+    const output = await command('doctor', '--allow-http', '--json', issuer.issuer)
+    // Progress on standard error comes after it.
+    const { ok } = JSON.parse(output.slice(0, output.lastIndexOf('}') + 1)) as { ok: boolean }
+    expect(ok).toBe(true)
+    expect(await command('doctor', '--allow-http', issuer.jwksUri)).toContain('Nothing is wrong.')
+    await expect(command('doctor', issuer.issuer)).rejects.toThrow('error http (issuer)')
   })
 })
 
