@@ -93,6 +93,20 @@ describe('the command line, installed from its tarball', () => {
     expect(await command('doctor', '--allow-http', issuer.jwksUri)).toContain('Nothing is wrong.')
     await expect(command('doctor', issuer.issuer)).rejects.toThrow('error http (issuer)')
   })
+
+  it('explains a token by a JSON file and by an ES module, online and offline', async () => {
+    const options = JSON.stringify({ issuer: issuer.issuer, audience: 'https://api.example.com', requireHttps: false })
+    await writeFile(join(consumer, 'auth.json'), options)
+    await writeFile(join(consumer, 'auth.mjs'), `export default ${options}`)
+    await writeFile(join(consumer, 'keys.json'), JSON.stringify(issuer.jwks))
+    await writeFile(join(consumer, 'token.txt'), await issuer.sign())
+    const explain = (...args: string[]) =>
+      run(consumer, 'sh', '-c', `node_modules/.bin/jwks-auth explain ${args.join(' ')} < token.txt`)
+    expect(await explain('--config', 'auth.json')).toContain('The token is accepted.')
+    expect(await explain('--config', 'auth.mjs', '--jwks', 'keys.json')).toContain('The token is accepted.')
+    await writeFile(join(consumer, 'token.txt'), await issuer.sign({ aud: 'other' }))
+    await expect(explain('--config', 'auth.json')).rejects.toThrow('ERR_AUDIENCE_NOT_ALLOWED')
+  })
 })
 
 describe('a consumer in TypeScript', () => {

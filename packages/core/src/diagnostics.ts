@@ -1,8 +1,11 @@
 // What only `@jwks-auth/cli` needs: the rules themselves, so that it judges as an authenticator does. No public
 // contract: docs/decisions/021-diagnostics.md.
-export { checkProviders, internalsOf, selectProvider } from './auth/auth-providers.ts'
-export { checkAuthOptions } from './auth/check-auth-options.ts'
+
+export { requestOptionNames } from './auth/auth-options.ts'
+export { checkProviders, selectProvider } from './auth/auth-providers.ts'
+export { checkAuthOptions, DEFAULT_NAME } from './auth/check-auth-options.ts'
 export { checkBasicClaims, checkClaims, checkType, issuerOf } from './auth/check-claims.ts'
+export { claimRuleNames } from './auth/claim-rules.ts'
 export { vouchesForIssuer } from './auth/key-issuer.ts'
 export { parseToken } from './auth/parse-token.ts'
 export { verifySignature } from './auth/verify-signature.ts'
@@ -24,3 +27,4 @@ export { fitsAlgorithm, readKey, thumbprintOf, type VerificationKey } from './jw
 export { type Lifetimes, lifetimesOf } from './jwks-cache/lifetimes.ts'
 export { wellKnownUrls } from './registry/discovery.ts'
 export { providerDefaults } from './registry/provider-options.ts'
+export { isTenantFromIssuer } from './tenants/tenant-resolver.ts'
