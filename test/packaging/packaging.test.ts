@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -106,6 +107,27 @@ describe('the command line, installed from its tarball', () => {
     expect(await explain('--config', 'auth.mjs', '--jwks', 'keys.json')).toContain('The token is accepted.')
     await writeFile(join(consumer, 'token.txt'), await issuer.sign({ aud: 'other' }))
     await expect(explain('--config', 'auth.json')).rejects.toThrow('ERR_AUDIENCE_NOT_ALLOWED')
+  })
+
+  it('drills an application', async () => {
+    const options = "{ issuer: 'http://127.0.0.1:4181', audience: 'https://api.example.com', requireHttps: false }"
+    const program = `
+      import express from 'express'
+      import { jwksAuth } from '@jwks-auth/express'
+      const app = express()
+      app.use(jwksAuth(${options}))
+      app.get('/orders', (req, res) => { res.json([]) })
+      app.listen(3181, '127.0.0.1')`
+    await writeFile(join(consumer, 'api.mjs'), program)
+    const api = spawn(process.execPath, ['api.mjs'], { cwd: consumer, stdio: 'ignore' })
+    try {
+      const url = 'http://127.0.0.1:3181/orders'
+      const sizes = ['--port', '4181', '--outage', '1', '--flood', '20', '--algorithm', 'ES256']
+      const output = await command('drill', '--url', url, '--audience', 'https://api.example.com', ...sizes)
+      expect(output).toContain('Every phase passed.')
+    } finally {
+      api.kill()
+    }
   })
 })
 

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { nearestName } from '@jwks-auth/core/diagnostics'
 import { doctor } from './doctor/command.ts'
+import { drill } from './drill/command.ts'
 import { explain } from './explain/command.ts'
 import type { Command } from './terminal/command.ts'
 import { readArguments } from './terminal/command-line.ts'
 import { type ExitCode, exitCodes, UsageError } from './terminal/exit-codes.ts'
 import { styleFor, type Terminal } from './terminal/terminal.ts'
 
-const commands: readonly Command[] = [doctor, explain]
+const commands: readonly Command[] = [doctor, explain, drill]
 
 const help = `Usage: jwks-auth <command> [options]
 
