@@ -11,6 +11,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   fastify: ['@jwks-auth/core', 'fastify', 'fastify-plugin'],
   redis: ['@jwks-auth/core', 'ioredis'],
   testing: ['@jwks-auth/core', 'jose'],
+  cli: ['@jwks-auth/core', '@jwks-auth/testing'],
 }
 
 /** Dependencies between packages point down to core, and each adapter knows one framework. */

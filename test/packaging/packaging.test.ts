@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { installTarballs, packageNames, packPackages, run, type Tarball, temporaryFolder, tool } from './tarballs.ts'
 
@@ -67,6 +69,65 @@ describe.each(packageNames)('%s', (name) => {
     const script = `console.log(typeof require('${name}'))`
     const flags = ['--no-warnings', '--input-type=commonjs']
     expect(await run(consumer, process.execPath, ...flags, '--eval', script)).toBe('object\n')
+  })
+})
+
+describe('the command line, installed from its tarball', () => {
+  const command = (...args: string[]) => run(consumer, join(consumer, 'node_modules/.bin/jwks-auth'), ...args)
+  let issuer: TestIssuer
+
+  beforeAll(async () => {
+    issuer = await createTestIssuer({ algorithm: 'ES256', audience: 'https://api.example.com' })
+  })
+  afterAll(() => issuer.close())
+
+  it('says its version, and what it can do', async () => {
+    expect(await command('--version')).toMatch(/^\d+\.\d+\.\d+/)
+    expect(await command('--help')).toContain('doctor')
+  })
+
+  it('checks a provider, as JSON and for people', async () => {
+    const output = await command('doctor', '--allow-http', '--json', issuer.issuer)
+    // Progress on standard error comes after it.
+    const { ok } = JSON.parse(output.slice(0, output.lastIndexOf('}') + 1)) as { ok: boolean }
+    expect(ok).toBe(true)
+    expect(await command('doctor', '--allow-http', issuer.jwksUri)).toContain('Nothing is wrong.')
+    await expect(command('doctor', issuer.issuer)).rejects.toThrow('error http (issuer)')
+  })
+
+  it('explains a token by a JSON file and by an ES module, online and offline', async () => {
+    const options = JSON.stringify({ issuer: issuer.issuer, audience: 'https://api.example.com', requireHttps: false })
+    await writeFile(join(consumer, 'auth.json'), options)
+    await writeFile(join(consumer, 'auth.mjs'), `export default ${options}`)
+    await writeFile(join(consumer, 'keys.json'), JSON.stringify(issuer.jwks))
+    await writeFile(join(consumer, 'token.txt'), await issuer.sign())
+    const explain = (...args: string[]) =>
+      run(consumer, 'sh', '-c', `node_modules/.bin/jwks-auth explain ${args.join(' ')} < token.txt`)
+    expect(await explain('--config', 'auth.json')).toContain('The token is accepted.')
+    expect(await explain('--config', 'auth.mjs', '--jwks', 'keys.json')).toContain('The token is accepted.')
+    await writeFile(join(consumer, 'token.txt'), await issuer.sign({ aud: 'other' }))
+    await expect(explain('--config', 'auth.json')).rejects.toThrow('ERR_AUDIENCE_NOT_ALLOWED')
+  })
+
+  it('drills an application', async () => {
+    const options = "{ issuer: 'http://127.0.0.1:4181', audience: 'https://api.example.com', requireHttps: false }"
+    const program = `
+      import express from 'express'
+      import { jwksAuth } from '@jwks-auth/express'
+      const app = express()
+      app.use(jwksAuth(${options}))
+      app.get('/orders', (req, res) => { res.json([]) })
+      app.listen(3181, '127.0.0.1')`
+    await writeFile(join(consumer, 'api.mjs'), program)
+    const api = spawn(process.execPath, ['api.mjs'], { cwd: consumer, stdio: 'ignore' })
+    try {
+      const url = 'http://127.0.0.1:3181/orders'
+      const sizes = ['--port', '4181', '--outage', '1', '--flood', '20', '--algorithm', 'ES256']
+      const output = await command('drill', '--url', url, '--audience', 'https://api.example.com', ...sizes)
+      expect(output).toContain('Every phase passed.')
+    } finally {
+      api.kill()
+    }
   })
 })
 

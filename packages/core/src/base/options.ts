@@ -28,7 +28,7 @@ export function knownOptions(where: string, options: Unchecked, known: readonly 
 }
 
 /** The known name with the fewest typing errors in it, if these are at most a third of its letters. */
-function nearestName(name: string, known: readonly string[]): string | undefined {
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined
   let fewest = Number.POSITIVE_INFINITY
   // A name that is much longer than any option resembles none, and comparing it would take long.

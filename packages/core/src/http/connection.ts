@@ -38,6 +38,7 @@ export interface ConnectionParts {
 export class Attempt {
   /** Ends the attempt, also while it is connecting. */
   readonly signal: AbortSignal
+  /** What the attempt is doing. */
   step: UpstreamStep = 'preparing the request'
 
   constructor(signal: AbortSignal) {

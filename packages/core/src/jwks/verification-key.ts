@@ -13,7 +13,10 @@ export interface VerificationKey {
    * The key in canonical form: only the members that are used, base64url without padding (RFC 7515 §2), integers
    * without leading zero octets (RFC 7518 §6.3.1), coordinates of full length (RFC 7518 §6.2.1.2). Frozen.
    */
-  readonly jwk: Readonly<JWK> & { readonly issuer?: string }
+  readonly jwk: Readonly<JWK> & {
+    /** Entra's extension: whose tokens the key may verify. */
+    readonly issuer?: string
+  }
   /** The key's id (RFC 7517 §4.5), where it has one. */
   readonly kid: string | undefined
   /** The canonical public key as text: the JSON object that RFC 7638 §3 hashes. */

@@ -105,7 +105,7 @@ function createLocator(registration: CheckedRegistration, transport: Transport, 
 }
 
 /** OpenID Connect Discovery 1.0 §4 appends to the issuer's path; RFC 8414 §3.1 puts the well-known part before it. */
-function wellKnownUrls(issuer: string): readonly string[] {
+export function wellKnownUrls(issuer: string): readonly string[] {
   const { origin, pathname } = new URL(issuer)
   const path = pathname.replace(/\/$/, '')
   return [
