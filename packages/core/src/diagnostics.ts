@@ -3,8 +3,9 @@
 
 export { requestOptionNames } from './auth/auth-options.ts'
 export { checkProviders, selectProvider } from './auth/auth-providers.ts'
-export { checkAuthOptions, DEFAULT_NAME } from './auth/check-auth-options.ts'
+export { checkAuthOptions } from './auth/check-auth-options.ts'
 export { checkBasicClaims, checkClaims, checkType, issuerOf } from './auth/check-claims.ts'
+export { DEFAULT_NAME } from './auth/check-tenants.ts'
 export { claimRuleNames } from './auth/claim-rules.ts'
 export { vouchesForIssuer } from './auth/key-issuer.ts'
 export { parseToken } from './auth/parse-token.ts'
@@ -27,4 +28,5 @@ export { fitsAlgorithm, readKey, thumbprintOf, type VerificationKey } from './jw
 export { type Lifetimes, lifetimesOf } from './jwks-cache/lifetimes.ts'
 export { wellKnownUrls } from './registry/discovery.ts'
 export { providerDefaults } from './registry/provider-options.ts'
+export { internals, internalsOf } from './registry/registry.ts'
 export { isTenantFromIssuer } from './tenants/tenant-resolver.ts'

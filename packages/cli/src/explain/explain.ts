@@ -5,6 +5,8 @@ import {
   checkProviders,
   DEFAULT_NAME,
   instant,
+  internals,
+  internalsOf,
   issuerOf,
   parseToken,
   selectProvider,
@@ -129,7 +131,8 @@ async function checkSteps(
   authenticator: Authenticator<unknown>,
 ): Promise<Found> {
   const checked = checkAuthOptions(options)
-  const { directory, all } = checkProviders(authenticator.registry, checked.providers).register()
+  const registry = internalsOf(authenticator.registry)[internals]
+  const { directory, all, clockTolerance } = checkProviders(registry, checked.providers).register()
   const bytes = Buffer.byteLength(token)
   const sizeDetail = `${bytes} bytes; maxTokenBytes ${checked.maxTokenBytes}`
   const nothing = { values: [], tenant: undefined, provider: undefined }
@@ -143,13 +146,12 @@ async function checkSteps(
     return { ...nothing, steps: [size, failed('format', parsed, formatDetail(token, parsed))] }
   }
   const now = Date.now()
-  const tolerance = Math.max(...all.map(({ rules }) => rules.clockTolerance))
-  const basic = checkBasicClaims(parsed.payload, now, tolerance)
+  const basic = checkBasicClaims(parsed.payload, now, clockTolerance)
   const steps = [size, passed('format', 'a JWT in compact form'), stepOf('iss and exp', basic, basicDetail(parsed))]
   const values = safeValues(parsed.header, parsed.payload)
   const { iss } = parsed.payload
   const tenant = tenantName(checked, parsed, (issuer) => directory.findByIssuer(issuer)?.name)
-  const provider = selectProvider(directory, tenant, parsed.payload)
+  const provider = selectProvider(tenant === undefined ? undefined : directory.find(tenant), tenant, parsed.payload)
   const issuers = all.flatMap((each) =>
     tenant === undefined || each.registered.key.tenant === tenant ? each.issuers : [],
   )

@@ -58,6 +58,7 @@ export interface AuthTenants {
 /** Tenants that are configured at the start. */
 export interface ConfiguredTenants extends AuthTenants {
   readonly directory: TenantDirectory<AuthProvider>
+  readonly all: readonly AuthProvider[]
 }
 
 /** A registry, as far as it registers providers. */
@@ -102,6 +103,7 @@ export function checkProviders(
       const directory = createTenantDirectory(tenants)
       return {
         directory,
+        all,
         find: (name) => (typeof name === 'string' ? directory.find(name) : undefined),
         algorithms: new Set(all.flatMap(({ algorithms }) => [...algorithms])),
         clockTolerance: Math.max(...new Set(all.map(({ rules }) => rules.clockTolerance))),

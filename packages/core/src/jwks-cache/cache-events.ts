@@ -1,4 +1,4 @@
-import type { ErrorCode, JwksAuthError, PublicErrorCode } from '../base/errors/jwks-auth-error.ts'
+import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { RefusedKey } from '../jwks/key-set.ts'
 import type { SnapshotRefusal } from '../stores/integrity.ts'

@@ -64,8 +64,9 @@ describe('the event of a refused request', () => {
     const outcome = await ask(`Bearer ${await issuer.sign({ scope: 'read' })}`)
     if (!outcome.ok) throw outcome.error
     const [known, anonymous] = [{}, {}]
-    recordAuthentication(known, authenticator, outcome.auth)
-    recordAuthentication(anonymous, authenticator, undefined)
+    const request = { method: 'GET', url: '/', headers: {} }
+    recordAuthentication(known, authenticator, outcome.auth, request)
+    recordAuthentication(anonymous, authenticator, undefined, request)
     checkGuard(known, scopeGuard(['read']))
     expect(refused).toEqual([])
     checkGuard(known, scopeGuard(['write']))
