@@ -22,6 +22,7 @@ export {
   tokenFromHeader,
   tokenFromQuery,
 } from './auth/token-sources.ts'
+export type { UntilInvalidOptions } from './auth/until-invalid.ts'
 export type { AuthRequest, AuthRequestLike, FetchHeaders, FetchRequest } from './base/auth-request.ts'
 export type { Clock } from './base/clock.ts'
 export {

@@ -1,9 +1,10 @@
 import { type AuthRequestLike, toAuthRequest } from '../base/auth-request.ts'
+import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { isFrameworkRequest } from '../base/framework-request.ts'
 import { knownOptions, objectOption } from '../base/options.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { internals, type Registry } from '../registry/registry.ts'
-import type { AccessTokenClaims } from './auth.ts'
+import type { AccessTokenClaims, Auth } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
 import {
   checkProviders,
@@ -15,6 +16,7 @@ import {
 import { createAuthentication } from './authenticate.ts'
 import { checkAuthOptions, DEFAULT_NAME } from './check-auth-options.ts'
 import type { AuthOutcome, RefusingAuthenticator } from './refusal.ts'
+import { createInvalidations, type UntilInvalidOptions } from './until-invalid.ts'
 
 /** Options of `authenticator.verify`. */
 export interface VerifyOptions {
@@ -47,6 +49,18 @@ export interface Authenticator<Claims = AccessTokenClaims> extends RefusingAuthe
    * @throws TypeError for unknown options; what a callback of the application threw. The promise rejects with the same.
    */
   verify(token: string, options?: VerifyOptions): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+  /**
+   * Waits until a token is no longer valid, for connections that outlive the request that opened them. Resolves with the
+   * reason: the token expires by its `exp` (or `maxTokenAge`), its key is withdrawn by the provider or revoked, its
+   * provider is removed, or the authenticator closes. A key that is revoked here counts at once, one that another process
+   * revokes within five seconds. While the keys are due for a refresh they are refreshed, as requests would do; an outage
+   * of the provider alone ends no connection. `isRevoked` is not called. An abort of the signal rejects with its reason
+   * and leaves nothing behind. Costs no timer of its own, and does not keep the process alive: the connection does.
+   *
+   * @param auth what this authenticator has returned, not a copy
+   * @throws TypeError for anything else (the promise rejects)
+   */
+  untilInvalid(auth: Auth<Claims>, options?: UntilInvalidOptions): Promise<JwksAuthError>
   /** The registry that holds the keys: the one given, or one created here. */
   readonly registry: Registry
   /**
@@ -80,6 +94,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     resolveTenant: isSingleTenant ? () => DEFAULT_NAME : createTenantResolution(resolver, providers),
     tenantOfIssuer: isSingleTenant ? () => DEFAULT_NAME : createIssuerResolution(providers),
   })
+  const invalidations = createInvalidations(registryInternals.clock, registryInternals)
   return {
     registry,
     passErrors,
@@ -90,10 +105,12 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
       knownOptions('verify', given, ['tenant'])
       return authentication.verify({ token, tenant: given['tenant'] })
     },
+    untilInvalid: (auth, untilOptions = {}) => invalidations.untilInvalid(auth, untilOptions),
     now: () => registryInternals.clock.now(),
     refuse: (error, request) => authentication.refuse(error, request),
     async close() {
       authentication.close()
+      invalidations.close()
       if (registryOptions !== undefined) await registry.close()
     },
   }
