@@ -10,3 +10,4 @@ export {
   type JwksAuthRegistration,
   jwksAuth,
 } from './jwks-auth.ts'
+export { type ProtectedResourcePlugin, protectedResource } from './protected-resource.ts'

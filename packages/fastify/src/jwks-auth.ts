@@ -18,6 +18,7 @@ import {
 } from '@jwks-auth/core/adapter'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { sendMetadata } from './protected-resource.ts'
 import { type Done, refuse } from './refuse.ts'
 import { refuseUnsetHooks } from './unset-hooks.ts'
 
@@ -131,6 +132,7 @@ function authenticationHook(authenticator: Authenticator<unknown>, property: str
   }
   // With `done`: an asynchronous hook would cost each request a promise and a turn of the microtask queue.
   return (request, reply, done) => {
+    if (sendMetadata(request, reply)) return
     const authRequest = frameworkRequest(request, request.raw)
     const outcome = authenticator.authenticate(authRequest)
     if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, authRequest, request, reply, done), done)
