@@ -1,4 +1,4 @@
-export type { AccessTokenClaims, Auth, ClaimsOf, Register, RegisteredClaims } from './auth/auth.ts'
+export type { AccessTokenClaims, Auth, ClaimsOf, Register, RegisteredClaims, RequestProperty } from './auth/auth.ts'
 export type {
   JwksAuthOptions,
   MultiTenantOptions,

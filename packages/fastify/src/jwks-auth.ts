@@ -88,14 +88,16 @@ export const jwksAuth: FastifyPluginAsync<JwksAuthPluginOptions> = fastifyPlugin
 function decorate(fastify: FastifyInstance, property: string, registered: Registered): void {
   const registrations = registrationsOf.get(fastify) ?? new Map<string, Registered>()
   const { hook, authenticator, registry } = registered
-  // A second time, for the same property in the same scope, these throw.
+  // A second time, for the same property in the same scope, the latter throws.
   if (registrations.size === 0 || registrations.has(property)) {
-    fastify.decorate('authenticate', hook)
+    // An application that has a decorator of this name keeps it: the exported `authenticate` does not need ours.
+    if (!Object.hasOwn(fastify, 'authenticate')) fastify.decorate('authenticate', hook)
     fastify.decorate('jwksAuth', { authenticator, registry, registrations })
   }
   if (registrationFor(fastify, property) === undefined) {
-    if (fastify.hasRequestDecorator(property))
-      throw new TypeError(`property must not be ${property}: requests have that`)
+    if (fastify.hasRequestDecorator(property)) {
+      throw new TypeError(`property must not be ${property}: requests have that; choose another name for the result`)
+    }
     fastify.decorateRequest(property, undefined)
   }
   registrations.set(property, registered)
