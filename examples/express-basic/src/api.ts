@@ -9,7 +9,7 @@ interface Order {
 }
 
 /** An API for orders. Everything but `/health` needs a token, and each route a scope. */
-export function createApi(options: JwksAuthOptions): { app: Express; authenticate: JwksAuthMiddleware } {
+export function createApi(options: JwksAuthOptions): { app: Express; authenticate: JwksAuthMiddleware<unknown> } {
   const authenticate = jwksAuth(options)
   const orders: Order[] = []
 

@@ -1,4 +1,4 @@
-import { getAuth, type JwksAuthPluginOptions, jwksAuth, requireScopes, tenantFromHeader } from '@jwks-auth/fastify'
+import { getAuth, jwksAuth, type ProviderOptions, requireScopes, tenantFromHeader } from '@jwks-auth/fastify'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { type Database, findTenant, lockTenant } from './tenants.ts'
 
@@ -6,10 +6,7 @@ import { type Database, findTenant, lockTenant } from './tenants.ts'
  * An API whose tenants are in a database. The header `x-tenant-id` says which tenant a request is for, and the token must
  * come from that tenant's issuer.
  */
-export async function createApi(
-  database: Database,
-  options: Partial<JwksAuthPluginOptions> = {},
-): Promise<FastifyInstance> {
+export async function createApi(database: Database, options: ProviderOptions = {}): Promise<FastifyInstance> {
   const fastify = Fastify()
   await fastify.register(jwksAuth, {
     tenant: tenantFromHeader('x-tenant-id'),

@@ -1,9 +1,8 @@
-import { PGlite } from '@electric-sql/pglite'
 import { createApi } from './api.ts'
+import { createLocalDatabase } from './local-database.ts'
 import { saveTenant, schema } from './tenants.ts'
 
-// Postgres in this process, for trying it out. In production: `new Pool({ connectionString })` of `pg`.
-const database = new PGlite()
+const database = createLocalDatabase()
 await database.query(schema)
 await saveTenant(database, 'acme', { issuer: 'https://acme.eu.auth0.com/', audience: 'https://api.example.com' })
 

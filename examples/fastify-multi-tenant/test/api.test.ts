@@ -1,21 +1,22 @@
-import { PGlite } from '@electric-sql/pglite'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { createApi } from '../src/api.ts'
+import { createLocalDatabase } from '../src/local-database.ts'
 import { type Database, lockTenant, saveTenant, schema } from '../src/tenants.ts'
 
 const audience = 'https://api.example.com'
-let postgres: PGlite
+let postgres: ReturnType<typeof createLocalDatabase>
 let acme: TestIssuer
 let globex: TestIssuer
 
 beforeAll(async () => {
-  postgres = new PGlite()
+  postgres = createLocalDatabase()
   acme = await createTestIssuer({ algorithm: 'ES256', audience })
   globex = await createTestIssuer({ algorithm: 'ES256', audience })
+  // Compiles and initialises Postgres.
   await postgres.query(schema)
-})
+}, 120_000)
 beforeEach(async () => {
   await saveTenant(postgres, 'acme', { issuer: acme.issuer, audience })
   await saveTenant(postgres, 'globex', { issuer: globex.issuer, audience })
