@@ -25,9 +25,19 @@ export function createApi(options: JwksAuthOptions): { app: Express; authenticat
   })
   app.post('/orders', requireScopes('orders:write'), express.json(), (req, res) => {
     const { claims } = getAuth(req)
-    const order = { id: orders.length + 1, article: String(req.body?.article), customer: claims.sub ?? 'unknown' }
+    const article = articleIn(req.body)
+    if (article === undefined) {
+      res.status(400).json({ error: 'article is required' })
+      return
+    }
+    const order = { id: orders.length + 1, article, customer: claims.sub ?? 'unknown' }
     orders.push(order)
     res.status(201).json(order)
   })
   return { app, authenticate }
+}
+
+function articleIn(body: unknown): string | undefined {
+  const hasArticle = typeof body === 'object' && body !== null && 'article' in body
+  return hasArticle && typeof body.article === 'string' ? body.article : undefined
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createApi } from './api.ts'
 
 const { ISSUER = 'https://acme.eu.auth0.com/', AUDIENCE = 'https://api.example.com', PORT = '3000' } = process.env
@@ -10,6 +11,7 @@ const { app, authenticate } = createApi({
 })
 const server = app.listen(Number(PORT), () => console.log(`http://localhost:${PORT}/orders`))
 
-process.once('SIGTERM', () => {
-  server.close(() => authenticate.close())
-})
+await once(process, 'SIGTERM')
+server.close()
+await once(server, 'close')
+await authenticate.close()

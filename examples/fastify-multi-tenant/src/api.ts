@@ -16,7 +16,7 @@ export async function createApi(database: Database, options: ProviderOptions = {
     ...options,
   })
 
-  fastify.get('/whoami', async (request) => {
+  fastify.get('/whoami', (request) => {
     const { tenant, claims } = getAuth(request)
     return { tenant, subject: claims.sub }
   })

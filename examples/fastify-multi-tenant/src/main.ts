@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createApi } from './api.ts'
 import { createLocalDatabase } from './local-database.ts'
 import { saveTenant, schema } from './tenants.ts'
@@ -9,7 +10,6 @@ await saveTenant(database, 'acme', { issuer: 'https://acme.eu.auth0.com/', audie
 const fastify = await createApi(database)
 await fastify.listen({ port: Number(process.env['PORT'] ?? 3000) })
 
-process.once('SIGTERM', async () => {
-  await fastify.close()
-  await database.close()
-})
+await once(process, 'SIGTERM')
+await fastify.close()
+await database.close()

@@ -29,9 +29,9 @@ afterAll(async () => {
 async function start(): Promise<{ api: FastifyInstance; state: { queries: number; isDown: boolean } }> {
   const state = { queries: 0, isDown: false }
   const database: Database = {
-    query<Row>(text: string, values?: unknown[]) {
+    query(text: string, values?: unknown[]) {
       state.queries += 1
-      return state.isDown ? Promise.reject(new Error('connection refused')) : postgres.query<Row>(text, values)
+      return state.isDown ? Promise.reject(new Error('connection refused')) : postgres.query(text, values)
     },
   }
   // The issuers are on loopback, which looked-up tenants may not name otherwise.

@@ -19,7 +19,7 @@ export function createApi(authenticator: Authenticator): RequestListener {
   const articlesOf = ({ auth }: AuthContext): string[] =>
     orders.filter(({ customer }) => customer === auth.claims.sub).map(({ article }) => article)
 
-  return createYoga<NodeContext, AuthContext>({
+  const yoga = createYoga<NodeContext, AuthContext>({
     plugins: [useAuthenticator(authenticator)],
     graphiql: false,
     schema: createSchema<NodeContext & AuthContext>({
@@ -42,4 +42,7 @@ export function createApi(authenticator: Authenticator): RequestListener {
       },
     }),
   })
+  return (request, response) => {
+    Promise.resolve(yoga(request, response)).catch(() => response.destroy())
+  }
 }

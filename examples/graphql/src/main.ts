@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createAuthenticator } from '@jwks-auth/core'
 import { createApi } from './api.ts'
@@ -9,6 +10,7 @@ const authenticator = createAuthenticator({
 const server = createServer(createApi(authenticator))
 server.listen(Number(process.env['PORT'] ?? 3000))
 
-process.once('SIGTERM', () => {
-  server.close(() => authenticator.close())
-})
+await once(process, 'SIGTERM')
+server.close()
+await once(server, 'close')
+await authenticator.close()

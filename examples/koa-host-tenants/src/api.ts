@@ -11,7 +11,7 @@ import Router from '@koa/router'
 import Koa from 'koa'
 
 /** Acme has one provider, globex two: it moves from Okta to Entra ID. Names are lower case, as host names are. */
-export const tenants: MultiTenantOptions['tenants'] = {
+const tenants: MultiTenantOptions['tenants'] = {
   acme: { issuer: 'https://acme.eu.auth0.com/', audience: 'https://api.example.com' },
   globex: {
     providers: {

@@ -1,8 +1,10 @@
+import { once } from 'node:events'
 import { createApi } from './api.ts'
 
 const { app, authenticate } = createApi()
 const server = app.listen(Number(process.env['PORT'] ?? 3000))
 
-process.once('SIGTERM', () => {
-  server.close(() => authenticate.close())
-})
+await once(process, 'SIGTERM')
+server.close()
+await once(server, 'close')
+await authenticate.close()

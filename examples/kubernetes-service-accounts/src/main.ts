@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { createApi } from './api.ts'
 import { thisCluster } from './cluster.ts'
 
 const fastify = await createApi(thisCluster)
 await fastify.listen({ host: '0.0.0.0', port: Number(process.env['PORT'] ?? 3000) })
 
-process.once('SIGTERM', () => fastify.close())
+await once(process, 'SIGTERM')
+await fastify.close()

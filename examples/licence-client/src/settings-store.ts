@@ -13,7 +13,8 @@ export function settingsStore(settings: Settings): SnapshotStore {
   return {
     async load(key) {
       const text = settings.get(nameOf(key))
-      return text === undefined ? undefined : JSON.parse(text)
+      const snapshot: unknown = text === undefined ? undefined : JSON.parse(text)
+      return snapshot
     },
     async save(key, snapshot) {
       settings.set(nameOf(key), JSON.stringify(snapshot))

@@ -105,5 +105,7 @@ describe('the store of the licence client', () => {
     const settings: Settings = new Map<string, string>()
     return { open: () => settingsStore(settings) }
   })
-  it.each(contract)('$name', ({ run }) => run())
+  it.each(contract)('$name', async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined()
+  })
 })

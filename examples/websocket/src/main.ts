@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type Auth, createAuthenticator } from '@jwks-auth/core'
 import { serveSocketIo } from './socket-io.ts'
@@ -14,9 +15,8 @@ const sockets = serveWebSockets(server, authenticator, greet)
 const io = serveSocketIo(server, authenticator, greet)
 server.listen(Number(process.env['PORT'] ?? 3000))
 
-process.once('SIGTERM', async () => {
-  // Ends all waiting, and so closes all sockets.
-  await authenticator.close()
-  sockets.close()
-  await io.close()
-})
+await once(process, 'SIGTERM')
+// Ends all waiting, and so closes all sockets.
+await authenticator.close()
+sockets.close()
+await io.close()

@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Auth, Authenticator } from '@jwks-auth/core'
-import { Server } from 'socket.io'
+import { type DefaultEventsMap, Server, type Socket } from 'socket.io'
 import { closeWhenInvalid } from './close-when-invalid.ts'
 
 interface ServerEvents {
@@ -8,9 +8,14 @@ interface ServerEvents {
   ended(): void
 }
 interface ClientEvents {
-  message(text: string): void
+  /** Clients may send anything. */
+  message(text: unknown): void
 }
-export type SocketIoServer = Server<ClientEvents, ServerEvents, Record<never, never>, { auth: Auth }>
+interface SocketData {
+  auth: Auth
+}
+export type SocketIoServer = Server<ClientEvents, ServerEvents, DefaultEventsMap, SocketData>
+type SocketIoSocket = Socket<ClientEvents, ServerEvents, DefaultEventsMap, SocketData>
 
 /** Serves Socket.IO, whose clients send the token in the handshake: `io(url, { auth: { token } })`. */
 export function serveSocketIo(
@@ -20,22 +25,27 @@ export function serveSocketIo(
 ): SocketIoServer {
   const io: SocketIoServer = new Server(server)
 
-  io.use(async (socket, next) => {
-    const outcome = await authenticator.verify(socket.handshake.auth['token'])
-    if (!outcome.ok) {
-      // The client sees `connect_error` with a sentence that is safe to send.
-      next(new Error(outcome.response.status === 503 ? 'temporarily unavailable' : 'unauthorized'))
-      return
-    }
+  /** Returns why a client may not connect: a sentence that it is sent. */
+  async function authenticate(socket: SocketIoSocket): Promise<Error | undefined> {
+    // Whatever a client has sent: what is no token is refused.
+    const { token = '' } = socket.handshake.auth as { token?: string }
+    const outcome = await authenticator.verify(token)
+    if (!outcome.ok) return new Error(outcome.response.status === 503 ? 'temporarily unavailable' : 'unauthorized')
     socket.data.auth = outcome.auth
-    next()
+    return undefined
+  }
+
+  io.use((socket, admit) => {
+    authenticate(socket).then(admit, () => admit(new Error('server error')))
   })
 
   io.on('connection', (socket) => {
     const { auth } = socket.data
     const closed = new AbortController()
     socket.on('disconnect', () => closed.abort())
-    socket.on('message', (text) => socket.emit('reply', onMessage(auth, String(text))))
+    socket.on('message', (text) => {
+      if (typeof text === 'string') socket.emit('reply', onMessage(auth, text))
+    })
     const close = (): void => {
       socket.emit('ended')
       socket.disconnect(true)

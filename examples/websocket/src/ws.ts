@@ -32,7 +32,10 @@ export function serveWebSockets(
     const closed = new AbortController()
     socket.on('close', () => closed.abort())
     socket.on('error', () => socket.terminate())
-    socket.on('message', (data) => socket.send(onMessage(auth, String(data))))
+    socket.on('message', (data) => {
+      // With ws's default `binaryType`, it always is one.
+      if (Buffer.isBuffer(data)) socket.send(onMessage(auth, data.toString('utf8')))
+    })
     const close = (): void => socket.close(TOKEN_ENDED, 'the token has ended')
     closeWhenInvalid(authenticator, auth, { signal: closed.signal, close }).catch(() => socket.terminate())
   }

@@ -123,6 +123,15 @@ describe.each([
   })
 })
 
+it('a socket of Socket.IO survives messages of any type', async () => {
+  const scene = await start()
+  const client = await connectSocketIo(scene, await scene.issuer.sign())
+  for (const hostile of [{ toString: 1 }, null, [], 1, undefined]) {
+    client.send(hostile as never).catch(() => undefined)
+  }
+  expect(await client.send('hello')).toBe('user-1: hello')
+})
+
 describe('a refused client', () => {
   it('of ws gets the response that a request would get', async () => {
     const scene = await start()
