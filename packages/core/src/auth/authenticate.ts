@@ -50,6 +50,8 @@ export interface AuthenticationParts {
   readonly tenants: AuthTenants
   /** The tenant of a request: an identifier, or what a callback returned, perhaps a promise. */
   readonly resolveTenant: (request: AuthRequest, issuer: string) => unknown
+  /** Reports the issuer of a token that is not one of the tenant's, where it is almost one. */
+  readonly reportIssuer: (tenant: Tenant<AuthProvider> | undefined, issuer: string) => void
 }
 
 /** One request in the course of its authentication. */
@@ -75,7 +77,7 @@ const PRIVATE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control
 
 /** Creates the authentication of one authenticator. */
 export function createAuthentication<Claims>(parts: AuthenticationParts): Authentication<Claims> {
-  const { clock, registry, options, tenants, resolveTenant } = parts
+  const { clock, registry, options, tenants, resolveTenant, reportIssuer } = parts
   const { challenge, credentialsRequired, maxTokenBytes, sources, claims: schema, validate, isRevoked } = options
   const { algorithms, clockTolerance } = tenants
   const tokens =
@@ -233,7 +235,10 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     context: RequestContext,
   ): Steps<VerificationResult<Claims>> {
     const provider = selectProvider(tenant, tenantName, token.payload)
-    if (provider instanceof RequestRefusedError) return provider
+    if (provider instanceof RequestRefusedError) {
+      reportIssuer(tenant, issuerOf(token.payload))
+      return provider
+    }
     const refusal = checkToken(token, provider, context.now.wall)
     if (refusal !== undefined) return refusal
 

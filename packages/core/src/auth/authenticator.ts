@@ -50,13 +50,14 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   const { passErrors, registryOptions } = checked
   const registry = registryOptions === undefined ? internalsOf(checked.registry) : createRegistry(registryOptions)
   const registryInternals = internalsOf(registry)[internals]
-  const { tenants, resolveTenant } = createTenants(registryInternals, checked)
+  const { tenants, resolveTenant, reportIssuer } = createTenants(registryInternals, checked)
   const authentication = createAuthentication<Claims>({
     clock: registryInternals.clock,
     registry: registryInternals,
     options: checked,
     tenants,
     resolveTenant,
+    reportIssuer,
   })
   return {
     registry,

@@ -1,14 +1,16 @@
 import type { AuthRequest } from '../base/auth-request.ts'
+import type { Tenant } from '../tenants/tenant-directory.ts'
 import { isTenantFromIssuer } from '../tenants/tenant-resolver.ts'
 import {
+  type AuthProvider,
   type AuthTenants,
   checkProviders,
   checkResolver,
-  createTenantResolution,
   type ProviderRegistry,
 } from './auth-providers.ts'
 import type { CheckedAuthOptions } from './check-auth-options.ts'
 import { DEFAULT_NAME } from './check-tenants.ts'
+import { createIssuerMismatchReports } from './issuer-mismatch.ts'
 import { createLookedUpTenants } from './looked-up-tenants.ts'
 
 /** The tenants of an authenticator, and which of them a request is for. */
@@ -16,6 +18,8 @@ export interface ResolvedTenants {
   readonly tenants: AuthTenants
   /** The tenant of a request: an identifier, or what a callback returned, perhaps a promise. */
   readonly resolveTenant: (request: AuthRequest, issuer: string) => unknown
+  /** Reports the issuer of a token that is not one of the tenant's, where it is almost one. */
+  readonly reportIssuer: (tenant: Tenant<AuthProvider> | undefined, issuer: string) => void
 }
 
 /**
@@ -26,17 +30,30 @@ export interface ResolvedTenants {
  */
 export function createTenants(registry: ProviderRegistry, options: CheckedAuthOptions): ResolvedTenants {
   const { isSingleTenant, lookup, providers, resolver } = options
+  const mismatches = createIssuerMismatchReports(registry.events)
+  const reportIssuer: ResolvedTenants['reportIssuer'] = (tenant, issuer) => {
+    if (tenant !== undefined) mismatches.report(issuer, tenant.byIssuer, (provider) => provider)
+  }
   if (lookup !== undefined) {
     if (resolver === undefined || isTenantFromIssuer(resolver)) {
       throw new TypeError('tenant is required where tenants is a function, and cannot be tenantFromIssuer()')
     }
-    return { tenants: createLookedUpTenants(registry, lookup), resolveTenant: (request) => resolver(request) }
+    const tenants = createLookedUpTenants(registry, lookup)
+    return { tenants, resolveTenant: (request) => resolver(request), reportIssuer }
   }
   const registrable = checkProviders(registry, providers)
   if (!isSingleTenant) checkResolver(resolver, registrable.sharedIssuer)
   const tenants = registrable.register()
-  const resolveTenant = isSingleTenant
-    ? () => DEFAULT_NAME
-    : createTenantResolution(resolver, (issuer) => tenants.directory.findByIssuer(issuer))
-  return { tenants, resolveTenant }
+  if (isSingleTenant) return { tenants, resolveTenant: () => DEFAULT_NAME, reportIssuer }
+  if (resolver !== undefined && !isTenantFromIssuer(resolver)) {
+    return { tenants, resolveTenant: (request) => resolver(request), reportIssuer }
+  }
+  const { byIssuer } = tenants.directory
+  return {
+    tenants,
+    resolveTenant: (_request, issuer) => byIssuer.get(issuer)?.name,
+    // Such a token has no tenant at all.
+    reportIssuer: (_tenant, issuer) =>
+      mismatches.report(issuer, byIssuer, (tenant, configured) => tenant.byIssuer.get(configured)),
+  }
 }
