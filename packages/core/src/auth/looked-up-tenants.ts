@@ -1,6 +1,5 @@
 import { valueText } from '../base/value-text.ts'
 import { signatureAlgorithms } from '../jwks/algorithms.ts'
-import { createIssuerIndex } from '../tenants/issuer-index.ts'
 import { providersByIssuer, type Tenant } from '../tenants/tenant-directory.ts'
 import { type AcceptedTenant, createTenantLookup } from '../tenants/tenant-lookup.ts'
 import {
@@ -11,7 +10,7 @@ import {
   type ProviderRegistry,
 } from './auth-providers.ts'
 import { type CheckedLookup, checkLookedUpTenant } from './check-tenants.ts'
-import { areDistinguishable } from './claim-rules.ts'
+import { createIssuerIndex } from './issuer-index.ts'
 import { expandIssuers } from './issuer-template.ts'
 
 /** A tenant that was looked up, as it is cached. */
@@ -115,11 +114,8 @@ export function createLookedUpTenants(registry: ProviderRegistry, lookup: Checke
     provider: Pick<AuthProvider, 'issuers' | 'rules'>,
   ): { readonly issuer: string; readonly tenant: string } | undefined {
     for (const issuer of provider.issuers) {
-      for (const other of issuers.tenantsOf(issuer)) {
-        const rival = other.name === name ? undefined : other.byIssuer.get(issuer)
-        if (rival === undefined || areDistinguishable(rival.rules, provider.rules) || !tenants.isInUse(other.name))
-          continue
-        return { issuer, tenant: other.name }
+      for (const other of issuers.indistinguishable(issuer, provider.rules)) {
+        if (other.name !== name && tenants.isInUse(other.name)) return { issuer, tenant: other.name }
       }
     }
     return undefined

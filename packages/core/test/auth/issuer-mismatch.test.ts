@@ -60,7 +60,7 @@ describe('a token whose issuer is almost the configured one', () => {
       },
     }))
     expect(await ask('https://globex.example/')).toBe('ERR_ISSUER_NOT_ALLOWED')
-    expect(await ask('https://globex.example/', 'nobody')).toBe('ERR_TENANT_UNKNOWN')
+    expect(await ask('https://globex.example/', 'unknown')).toBe('ERR_TENANT_UNKNOWN')
     expect(events).toEqual([])
     await ask('https://globex.example/', 'globex')
     expect(events).toEqual([

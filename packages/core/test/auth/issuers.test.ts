@@ -25,7 +25,7 @@ const startCommon = (server: TestIssuer, options: object = {}) =>
     jwksUri: server.jwksUri,
     audience,
     ...options,
-  } as JwksAuthOptions)
+  })
 
 describe('an issuer with {tenantid}', () => {
   it.each([contoso, fabrikam])('accepts the tokens of an allowed tenant id: %s', async (tid) => {

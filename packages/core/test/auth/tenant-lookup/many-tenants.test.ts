@@ -8,12 +8,13 @@ describe('many looked-up tenants', () => {
     const { issuer, rows, sign, verdict, lookUps } = await startLookup()
     const tenants = ids(1_000)
     for (const id of tenants) rows.set(id, { issuer: `https://${id}.example`, jwksUri: `${issuer.jwksUri}?${id}` })
-    const requests = await Promise.all(
-      tenants.flatMap((id) =>
-        [1, 2].map(async (jti) => [id, await sign({ iss: `https://${id}.example`, jti: `${jti}` })] as const),
-      ),
-    )
-    const verdicts = await Promise.all(requests.map(([id, token]) => verdict(id, token)))
+    const tokens = await Promise.all(tenants.map((id) => sign({ iss: `https://${id}.example` })))
+    // Each of them twice at the same time.
+    const requests = tenants.flatMap((id, index) => [
+      verdict(id, tokens[index] ?? ''),
+      verdict(id, tokens[index] ?? ''),
+    ])
+    const verdicts = await Promise.all(requests)
     expect(new Set(verdicts)).toEqual(new Set(['accepted']))
     expect(lookUps.toSorted()).toEqual(tenants.toSorted())
     expect(issuer.requestCount('jwks')).toBe(1_000)
