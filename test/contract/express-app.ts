@@ -18,7 +18,7 @@ import {
 function expressFramework(name: string, express: typeof express5): Framework {
   return {
     name,
-    async start({ auth, mount = '/', showErrors = false, onError, afterwards }) {
+    async start({ auth, mount = '/', showErrors = false, trustsProxy = false, onError, afterwards }) {
       let handled = 0
       const authenticate = jwksAuth(auth)
       const { property = 'auth' } = auth
@@ -40,6 +40,7 @@ function expressFramework(name: string, express: typeof express5): Framework {
 
       const app = express()
       app.set('env', 'test')
+      app.set('trust proxy', trustsProxy)
       app.use((_req, res, next) => {
         res.set(corsHeaders)
         next()

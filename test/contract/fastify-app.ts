@@ -13,7 +13,7 @@ import {
 
 export const fastifyFive: Framework = {
   name: 'Fastify 5',
-  async start({ auth, mount = '', showErrors = false, onError, afterwards }) {
+  async start({ auth, mount = '', showErrors = false, trustsProxy = false, onError, afterwards }) {
     let handled = 0
     const { property = 'auth' } = auth
     const guard = requireScopes(...orderScopes)
@@ -26,7 +26,7 @@ export const fastifyFive: Framework = {
     }
     const get: RouteHandlerMethod = (request, reply) => reply.send(authView(getAuth(request)))
 
-    const app = fastify({ forceCloseConnections: true })
+    const app = fastify({ forceCloseConnections: true, trustProxy: trustsProxy })
     app.addHook('onRequest', async (_request, reply) => {
       reply.headers(corsHeaders)
     })

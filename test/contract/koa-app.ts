@@ -18,7 +18,7 @@ import {
 function koaFramework(name: string, Koa: typeof Koa3): Framework {
   return {
     name,
-    async start({ auth, mount = '', showErrors = false, onError, afterwards }) {
+    async start({ auth, mount = '', showErrors = false, trustsProxy = false, onError, afterwards }) {
       let handled = 0
       const authenticate = jwksAuth(auth)
       const { property = 'auth' } = auth
@@ -35,6 +35,7 @@ function koaFramework(name: string, Koa: typeof Koa3): Framework {
 
       const app = new Koa()
       app.silent = true
+      app.proxy = trustsProxy
       app.use(async (ctx, next) => {
         ctx.set(corsHeaders)
         try {

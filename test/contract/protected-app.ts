@@ -6,6 +6,8 @@ export interface AppOptions {
   readonly auth: JwksAuthOptions
   /** Where the protected routes and `jwksAuth` are mounted; by default at the root. */
   readonly mount?: string
+  /** Trusts a proxy in front of it, by the framework's own setting; by default not. */
+  readonly trustsProxy?: boolean
   /** Called by a handler with `auth` after it has responded. */
   readonly afterwards?: (auth: Auth<unknown>) => void
   /** An error handler that responds with {@link errorView}, instead of the framework's own. */

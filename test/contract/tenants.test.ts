@@ -72,6 +72,37 @@ describe('tenantFromHost', () => {
     await expectOutcome(apps, { host: 'globex.api.example.com', headers }, 401)
   })
 
+  describe('behind a proxy that the framework trusts', () => {
+    let trusting: readonly ProtectedApp[]
+    beforeAll(async () => {
+      trusting = await start(tenantFromHost(':tenant.api.example.com'), { trustsProxy: true })
+    })
+
+    it.each(['acme.api.example.com', 'ACME.api.example.com:443'])(
+      'finds the tenant in X-Forwarded-Host: %s',
+      async (host) => {
+        await expectOutcome(trusting, { host: 'api-7f9c.internal:8080', headers: [['X-Forwarded-Host', host]] }, 'acme')
+      },
+    )
+
+    it('does not fall back to Host where X-Forwarded-Host names another tenant', async () => {
+      const headers = [['X-Forwarded-Host', 'globex.api.example.com']] as const
+      await expectOutcome(trusting, { host: 'acme.api.example.com', headers }, 401)
+    })
+
+    it('finds the tenant in Host where there is no X-Forwarded-Host', async () => {
+      await expectOutcome(trusting, { host: 'acme.api.example.com' }, 'acme')
+    })
+
+    it.each(['', 'x', 'acme.api.example.com.evil.example', 'a.acme.api.example.com', '[::1]', 'acme@api.example.com'])(
+      'refuses the token where X-Forwarded-Host is "%s"',
+      async (host) => {
+        const headers = [['X-Forwarded-Host', host]] as const
+        await expectOutcome(trusting, { host: 'globex.api.example.com', headers }, 401)
+      },
+    )
+  })
+
   it('refuses a target in absolute form, which has its own host', async () => {
     await expectOutcome(apps, { host: 'acme.api.example.com', target: 'http://acme.api.example.com/who' }, 401)
   })

@@ -63,6 +63,8 @@ export interface AuthenticationParts {
   readonly resolveTenant: (request: AuthRequest, issuer: string) => unknown
   /** The tenant of a token that comes without a request; `undefined` where its issuer does not decide. */
   readonly tenantOfIssuer: (issuer: string) => string | undefined
+  /** Reports the issuer of a token that is not one of the tenant's, where it is almost one. */
+  readonly reportIssuer: (tenant: Tenant<AuthProvider> | undefined, issuer: string) => void
 }
 
 /** A token that is accepted for one request, and its cache entry. */
@@ -78,7 +80,7 @@ const PRIVATE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control
 
 /** Creates the authentication of one authenticator. */
 export function createAuthentication<Claims>(parts: AuthenticationParts): Authentication<Claims> {
-  const { clock, registry, options, tenants, resolveTenant, tenantOfIssuer } = parts
+  const { clock, registry, options, tenants, resolveTenant, tenantOfIssuer, reportIssuer } = parts
   const {
     challenge,
     credentialsRequired,
@@ -278,7 +280,10 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     context: RequestContext,
   ): Steps<VerificationResult<Claims>> {
     const provider = selectProvider(tenant, tenantName, token.payload)
-    if (provider instanceof RequestRefusedError) return provider
+    if (provider instanceof RequestRefusedError) {
+      reportIssuer(tenant, issuerOf(token.payload))
+      return provider
+    }
     context.origin = provider.registered.key
     const refusal = checkToken(token, provider, context.now.wall)
     if (refusal !== undefined) return refusal

@@ -183,10 +183,12 @@ function checkEnforceable(where: string, { jwks, transport }: CheckedRegistratio
 /** The hash of the rules by which keys were fetched, and where: a snapshot that was made by others is refused. */
 export function snapshotRules(registration: CheckedRegistration): SnapshotRules {
   const { key, issuers, jwksUri, metadataUri, transport, options } = registration
-  const { requireHttps, allowedDomains, network, networkIsExplicit, allowAddresses, pinnedSpki } = transport
+  const { requireHttps, allowedDomains, allowAddresses, pinnedSpki } = transport
+  // As it was given: the default depends on the way of registering, and one directory may serve several.
+  const network = options.network ?? null
   // A function is another one in each process.
   const ca = typeof transport.ca === 'function' ? 'function' : transport.ca
-  const rules = [requireHttps, allowedDomains, network, networkIsExplicit, allowAddresses, pinnedSpki, ca, metadataUri]
+  const rules = [requireHttps, allowedDomains, network, allowAddresses, pinnedSpki, ca, metadataUri]
   const hash = createHash('sha256').update(JSON.stringify(rules)).digest('base64url')
   const { keyLifetime } = options
   const { tenant, provider } = key

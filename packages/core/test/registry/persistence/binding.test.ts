@@ -38,8 +38,8 @@ describe('a snapshot is bound to', () => {
     expect(bindingOf(change)).not.toBe(bindingOf({}))
   })
 
-  it('the address rules that the way of registering brings', () => {
-    expect(bindingOf({}, 'any')).not.toBe(bindingOf({}, 'public'))
+  it('no default of network: register and createAuthenticator share a store', () => {
+    expect(bindingOf({}, 'any')).toBe(bindingOf({}, 'public'))
   })
 
   it('nothing that only says how long keys are kept, or how hard they are fetched', () => {
