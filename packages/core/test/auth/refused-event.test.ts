@@ -107,9 +107,7 @@ describe('the event of a refused request', () => {
     registry.on('refused', () => {
       throw new Error('listener')
     })
-    registry.on('refused', (async () => {
-      throw new Error('listener')
-    }) as () => void)
+    registry.on('refused', () => Promise.reject(new Error('listener')))
     expect(await ask(undefined)).toMatchObject({ ok: false, response: { status: 401 } })
   })
 })
