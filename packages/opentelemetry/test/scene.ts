@@ -21,7 +21,7 @@ import { installOpenTelemetry } from '../src/index.ts'
 export const audience = 'https://api.example'
 
 /** An SDK in memory, for the length of one test; spans become active in the contexts that it manages. */
-function startSdk() {
+export function startSdk() {
   const spans = new InMemorySpanExporter()
   const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
   const metrics = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)

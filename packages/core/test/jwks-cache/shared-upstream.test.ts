@@ -173,7 +173,9 @@ describe('registrations that share an upstream', () => {
     const { events, resolveAll } = await startTenants({}, names)
     await resolveAll()
     expect(events.filter(({ type }) => type === 'fetch')).toHaveLength(1)
-    const refreshed = events.flatMap(({ type, event }) => (type === 'refresh' && 'tenant' in event ? event.tenant : []))
+    const refreshed = events.flatMap(({ type, event }) =>
+      type === 'refresh' && 'tenant' in event ? (event.tenant ?? []) : [],
+    )
     expect(refreshed.toSorted()).toEqual(names.toSorted())
   })
 
