@@ -14,6 +14,7 @@ const processTests = [
   'test/soak/**/*.test.ts',
   'test/runtimes/**/*.test.ts',
   'test/cli/drill.test.ts',
+  'examples/observability/test/outage.test.ts',
   'packages/core/test/stores/file-store-processes.test.ts',
 ]
 
