@@ -13,6 +13,7 @@ const processTests = [
   'test/chaos/**/*.test.ts',
   'test/soak/**/*.test.ts',
   'test/runtimes/**/*.test.ts',
+  'test/status/page.test.ts',
   'packages/core/test/stores/file-store-processes.test.ts',
 ]
 
