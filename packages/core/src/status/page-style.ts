@@ -110,7 +110,7 @@ button[disabled] { opacity: .6; cursor: progress; }
 details { border-top: 1px solid var(--line); margin: 0 -1.25rem; padding: 0 1.25rem; }
 summary { cursor: pointer; padding: .5rem 0; font-size: .875rem; color: var(--muted); width: fit-content; }
 summary:hover { color: var(--text); }
-.more { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(13.5rem, 100%), 1fr)); gap: 1rem 2rem; padding: .35rem 0 1rem; font-size: .875rem; }
+.more { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(12.5rem, 100%), 1fr)); gap: 1rem 1.75rem; padding: .35rem 0 1rem; font-size: .875rem; }
 .more h4 { margin: 0 0 .3rem; font-size: .8125rem; font-weight: 640; color: var(--muted); }
 .more li { padding: .12rem 0; }
 .more .muted { color: var(--muted); }
