@@ -20,6 +20,8 @@ const reasonsForLength: Readonly<Record<string, string>> = {
     'One pipeline, read from top to bottom: to divide it would hide the order of its steps.',
   'packages/core/src/auth/authenticate.ts#createAuthentication':
     'A factory: the steps of authentication, each a short function, share the options of one authenticator.',
+  'packages/core/src/auth/until-invalid.ts#createInvalidations':
+    'A factory: short functions share the tokens that are waited for and the one timer.',
   'packages/core/src/jwks-cache/provider-cache.ts':
     'One class owns the state of a provider and carries out every effect; its methods are short and share that state.',
   'packages/core/src/persistence/fetch-lease.ts#createFetchLease':

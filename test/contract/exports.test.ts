@@ -19,7 +19,7 @@ describe.each(Object.entries({ express, koa, fastify }))('@jwks-auth/%s', (_, ex
   it('exports the same names of its own as the other adapters', () => {
     const own = Object.keys(exported).filter((name) => !(name in core))
     const guards = ['requireAnyScope', 'requireAuth', 'requireAuthentication', 'requireClaims', 'requireScopes']
-    const common = ['createStatusHandler', 'getAuth', 'jwksAuth', ...guards]
+    const common = ['createStatusHandler', 'getAuth', 'jwksAuth', 'protectedResource', ...guards]
     expect(own.toSorted()).toEqual(
       (exported === fastify ? ['authenticate', 'authenticateAs', ...common] : common).toSorted(),
     )

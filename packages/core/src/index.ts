@@ -1,4 +1,4 @@
-export type { AccessTokenClaims, Auth, ClaimsOf, Register, RegisteredClaims } from './auth/auth.ts'
+export type { AccessTokenClaims, Auth, ClaimsOf, Register, RegisteredClaims, RequestProperty } from './auth/auth.ts'
 export type {
   JwksAuthOptions,
   MultiTenantOptions,
@@ -14,6 +14,7 @@ export { type Authenticator, createAuthenticator, type VerifyOptions } from './a
 export type { ClaimRuleOptions } from './auth/claim-rules.ts'
 export type { RequiredAuthentication, RequiredClaims } from './auth/guards.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
+export type { ProtectedResourceOptions } from './auth/protected-resource.ts'
 export type { AuthOutcome, AuthRefusal, RefusalResponse, RefusingAuthenticator } from './auth/refusal.ts'
 export type { ScopeSource } from './auth/scopes.ts'
 export {
@@ -23,6 +24,7 @@ export {
   tokenFromHeader,
   tokenFromQuery,
 } from './auth/token-sources.ts'
+export type { UntilInvalidOptions } from './auth/until-invalid.ts'
 export type { AuthRequest, AuthRequestLike, FetchHeaders, FetchRequest } from './base/auth-request.ts'
 export type { Clock } from './base/clock.ts'
 export {

@@ -7,6 +7,7 @@ import {
   createAuthenticator,
   type JwksAuthOptions,
   type Registry,
+  type RequestProperty,
 } from '@jwks-auth/core'
 import { authOf, frameworkRequest, isResponseOver, isThenable, recordAuthentication } from '@jwks-auth/core/adapter'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
@@ -16,7 +17,7 @@ declare global {
   namespace Express {
     interface Request {
       /** Who is calling, after `jwksAuth`; `undefined` where no token was required and none was sent. */
-      auth?: Auth | undefined
+      auth?: RequestProperty
     }
   }
 }

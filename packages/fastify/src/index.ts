@@ -10,4 +10,5 @@ export {
   type JwksAuthRegistration,
   jwksAuth,
 } from './jwks-auth.ts'
+export { type ProtectedResourcePlugin, protectedResource } from './protected-resource.ts'
 export { createStatusHandler, type StatusHandlerOptions } from './status-handler.ts'

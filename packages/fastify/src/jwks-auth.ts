@@ -18,6 +18,7 @@ import {
 } from '@jwks-auth/core/adapter'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { sendMetadata } from './protected-resource.ts'
 import { type Done, refuse } from './refuse.ts'
 import { refuseUnsetHooks } from './unset-hooks.ts'
 
@@ -87,14 +88,16 @@ export const jwksAuth: FastifyPluginAsync<JwksAuthPluginOptions> = fastifyPlugin
 function decorate(fastify: FastifyInstance, property: string, registered: Registered): void {
   const registrations = registrationsOf.get(fastify) ?? new Map<string, Registered>()
   const { hook, authenticator, registry } = registered
-  // A second time, for the same property in the same scope, these throw.
+  // A second time, for the same property in the same scope, the latter throws.
   if (registrations.size === 0 || registrations.has(property)) {
-    fastify.decorate('authenticate', hook)
+    // An application that has a decorator of this name keeps it: the exported `authenticate` does not need ours.
+    if (!Object.hasOwn(fastify, 'authenticate')) fastify.decorate('authenticate', hook)
     fastify.decorate('jwksAuth', { authenticator, registry, registrations })
   }
   if (registrationFor(fastify, property) === undefined) {
-    if (fastify.hasRequestDecorator(property))
-      throw new TypeError(`property must not be ${property}: requests have that`)
+    if (fastify.hasRequestDecorator(property)) {
+      throw new TypeError(`property must not be ${property}: requests have that; choose another name for the result`)
+    }
     fastify.decorateRequest(property, undefined)
   }
   registrations.set(property, registered)
@@ -131,6 +134,7 @@ function authenticationHook(authenticator: Authenticator<unknown>, property: str
   }
   // With `done`: an asynchronous hook would cost each request a promise and a turn of the microtask queue.
   return (request, reply, done) => {
+    if (sendMetadata(request, reply)) return
     const authRequest = frameworkRequest(request, request.raw)
     const outcome = authenticator.authenticate(authRequest)
     if (isThenable(outcome)) outcome.then((awaited) => finish(awaited, authRequest, request, reply, done), done)

@@ -12,7 +12,7 @@ import {
 } from '@jwks-auth/fastify'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { type FastifyInstance, fastify } from 'fastify'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 
 const audience = 'https://api.example'
 let issuer: TestIssuer
@@ -403,6 +403,22 @@ describe('the option property', () => {
     expect(await statusOf('/partner', `Bearer ${await other.sign()}`)).toBe(200)
   })
 
+  it('lets an optional and a required registration share a scope', async () => {
+    const getToken: JwksAuthOptions['getToken'] = ({ headers }) => headers['x-user-token']?.toString()
+    await app.register(jwksAuth, { ...options, property: 'visitor', credentialsRequired: false, getToken })
+    await app.register(jwksAuth, { ...options, issuer: other.issuer })
+    app.get('/', (request) => [Reflect.get(request, 'visitor')?.claims.sub ?? null, getAuth(request).claims.sub])
+    const service = `Bearer ${await other.sign({ sub: 'service' })}`
+    const visitor = authorization.slice('Bearer '.length)
+    expect((await app.inject({ url: '/', headers: { authorization: service } })).json()).toEqual([null, 'service'])
+    const both = await app.inject({ url: '/', headers: { authorization: service, 'x-user-token': visitor } })
+    expect(both.json()).toEqual(['user-1', 'service'])
+    expect((await app.inject({ url: '/', headers: { 'x-user-token': visitor } })).statusCode).toBe(401)
+    expect((await app.inject({ url: '/', headers: { authorization: service, 'x-user-token': 'x' } })).statusCode).toBe(
+      401,
+    )
+  })
+
   it.each([7, '', null])('must not be %j', async (property) => {
     const registering = app.register(jwksAuth, { ...options, property: property as never })
     await expect(registering).rejects.toThrow(/^property must be a non-empty string/)
@@ -412,6 +428,33 @@ describe('the option property', () => {
     app.decorateRequest('user', null)
     const registering = app.register(jwksAuth, { ...options, property })
     await expect(registering).rejects.toThrow(`property must not be ${property}: requests have that`)
+  })
+})
+
+describe('an application with decorators of its own', () => {
+  it('keeps its authenticate, and routes are guarded by the exported hook', async () => {
+    const own = vi.fn(async () => undefined)
+    app.decorate('authenticate', own as never)
+    await app.register(jwksAuth, { ...options, global: false })
+    app.get('/ours', { onRequest: authenticate }, () => 'ok')
+    app.get('/theirs', { onRequest: app.authenticate }, () => 'ok')
+    expect(await statusOf('/ours')).toBe(401)
+    expect(await statusOf('/ours', authorization)).toBe(200)
+    expect(own).not.toHaveBeenCalled()
+    expect(await statusOf('/theirs')).toBe(200)
+    expect(own).toHaveBeenCalledOnce()
+  })
+
+  it('is told to choose another property where its requests have auth, which then works', async () => {
+    app.decorateRequest('auth', undefined)
+    await expect(app.register(jwksAuth, options)).rejects.toThrow('property must not be auth: requests have that')
+    app = fastify({ forceCloseConnections: true })
+    app.decorateRequest('auth', undefined)
+    app.decorate('auth', () => undefined)
+    await app.register(jwksAuth, { ...options, property: 'client' })
+    app.get('/', (request) => getAuth(request).claims.sub)
+    expect(await statusOf('/', authorization)).toBe(200)
+    expect(await statusOf('/')).toBe(401)
   })
 })
 

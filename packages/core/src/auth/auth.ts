@@ -63,6 +63,19 @@ export interface Register {}
 /** The claims' type that the application has put in {@link Register}; {@link AccessTokenClaims} where it has not. */
 export type RegisteredClaims = Register extends { readonly claims: infer Claims } ? Claims : AccessTokenClaims
 
+/**
+ * The type of `req.auth` in Express: {@link Auth}, or what the application has put in {@link Register} as `auth`. That is
+ * for applications with another package that declares the same property, such as express-oauth2-jwt-bearer or the MCP SDK,
+ * since TypeScript wants both declarations to agree; `getAuth(req)` has the type of this package in any case.
+ *
+ * ```ts
+ * declare module '@jwks-auth/core' {
+ *   interface Register { auth: AuthResult | undefined }
+ * }
+ * ```
+ */
+export type RequestProperty = Register extends { readonly auth: infer Property } ? Property : Auth | undefined
+
 /** The type of the claims that an authenticator or a middleware attaches. */
 export type ClaimsOf<Authenticating> = Authenticating extends {
   readonly authenticator: { authenticate(request: never): infer Outcome }

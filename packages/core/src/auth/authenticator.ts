@@ -1,14 +1,16 @@
 import { type AuthRequestLike, toAuthRequest } from '../base/auth-request.ts'
+import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { isFrameworkRequest } from '../base/framework-request.ts'
 import { identifierOption, knownOptions, objectOption } from '../base/options.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { internals, internalsOf, type Registry } from '../registry/registry.ts'
-import type { AccessTokenClaims } from './auth.ts'
+import type { AccessTokenClaims, Auth } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
 import { createAuthentication } from './authenticate.ts'
 import { checkAuthOptions } from './check-auth-options.ts'
 import { createTenants } from './create-tenants.ts'
 import type { AuthOutcome, RefusingAuthenticator } from './refusal.ts'
+import { createInvalidations, type UntilInvalidOptions } from './until-invalid.ts'
 
 /** Options of `authenticator.verify`. */
 export interface VerifyOptions {
@@ -48,6 +50,18 @@ export interface Authenticator<Claims = AccessTokenClaims> extends RefusingAuthe
    * @throws TypeError for what cannot be the name of a tenant
    */
   invalidateTenant(tenant: string): void
+  /**
+   * Waits until a token is no longer valid, for connections that outlive the request that opened them. Resolves with the
+   * reason: the token expires by its `exp` (or `maxTokenAge`), its key is withdrawn by the provider or revoked, its
+   * provider is removed, or the authenticator closes. A key that is revoked here counts at once, one that another process
+   * revokes within five seconds. While the keys are due for a refresh they are refreshed, as requests would do; an outage
+   * of the provider alone ends no connection. `isRevoked` is not called. An abort of the signal rejects with its reason
+   * and leaves nothing behind. Costs no timer of its own, and does not keep the process alive: the connection does.
+   *
+   * @param auth what this authenticator has returned, not a copy
+   * @throws TypeError for anything else (the promise rejects)
+   */
+  untilInvalid(auth: Auth<Claims>, options?: UntilInvalidOptions): Promise<JwksAuthError>
   /** The registry that holds the keys: the one given, or one created here. */
   readonly registry: Registry
   /**
@@ -79,6 +93,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     tenantOfIssuer,
     reportIssuer,
   })
+  const invalidations = createInvalidations(registryInternals.clock, registryInternals)
   return {
     registry,
     passErrors,
@@ -89,12 +104,14 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
       knownOptions('verify', given, ['tenant'])
       return authentication.verify({ token, tenant: given['tenant'] })
     },
+    untilInvalid: (auth, untilOptions = {}) => invalidations.untilInvalid(auth, untilOptions),
     now: () => registryInternals.clock.now(),
     refuse: (error, request, auth) => authentication.refuse(error, request, auth),
     invalidateTenant: (tenant) => tenants.invalidate(identifierOption('tenant', tenant)),
     async close() {
       authentication.close()
       tenants.close()
+      invalidations.close()
       if (registryOptions !== undefined) await registry.close()
     },
   }

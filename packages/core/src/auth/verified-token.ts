@@ -1,5 +1,5 @@
 import type { VerificationKey } from '../jwks/verification-key.ts'
-import { type Auth, createAuth, type UserAuthentication } from './auth.ts'
+import { type Auth, createAuth, partsOf, type UserAuthentication } from './auth.ts'
 import type { AuthProvider } from './auth-providers.ts'
 import { issuerOf, type TokenTimes, tokenTimes } from './check-claims.ts'
 import { bytesOfJson, cloneJson, isJsonData } from './json-clone.ts'
@@ -86,4 +86,10 @@ export function claimsFor({ claims, isCloneable }: VerifiedToken): unknown {
 export function authFor<Output>(verified: VerifiedToken, claims: Output): Auth<Output> {
   const { provider, header, isCloneable } = verified
   return createAuth(provider.registered.key, verified, claims, isCloneable ? cloneJson(header) : header)
+}
+
+/** The verified token that {@link authFor} made an `Auth` of; `undefined` for anything else, copies included. */
+export function verifiedOf(auth: object): VerifiedToken | undefined {
+  // Only `authFor` calls `createAuth`.
+  return partsOf(auth) as VerifiedToken | undefined
 }

@@ -124,6 +124,7 @@ export class ProviderCache {
   readonly #availability: Availability
   readonly #unknownKid: UnknownKidSearch
   readonly #brokenKeys = new WeakSet<VerificationKey>()
+  readonly #listeners = new Set<() => void>()
   #state: CacheState = EMPTY
   #lifecycle: 'active' | 'retired' | 'deleted' = 'active'
   #flight: { readonly reason: FetchReason; readonly done: Promise<FetchOutcome> } | undefined
@@ -212,7 +213,7 @@ export class ProviderCache {
       requestNumber: 0,
       immutable: undefined,
     }
-    this.#state = revoked({ ...this.#state, cached }, { revocations: this.#revocations })
+    this.#setState(revoked({ ...this.#state, cached }, { revocations: this.#revocations }))
   }
 
   /** Starts what does not wait for a first use: the fetches of `prefetch: 'always'`. */
@@ -311,7 +312,7 @@ export class ProviderCache {
     this.#complete(snapshot.published)
     const transition = loaded(this.#state, snapshot, this.#transitionContext())
     if (transition === undefined) return false
-    this.#state = transition.state
+    this.#setState(transition.state)
     this.#fetchEnded()
     this.#emit(transition.events)
     this.#availability.check()
@@ -322,7 +323,7 @@ export class ProviderCache {
   forget(kid: string): boolean {
     const transition = forgotten(this.#state, kid, this.#transitionContext())
     if (transition === undefined) return false
-    this.#state = transition.state
+    this.#setState(transition.state)
     this.#forgotten.set(kid, this.#upstream.requestNumber)
     this.#backend?.changed()
     this.#emit(transition.events)
@@ -331,7 +332,7 @@ export class ProviderCache {
 
   /** Revocations of this provider have changed. */
   revocationsChanged(): void {
-    this.#state = revoked(this.#state, { revocations: this.#revocations })
+    this.#setState(revoked(this.#state, { revocations: this.#revocations }))
   }
 
   /** Drops the keys from memory, once they are saved; the next request loads or fetches them again. */
@@ -345,7 +346,7 @@ export class ProviderCache {
       this.#availability.stop()
       this.#upstream.release(this)
       const { state, events } = evicted(this.#state)
-      this.#state = state
+      this.#setState(state)
       this.#emit(events)
     }
     const saving = this.#backend?.pendingSave()
@@ -359,6 +360,36 @@ export class ProviderCache {
     this.#refreshAhead.stop()
     this.#availability.stop()
     this.#upstream.release(this)
+    this.#notify()
+  }
+
+  /** Calls back when the usable keys may have changed, and when the cache is retired; the returned function stops it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
+  }
+
+  /**
+   * Whether a key that has verified a token may still verify others, however old the cached keys are. Keys that were
+   * dropped from memory count as current. Does not count as a use.
+   */
+  standingOf(key: VerificationKey): 'current' | 'revoked' | 'withdrawn' {
+    const { cached, usable } = this.#state
+    if (this.#isRevoked(key.kid)) return 'revoked'
+    if (cached === undefined || usable.byIdentity.has(key.identity)) return 'current'
+    return cached.published.byIdentity.has(key.identity) ? 'revoked' : 'withdrawn'
+  }
+
+  /** Counts as a use, and starts a refresh that is due, for connections whose token was verified with these keys. */
+  keepCurrent(): void {
+    const decision = decide(
+      { cached: cachedKeys(this.#state), failure: this.#state.failure },
+      instant(this.#context.clock),
+    )
+    if (decision === 'wait' || decision.endsWith('-and-refresh')) this.#refreshInBackground()
+    this.#used()
   }
 
   /** Answers a request by the policy, and counts it once: as a hit where cached keys serve it, otherwise as a miss. */
@@ -530,7 +561,7 @@ export class ProviderCache {
       { ...result, keySet: this.#withoutForgotten(result), fetchedAt: result.endedAt },
       this.#transitionContext(),
     )
-    this.#state = state
+    this.#setState(state)
     this.metrics.refreshes += 1
     this.#fetchEnded()
     this.#backend?.changed()
@@ -556,7 +587,7 @@ export class ProviderCache {
   #fail(failure: Failure, reason: FetchReason, startedAt: Instant): FetchOutcome {
     const before = this.#state.cached
     const { state, events } = failed(this.#state, failure, this.#transitionContext())
-    this.#state = state
+    this.#setState(state)
     this.metrics.refreshes += 1
     this.metrics.refreshErrors += 1
     this.#fetchEnded()
@@ -605,6 +636,16 @@ export class ProviderCache {
     if (this.#flight !== undefined || this.#context.closed.aborted || this.#lifecycle !== 'active') return
     const reason = cachedKeys(this.#state) === undefined ? 'first' : 'due'
     this.#start(reason, () => this.#isFresh()).catch(() => undefined)
+  }
+
+  #setState(state: CacheState): void {
+    const before = this.#state.usable
+    this.#state = state
+    if (state.usable !== before) this.#notify()
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener()
   }
 
   #missed<Result>(result: Result, asks: Asks): Result {

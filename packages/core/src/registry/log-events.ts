@@ -68,6 +68,9 @@ const entries: { readonly [Type in keyof RegistryEvents]: Entry<RegistryEvents[T
   'store-failed': { level: 'warn', message: 'store failed' },
   'store-recovered': { level: 'info', message: 'store works again' },
   'store-warning': { level: 'warn', message: 'store warning' },
+  'tenant-lookup-failed': { level: 'error', message: 'tenant could not be looked up' },
+  'issuer-shared': { level: 'error', message: 'provider refused: another tenant has its issuer' },
+  'issuer-mismatch': { level: 'warn', message: 'issuer of a token is almost the configured one' },
 }
 
 /**
