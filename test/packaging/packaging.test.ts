@@ -57,9 +57,9 @@ describe.each(packageNames)('%s', (name) => {
   })
 
   it('has types that resolve in every mode of an ESM-only package', async () => {
-    await expect(run(folder, tool('attw'), tarballOf(name), '--profile', 'esm-only')).resolves.toContain(
-      'node16 (from ESM)',
-    )
+    // A document is no module.
+    const flags = ['--profile', 'esm-only', '--exclude-entrypoints', 'jwks-auth.openapi.yaml']
+    await expect(run(folder, tool('attw'), tarballOf(name), ...flags)).resolves.toContain('node16 (from ESM)')
   })
 
   it('is the same module to import and to require', async () => {
