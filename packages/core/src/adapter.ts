@@ -13,6 +13,6 @@ export { type FrameworkRequest, frameworkRequest } from './base/framework-reques
 export type { Operation, OperationName, OperationOutcome, Tracer } from './base/instrumentation.ts'
 export { isResponseOver, type NodeResponse } from './base/node-response.ts'
 export { isThenable } from './base/thenable.ts'
+export { instrument, usageOf } from './registry/observe.ts'
 export type { ProviderUsage } from './registry/provider-usage.ts'
-export { instrument, usageOf } from './registry/registry.ts'
 export { createSeriesTable, type Series, type SeriesLabels, type SeriesTable } from './registry/series.ts'

@@ -23,7 +23,7 @@ import { createPersistence, type RestoreReport } from '../persistence/persistenc
 import type { CheckedProviderOptions } from './check-provider-options.ts'
 import { createJwksSource } from './discovery.ts'
 import { createKeyResolver } from './key-resolver.ts'
-import { providerUsage } from './provider-usage.ts'
+import { readUsage } from './read-usage.ts'
 import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
 import { type CheckedRegistration, checkRegistration } from './registration.ts'
 import { internals, type Registry, type RegistryInternals } from './registry.ts'
@@ -273,7 +273,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       isClosed: () => closed.aborted,
       usage() {
         const now = instant(clock)
-        return usedCaches().map((cache) => providerUsage(cache, now))
+        return usedCaches().map((cache) => readUsage(cache, now))
       },
       registerNow,
       check,
