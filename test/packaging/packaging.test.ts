@@ -246,7 +246,7 @@ describe('typed claims', () => {
 
   it('are refused where they are used as another type', async () => {
     const file = 'wrong-claims.mts'
-    const program = (typedPrograms['express-zod.mts'] ?? '').replace('org.toFixed()', 'org.toUpperCase()')
+    const program = (typedPrograms['express.mts'] ?? '').replace('org.toFixed()', 'org.toUpperCase()')
     await writeFile(join(consumer, file), program)
     await expect(compile('7.0', { module: 'nodenext' }, [file])).rejects.toThrow('toUpperCase')
   })
