@@ -47,10 +47,10 @@ function introduce({ acme, globex, apis }: Cast): void {
   if (isTerminal) sayStatusPages(apis)
 }
 
-/** Where the status pages are: they follow what happens. */
+/** Where the status pages and the metrics are: they follow what happens. */
 function sayStatusPages(apis: readonly ProtectedApi[]): void {
-  say(style.bold('\nOpen a status page, and see there what happens here:'))
-  for (const { name, statusUrl } of apis) say(`  ${name.padEnd(9)}${statusUrl}`)
+  say(style.bold('\nOpen a status page, and see there what happens here; the numbers are for Prometheus:'))
+  for (const { name, statusUrl, url } of apis) say(`  ${name.padEnd(9)}${statusUrl}   ${url}/metrics`)
 }
 
 /** Goes through the sections; returns their lines. */

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createStatusHandler, getAuth, jwksAuth, requireScopes, tenantFromHeader } from '@jwks-auth/express'
+import { installDefaultExporter } from '@jwks-auth/prometheus'
 import express from 'express'
+import { Registry } from 'prom-client'
 import type { ProtectedApi, Tenants } from './protected-api.ts'
 
 /** The API in Express. */
@@ -13,6 +15,9 @@ export async function startExpress(tenants: Tenants): Promise<ProtectedApi> {
   const app = express()
   // Ahead of `authenticate`: operators have no token. The demo listens on loopback; elsewhere, check who is asking.
   app.use('/status', createStatusHandler(registry, { authorize: () => true, required: ['acme/default'] }))
+  // One process has three APIs here, so each has a register of its own.
+  const exporter = installDefaultExporter(registry, { register: new Registry() })
+  app.get('/metrics', exporter.handler)
   app.use(authenticate)
   app.get('/whoami', (req, res) => {
     const { tenant, claims, scopes, header } = getAuth(req)

@@ -6,7 +6,9 @@ import {
   requireScopes,
   tenantFromHeader,
 } from '@jwks-auth/fastify'
+import { installDefaultExporter } from '@jwks-auth/prometheus'
 import Fastify from 'fastify'
+import { Registry } from 'prom-client'
 import type { ProtectedApi, Tenants } from './protected-api.ts'
 
 /** The API in Fastify. */
@@ -18,6 +20,9 @@ export async function startFastify(tenants: Tenants): Promise<ProtectedApi> {
   // Outside of the scope that `jwksAuth` guards: operators have no token. Elsewhere, check who is asking.
   const status = createStatusHandler(registry, { authorize: () => true, required: ['acme/default'] })
   await app.register(status, { prefix: '/status' })
+  // One process has three APIs here, so each has a register of its own.
+  const exporter = installDefaultExporter(registry, { register: new Registry() })
+  app.get('/metrics', async (_request, reply) => reply.type(exporter.contentType).send(await exporter.metrics()))
   await app.register(async (api) => {
     await api.register(jwksAuth, { registry, tenant: tenantFromHeader('x-tenant-id'), tenants })
     api.get('/whoami', (request) => {

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type AuthState, createStatusHandler, getAuth, jwksAuth, requireScopes, tenantFromHeader } from '@jwks-auth/koa'
+import { installDefaultExporter } from '@jwks-auth/prometheus'
 import Koa from 'koa'
 import mount from 'koa-mount'
+import { Registry } from 'prom-client'
 import type { ProtectedApi, Tenants } from './protected-api.ts'
 
 /** The API in Koa, without a router: one middleware for each route. */
@@ -15,6 +17,14 @@ export async function startKoa(tenants: Tenants): Promise<ProtectedApi> {
   const app = new Koa<AuthState>()
   // Ahead of `authenticate`: operators have no token. The demo listens on loopback; elsewhere, check who is asking.
   app.use(mount('/status', createStatusHandler(registry, { authorize: () => true, required: ['acme/default'] })))
+  // One process has three APIs here, so each has a register of its own.
+  const exporter = installDefaultExporter(registry, { register: new Registry() })
+  app.use(async (ctx, next) => {
+    if (ctx.path === '/metrics') {
+      ctx.type = exporter.contentType
+      ctx.body = await exporter.metrics()
+    } else await next()
+  })
   app.use(authenticate)
   app.use(async (ctx, next) => {
     if (ctx.path === '/whoami') {
