@@ -289,17 +289,17 @@ describe('size', () => {
     ])
   })
 
-  it('of an adapter is 330 lines of code at most', () => {
+  it('of an adapter is 380 lines of code at most', () => {
     expect(adapterViolations(repository)).toEqual([])
   })
 
-  it('of 331 lines of code over all its files is too much for an adapter', () => {
+  it('of 381 lines of code over all its files is too much for an adapter', () => {
     const files = (count: number) => [
       { path: 'packages/koa/src/a.ts', text: linesOf(150) },
       { path: 'packages/koa/src/b.ts', text: linesOf(count) },
     ]
-    expect(adapterViolations(files(180))).toEqual([])
-    expect(adapterViolations(files(181))).toEqual(['packages/koa/src has 331 lines of code; at most 330'])
+    expect(adapterViolations(files(230))).toEqual([])
+    expect(adapterViolations(files(231))).toEqual(['packages/koa/src has 381 lines of code; at most 380'])
   })
 
   it('counts neither comments nor blank lines', () => {

@@ -216,7 +216,7 @@ describe('typed claims', () => {
   async function compile(version: string, compilerOptions: object, files: readonly string[]): Promise<string> {
     // One program for each file: `Register` belongs to a program.
     const outputs: string[] = []
-    const [command = '', ...args] = compilers[version] ?? []
+    const [command, ...args] = compilers[version] ?? [tool('tsc')]
     for (const file of files) {
       const project = join(consumer, `tsconfig.${file}.json`)
       await writeFile(project, JSON.stringify({ compilerOptions: { ...strict, ...compilerOptions }, files: [file] }))
