@@ -24,6 +24,8 @@ const longTests = [
   'packages/redis/test/{cluster,faults,process-exit,sentinel}.test.ts',
   'packages/core/test/persistence/misbehaving-stores.test.ts',
   'test/contract/process-exit.test.ts',
+  // Starting Postgres in WebAssembly takes seconds.
+  'examples/fastify-multi-tenant/test/**/*.test.ts',
   'test/simulation/**/*.test.ts',
 ]
 

@@ -15,7 +15,13 @@ export type { ClaimRuleOptions } from './auth/claim-rules.ts'
 export type { RequiredAuthentication, RequiredClaims } from './auth/guards.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
 export type { ProtectedResourceOptions } from './auth/protected-resource.ts'
-export type { AuthOutcome, AuthRefusal, RefusalResponse, RefusingAuthenticator } from './auth/refusal.ts'
+export type {
+  AuthOutcome,
+  AuthRefusal,
+  RefusalResponse,
+  RefusingAuthenticator,
+  VerifyOutcome,
+} from './auth/refusal.ts'
 export type { ScopeSource } from './auth/scopes.ts'
 export {
   type CookieSourceOptions,

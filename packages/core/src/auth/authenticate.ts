@@ -23,7 +23,7 @@ import { isAccepted, isRevokedBy, observe, schemaOutput, throwCallbackError } fr
 import type { CheckedAuthOptions } from './check-auth-options.ts'
 import { checkBasicClaims, checkToken, checkValidity, issuerOf } from './check-claims.ts'
 import { createHeaderCache, type ParsedToken, parseToken } from './parse-token.ts'
-import { type AuthOutcome, type AuthRefusal, refusalResponse } from './refusal.ts'
+import { type AuthOutcome, type AuthRefusal, refusalResponse, type VerifyOutcome } from './refusal.ts'
 import { type GivenToken, NO_REQUEST, type RequestContext, wait } from './request-context.ts'
 import { createSigningKeySearch, type FoundSigningKeys } from './signing-key.ts'
 import { createTokenCache } from './token-cache.ts'
@@ -38,7 +38,7 @@ export interface Authentication<Claims> {
    */
   authenticate(request: AuthRequest): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
   /** The same for a token that comes without a request. */
-  verify(given: GivenToken): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+  verify(given: GivenToken): VerifyOutcome<Claims> | Promise<VerifyOutcome<Claims>>
   /** The refusal for an error of a guard. */
   refuse(
     error: JwksAuthError,
@@ -391,7 +391,8 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
 
   return {
     authenticate: (request) => run(request, undefined),
-    verify: (given) => run(NO_REQUEST, given),
+    // `auth` is there: a token that is given is required, whatever `credentialsRequired` says.
+    verify: (given) => run(NO_REQUEST, given) as VerifyOutcome<Claims> | Promise<VerifyOutcome<Claims>>,
     refuse: (error, request, auth) =>
       fail(error, {
         request,

@@ -9,7 +9,7 @@ import type { JwksAuthOptions } from './auth-options.ts'
 import { createAuthentication } from './authenticate.ts'
 import { checkAuthOptions } from './check-auth-options.ts'
 import { createTenants } from './create-tenants.ts'
-import type { AuthOutcome, RefusingAuthenticator } from './refusal.ts'
+import type { AuthOutcome, RefusingAuthenticator, VerifyOutcome } from './refusal.ts'
 import { createInvalidations, type UntilInvalidOptions } from './until-invalid.ts'
 
 /** Options of `authenticator.verify`. */
@@ -42,7 +42,7 @@ export interface Authenticator<Claims = AccessTokenClaims> extends RefusingAuthe
    * @param token the token alone, without `Bearer`
    * @throws TypeError for unknown options; what a callback of the application threw. The promise rejects with the same.
    */
-  verify(token: string, options?: VerifyOptions): AuthOutcome<Claims> | Promise<AuthOutcome<Claims>>
+  verify(token: string, options?: VerifyOptions): VerifyOutcome<Claims> | Promise<VerifyOutcome<Claims>>
   /**
    * Looks a tenant up again at its next request, instead of when `tenantCache.ttl` has passed; until that succeeds, its last
    * configuration is kept. Without effect where `tenants` is not a function.

@@ -57,6 +57,16 @@ export type AuthOutcome<Claims> =
     }
   | AuthRefusal
 
+/** How the verification of a token ended that came without a request: unlike in {@link AuthOutcome}, `auth` is there. */
+export type VerifyOutcome<Claims> =
+  | {
+      /** Always `true`. */
+      readonly ok: true
+      /** The verified token. */
+      readonly auth: Auth<Claims>
+    }
+  | AuthRefusal
+
 /** What a `WWW-Authenticate` challenge contains beside the error. */
 export interface ChallengeParameters {
   /** The protection space (RFC 9110 §11.5). */

@@ -184,8 +184,9 @@ function checkEnforceable(where: string, { jwks, transport }: CheckedRegistratio
 export function snapshotRules(registration: CheckedRegistration): SnapshotRules {
   const { key, issuers, jwksUri, metadataUri, transport, options } = registration
   const { requireHttps, allowedDomains, allowAddresses, pinnedSpki } = transport
-  // As it was given: the default depends on the way of registering, and one directory may serve several.
-  const network = options.network ?? null
+  // Only a restriction that was asked for: the default depends on the way of registering, and one directory may serve
+  // several.
+  const network = options.network === 'public' ? options.network : null
   // A function is another one in each process.
   const ca = typeof transport.ca === 'function' ? 'function' : transport.ca
   const rules = [requireHttps, allowedDomains, network, allowAddresses, pinnedSpki, ca, metadataUri]

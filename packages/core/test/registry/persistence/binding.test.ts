@@ -30,7 +30,6 @@ describe('a snapshot is bound to', () => {
     { pinnedSpki: [pin] },
     { requireHttps: true },
     { allowedDomains: ['example'] },
-    { network: 'any' },
     { network: 'public' },
     { allowAddresses: ['10.0.0.1'] },
     { keyLifetime: 'immutable' },
@@ -40,6 +39,7 @@ describe('a snapshot is bound to', () => {
 
   it('no default of network: register and createAuthenticator share a store', () => {
     expect(bindingOf({}, 'any')).toBe(bindingOf({}, 'public'))
+    expect(bindingOf({ network: 'any' })).toBe(bindingOf({}, 'any'))
   })
 
   it('nothing that only says how long keys are kept, or how hard they are fetched', () => {

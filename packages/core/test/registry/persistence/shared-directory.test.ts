@@ -49,6 +49,19 @@ describe('register and createAuthenticator with one directory', () => {
     expect(issuer.requestCount()).toBe(0)
   })
 
+  it('share keys where register is given the network that createAuthenticator has by default', async () => {
+    const [issuer, publicKeyPath] = [await startIssuer(), await temporaryDirectory()]
+    const registry = startRegistry({ publicKeyPath })
+    const registered = { issuer: issuer.issuer, keyLifetime: 'immutable', network: 'any' } as const
+    await registry.register({ tenant: 'default', provider: 'default', ...registered })
+    await registry.resolve('default', 'default', 'key-1')
+    await registry.close()
+    await issuer.stop()
+
+    const short = { issuer: issuer.issuer, audience, publicKeyPath, keyLifetime: 'immutable' } as const
+    expect(await verdict(startAuthenticator(short), await issuer.sign())).toBe('accepted')
+  })
+
   it('do so at the same time', async () => {
     const [issuer, publicKeyPath] = [await startIssuer(), await temporaryDirectory()]
     const registry = startRegistry({ publicKeyPath, integrityKey: false })
