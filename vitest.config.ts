@@ -7,13 +7,15 @@ const root = fileURLToPath(new URL('.', import.meta.url))
 const packages = `${root}packages`
 const names = readdirSync(packages).join('|')
 
-/** Tests with many processes of their own, or which measure real time. */
+/** Tests with many processes of their own or a browser, or which measure real time. */
 const processTests = [
   'test/fleet/**/*.test.ts',
   'test/chaos/**/*.test.ts',
   'test/soak/**/*.test.ts',
   'test/runtimes/**/*.test.ts',
   'test/cli/drill.test.ts',
+  'examples/observability/test/outage.test.ts',
+  'test/status/page.test.ts',
   'packages/core/test/stores/file-store-processes.test.ts',
 ]
 

@@ -3,6 +3,7 @@ export const sectionNames = Object.freeze([
   'seen-token',
   'new-token',
   'refusals',
+  'observability',
   'http-share',
   'http',
   'cold-start',

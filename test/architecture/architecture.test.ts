@@ -16,6 +16,8 @@ const longestChainAllowed = 26
 
 /** Why these files and functions are longer than the limit: `path` or `path#function`, and the reason. */
 const reasonsForLength: Readonly<Record<string, string>> = {
+  'packages/core/src/auth/authenticate.ts':
+    'One pipeline, read from top to bottom: to divide it would hide the order of its steps.',
   'packages/core/src/auth/authenticate.ts#createAuthentication':
     'A factory: the steps of authentication, each a short function, share the options of one authenticator.',
   'packages/core/src/auth/until-invalid.ts#createInvalidations':
@@ -287,17 +289,17 @@ describe('size', () => {
     ])
   })
 
-  it('of an adapter is 330 lines of code at most', () => {
+  it('of an adapter is 380 lines of code at most', () => {
     expect(adapterViolations(repository)).toEqual([])
   })
 
-  it('of 331 lines of code over all its files is too much for an adapter', () => {
+  it('of 381 lines of code over all its files is too much for an adapter', () => {
     const files = (count: number) => [
       { path: 'packages/koa/src/a.ts', text: linesOf(150) },
       { path: 'packages/koa/src/b.ts', text: linesOf(count) },
     ]
-    expect(adapterViolations(files(180))).toEqual([])
-    expect(adapterViolations(files(181))).toEqual(['packages/koa/src has 331 lines of code; at most 330'])
+    expect(adapterViolations(files(230))).toEqual([])
+    expect(adapterViolations(files(231))).toEqual(['packages/koa/src has 381 lines of code; at most 380'])
   })
 
   it('counts neither comments nor blank lines', () => {

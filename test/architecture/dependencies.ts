@@ -10,6 +10,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   koa: ['@jwks-auth/core', 'koa'],
   fastify: ['@jwks-auth/core', 'fastify', 'fastify-plugin'],
   redis: ['@jwks-auth/core', 'ioredis'],
+  prometheus: ['@jwks-auth/core', 'prom-client'],
+  opentelemetry: ['@jwks-auth/core', '@opentelemetry/api'],
   testing: ['@jwks-auth/core', 'jose'],
   cli: ['@jwks-auth/core', '@jwks-auth/testing'],
 }

@@ -5,8 +5,15 @@ import { fileURLToPath } from 'node:url'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { installTarballs, packageNames, packPackages, run, type Tarball, temporaryFolder, tool } from './tarballs.ts'
+import { typedPrograms } from './typed-programs.ts'
 
 const oldCompiler = fileURLToPath(import.meta.resolve('typescript-api/bin/tsc'))
+/** The compilers that users have, each as a command and its arguments. */
+const compilers: Readonly<Record<string, readonly [command: string, ...args: string[]]>> = {
+  '5.9': [process.execPath, fileURLToPath(import.meta.resolve('typescript-5/bin/tsc'))],
+  '6.0': [process.execPath, oldCompiler],
+  '7.0': [tool('tsc')],
+}
 
 let folder: string
 let tarballs: Tarball[]
@@ -50,9 +57,9 @@ describe.each(packageNames)('%s', (name) => {
   })
 
   it('has types that resolve in every mode of an ESM-only package', async () => {
-    await expect(run(folder, tool('attw'), tarballOf(name), '--profile', 'esm-only')).resolves.toContain(
-      'node16 (from ESM)',
-    )
+    // A document is no module.
+    const flags = ['--profile', 'esm-only', '--exclude-entrypoints', 'jwks-auth.openapi.yaml']
+    await expect(run(folder, tool('attw'), tarballOf(name), ...flags)).resolves.toContain('node16 (from ESM)')
   })
 
   it('is the same module to import and to require', async () => {
@@ -191,5 +198,56 @@ describe('a consumer in TypeScript', () => {
     )
     const flags = ['--noEmit', '--module', 'nodenext', '--target', 'es2023', '--ignoreConfig', 'wrong.mts']
     await expect(run(consumer, tool('tsc'), ...flags)).rejects.toThrow('nothingOfThisName')
+  })
+})
+
+describe('typed claims', () => {
+  const strict = { target: 'es2023', strict: true, exactOptionalPropertyTypes: true, noEmit: true, types: ['node'] }
+  const modes = {
+    node16: { module: 'node16' },
+    nodenext: { module: 'nodenext' },
+    bundler: { module: 'esnext', moduleResolution: 'bundler' },
+  } as const
+
+  beforeAll(async () => {
+    for (const [file, program] of Object.entries(typedPrograms)) await writeFile(join(consumer, file), program)
+  })
+
+  async function compile(version: string, compilerOptions: object, files: readonly string[]): Promise<string> {
+    // One program for each file: `Register` belongs to a program.
+    const outputs: string[] = []
+    const [command, ...args] = compilers[version] ?? [tool('tsc')]
+    for (const file of files) {
+      const project = join(consumer, `tsconfig.${file}.json`)
+      await writeFile(project, JSON.stringify({ compilerOptions: { ...strict, ...compilerOptions }, files: [file] }))
+      outputs.push(await run(consumer, command, ...args, '-p', project))
+    }
+    return outputs.join('')
+  }
+
+  describe.each(Object.keys(compilers))('in TypeScript %s', (version) => {
+    it.each(Object.entries(modes))('reach getAuth with %s, libraries checked', async (_, mode) => {
+      await expect(compile(version, { ...mode, skipLibCheck: false }, Object.keys(typedPrograms))).resolves.toBe('')
+    })
+
+    it('reach getAuth in a CommonJS project', async () => {
+      const resolution = version === '5.9' ? 'node10' : 'bundler'
+      const options = { module: 'commonjs', moduleResolution: resolution, skipLibCheck: true, esModuleInterop: true }
+      const files = await Promise.all(
+        Object.entries(typedPrograms).map(async ([file, program]) => {
+          const name = file.replace('.mts', '.cjs.ts')
+          await writeFile(join(consumer, name), program)
+          return name
+        }),
+      )
+      await expect(compile(version, options, files)).resolves.toBe('')
+    })
+  })
+
+  it('are refused where they are used as another type', async () => {
+    const file = 'wrong-claims.mts'
+    const program = (typedPrograms['express.mts'] ?? '').replace('org.toFixed()', 'org.toUpperCase()')
+    await writeFile(join(consumer, file), program)
+    await expect(compile('7.0', { module: 'nodenext' }, [file])).rejects.toThrow('toUpperCase')
   })
 })

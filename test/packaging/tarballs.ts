@@ -78,7 +78,9 @@ export async function installTarballs(folder: string, tarballs: readonly Tarball
   const consumer = join(folder, 'consumer')
   await mkdir(consumer)
   const overrides = Object.fromEntries(tarballs.map(({ name, file }) => [name, `file:${file}`]))
-  const dependencies = { ...overrides, ...(await peers()), '@types/node': await rootVersion('@types/node') }
+  const schemas = { zod: await versionOf('test', 'zod'), valibot: await versionOf('test', 'valibot') }
+  const types = { '@types/node': await versionOf('.', '@types/node') }
+  const dependencies = { ...overrides, ...(await peers()), ...types, ...schemas }
   await writeFile(join(consumer, 'package.json'), JSON.stringify({ private: true, dependencies }))
   // JSON is YAML too.
   await writeFile(join(consumer, 'pnpm-workspace.yaml'), JSON.stringify({ overrides, hoist: false }))
@@ -96,8 +98,8 @@ async function peers(): Promise<Record<string, string>> {
   )
 }
 
-async function rootVersion(name: string): Promise<string> {
-  const manifest = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as Manifest
+async function versionOf(workspace: string, name: string): Promise<string> {
+  const manifest = JSON.parse(await readFile(join(repository, workspace, 'package.json'), 'utf8')) as Manifest
   return manifest.devDependencies?.[name] ?? '*'
 }
 

@@ -207,7 +207,7 @@ describe.each(frameworks)('the status handler of $name', (framework) => {
     '/providers/acme',
     '/providers/acme/main/nonsense',
     '/providers/acme/main/refresh/again',
-    '/providers/nobody/main',
+    '/providers/stranger/main',
     '/providers/__proto__/main',
     '/providers/acme%2Fmain',
     '/providers/%00/main',
@@ -272,7 +272,7 @@ describe.each(frameworks)('the status handler of $name', (framework) => {
     const failed = await ask(refresh, { headers: sameOrigin }, '/providers/globex/main/refresh')
     expect(failed.status).toBe(200)
     expect(await failed.json()).toMatchObject({ ok: false, error: { code: 'ERR_UPSTREAM_UNREACHABLE' } })
-    expect((await ask(refresh, { headers: sameOrigin }, '/providers/nobody/main/refresh')).status).toBe(404)
+    expect((await ask(refresh, { headers: sameOrigin }, '/providers/stranger/main/refresh')).status).toBe(404)
   })
 
   it('sends the form of the page back to the page', async () => {
@@ -319,7 +319,7 @@ describe.each(frameworks)('the status handler of $name', (framework) => {
 
   it.each([
     ['of a provider that is down', 'globex/main'],
-    ['of a provider that is not registered', 'nobody/main'],
+    ['of a provider that is not registered', 'stranger/main'],
   ])('is not ready where the keys %s are required, and does not say which', async (_, name) => {
     const { ask } = await start({ required: ['acme/main', name] })
     for (let count = 0; count < 3; count += 1) {

@@ -43,6 +43,14 @@ function introduce({ acme, globex, apis }: Cast): void {
     )
   }
   for (const { name, url } of apis) say(`  ${name.padEnd(9)}${url}   ${style.dim(`@jwks-auth/${name.toLowerCase()}`)}`)
+  // Without a terminal the demo is over before a page could be opened.
+  if (isTerminal) sayStatusPages(apis)
+}
+
+/** Where the status pages and the metrics are: they follow what happens. */
+function sayStatusPages(apis: readonly ProtectedApi[]): void {
+  say(style.bold('\nOpen a status page, and see there what happens here; the numbers are for Prometheus:'))
+  for (const { name, statusUrl, url } of apis) say(`  ${name.padEnd(9)}${statusUrl}   ${url}/metrics`)
 }
 
 /** Goes through the sections; returns their lines. */
@@ -70,7 +78,9 @@ function conclude({ acme, globex }: Cast, lines: readonly Line[]): boolean {
 }
 
 async function stayUp(cast: Cast): Promise<void> {
-  say(`${await renderCurl(cast, style)}\n\n${style.dim('Ctrl-C ends it.')}`)
+  say(await renderCurl(cast, style))
+  sayStatusPages(cast.apis)
+  say(style.dim('\nCtrl-C ends it.'))
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
   })

@@ -73,6 +73,11 @@ const tokens: Section = {
       status: 200,
       says: /^{"welcome":"acme-client"}$/,
     })
+    const reached = new Map<ProtectedApi, string>()
+    for (const api of apis) reached.set(api, await reach(`${api.statusUrl}/health/ready`))
+    yield compareEach('/status/health/ready  acme is required', '200', apis, (api) => reached.get(api) ?? '')
+    for (const api of apis) reached.set(api, await reach(`${api.url}/metrics`))
+    yield compareEach('/metrics  for Prometheus', '200', apis, (api) => reached.get(api) ?? '')
     yield jwksRequests(acme, 3, 'one for each API, which has a cache of its own; 300 requests needed the keys')
     yield jwksRequests(globex, 3, 'likewise')
   },

@@ -433,7 +433,7 @@ describe('the option property', () => {
 
 describe('an application with decorators of its own', () => {
   it('keeps its authenticate, and routes are guarded by the exported hook', async () => {
-    const own = vi.fn(async () => undefined)
+    const own = vi.fn<() => Promise<void>>(async () => undefined)
     app.decorate('authenticate', own as never)
     await app.register(jwksAuth, { ...options, global: false })
     app.get('/ours', { onRequest: authenticate }, () => 'ok')

@@ -15,8 +15,11 @@ export interface OpenTelemetryOptions {
 
 /** The options after all checks. */
 export interface CheckedOpenTelemetryOptions {
+  /** Records the spans. */
   readonly tracerProvider: TracerProvider
+  /** Records the metrics. */
   readonly meterProvider: MeterProvider
+  /** How many pairs have attributes of their own. */
   readonly maxSeries: number
 }
 

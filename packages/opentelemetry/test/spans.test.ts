@@ -105,7 +105,7 @@ describe('the outcome of a span', () => {
     await issuer.stop()
     await authenticate(token)
     const outcomes = spans().map(({ name, attributes, status }) => [name, attributes['error.type'], status.code])
-    expect(outcomes.toSorted()).toEqual([
+    expect(outcomes.toSorted(([a], [b]) => String(a).localeCompare(String(b)))).toEqual([
       ['jwks.authenticate', 'ERR_KEYS_UNAVAILABLE', SpanStatusCode.ERROR],
       ['jwks.fetch', 'ERR_UPSTREAM_UNREACHABLE', SpanStatusCode.ERROR],
       ['jwks.refresh', 'ERR_UPSTREAM_UNREACHABLE', SpanStatusCode.ERROR],

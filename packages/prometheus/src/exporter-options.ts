@@ -16,7 +16,9 @@ export interface ExporterOptions {
 
 /** The options after all checks. */
 export interface CheckedExporterOptions {
+  /** Where the metrics go. */
   readonly register: PrometheusRegistry
+  /** How many pairs have label values of their own. */
   readonly maxSeries: number
 }
 

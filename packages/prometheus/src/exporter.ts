@@ -49,7 +49,7 @@ export function installDefaultExporter(registry: Registry, options: ExporterOpti
     return current
   }
 
-  function counter(name: MetricName, help: string, value: keyof Series['totals']): void {
+  const counter = (name: MetricName, help: string, value: keyof Series['totals']) =>
     new Counter({
       name,
       help,
@@ -60,9 +60,8 @@ export function installDefaultExporter(registry: Registry, options: ExporterOpti
         for (const { labels, totals } of series()) this.inc({ ...labels }, totals[value])
       },
     })
-  }
 
-  function gauge(name: MetricName, help: string, value: 'keyAge' | 'untilUnusable'): void {
+  const gauge = (name: MetricName, help: string, value: 'keyAge' | 'untilUnusable') =>
     new Gauge({
       name,
       help,
@@ -76,7 +75,6 @@ export function installDefaultExporter(registry: Registry, options: ExporterOpti
         }
       },
     })
-  }
 
   // Checked before anything is installed: throws for what is no registry.
   series()

@@ -230,7 +230,7 @@ describe('the handler', () => {
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
   })
 
-  it('is a 500 without a word where a metric of the application throws', async () => {
+  it('is a 500 without a body where a metric of the application throws', async () => {
     const { exporter, register } = await scene()
     register.registerMetric({
       name: 'broken',

@@ -1,7 +1,10 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { type AuthState, getAuth, jwksAuth, requireScopes, tenantFromHeader } from '@jwks-auth/koa'
+import { type AuthState, createStatusHandler, getAuth, jwksAuth, requireScopes, tenantFromHeader } from '@jwks-auth/koa'
+import { installDefaultExporter } from '@jwks-auth/prometheus'
 import Koa from 'koa'
+import mount from 'koa-mount'
+import { Registry } from 'prom-client'
 import type { ProtectedApi, Tenants } from './protected-api.ts'
 
 /** The API in Koa, without a router: one middleware for each route. */
@@ -10,7 +13,18 @@ export async function startKoa(tenants: Tenants): Promise<ProtectedApi> {
   const authenticate = jwksAuth({ tenant: tenantFromHeader('x-tenant-id'), tenants, requireHttps: false })
   const requireAdmin = requireScopes('admin')
 
+  const { registry } = authenticate
   const app = new Koa<AuthState>()
+  // Ahead of `authenticate`: operators have no token. The demo listens on loopback; elsewhere, check who is asking.
+  app.use(mount('/status', createStatusHandler(registry, { authorize: () => true, required: ['acme/default'] })))
+  // One process has three APIs here, so each has a register of its own.
+  const exporter = installDefaultExporter(registry, { register: new Registry() })
+  app.use(async (ctx, next) => {
+    if (ctx.path === '/metrics') {
+      ctx.type = exporter.contentType
+      ctx.body = await exporter.metrics()
+    } else await next()
+  })
   app.use(authenticate)
   app.use(async (ctx, next) => {
     if (ctx.path === '/whoami') {
@@ -33,5 +47,6 @@ export async function startKoa(tenants: Tenants): Promise<ProtectedApi> {
     server.close()
     await authenticate.close()
   }
-  return { name: 'Koa', url: `http://127.0.0.1:${port}`, registry: authenticate.registry, close }
+  const url = `http://127.0.0.1:${port}`
+  return { name: 'Koa', url, statusUrl: `${url}/status`, registry, close }
 }

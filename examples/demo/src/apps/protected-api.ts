@@ -9,6 +9,8 @@ export interface ProtectedApi {
   readonly name: string
   /** Where it listens, without a slash at the end. */
   readonly url: string
+  /** Where its status page is. */
+  readonly statusUrl: string
   /** Its cache of the providers' keys. */
   readonly registry: Registry
   /** Stops the server and the cache. */

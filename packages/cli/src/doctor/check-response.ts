@@ -104,12 +104,17 @@ function failureOf({ error, step, isTimeout, duration }: DocumentFailure): reado
 
 function connectionFindings(subject: Subject, { duration, tls }: DocumentResponse): readonly Finding[] {
   const findings: Finding[] = []
-  if (duration > SLOW) findings.push(finding('slow', subject, `The response took ${Math.round(duration)} ms`))
+  if (isSlow({ duration })) findings.push(finding('slow', subject, `The response took ${Math.round(duration)} ms`))
   if (tls !== undefined && isNearExpiry(tls, Date.now())) {
     const at = new Date(tls.validTo).toISOString()
     findings.push(finding('certificate-expires-soon', subject, `The certificate expires at ${at}`))
   }
   return findings
+}
+
+/** True for a response that took longer than a second. */
+export function isSlow({ duration }: Pick<DocumentResponse, 'duration'>): boolean {
+  return duration > SLOW
 }
 
 function isNearExpiry({ validFrom, validTo }: TlsFacts, now: number): boolean {

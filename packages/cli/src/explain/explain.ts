@@ -150,7 +150,7 @@ async function checkSteps(
   const steps = [size, passed('format', 'a JWT in compact form'), stepOf('iss and exp', basic, basicDetail(parsed))]
   const values = safeValues(parsed.header, parsed.payload)
   const { iss } = parsed.payload
-  const tenant = tenantName(checked, parsed, (issuer) => directory.findByIssuer(issuer)?.name)
+  const tenant = tenantName(checked, parsed, (issuer) => directory.byIssuer.get(issuer)?.name)
   const provider = selectProvider(tenant === undefined ? undefined : directory.find(tenant), tenant, parsed.payload)
   const issuers = all.flatMap((each) =>
     tenant === undefined || each.registered.key.tenant === tenant ? each.issuers : [],

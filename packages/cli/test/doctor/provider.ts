@@ -25,7 +25,7 @@ export interface Provider {
   readonly metadataHeaders: Record<string, string | undefined>
   /** Responds to a request itself; false where it leaves that to the provider. */
   answer: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined
-  /** Milliseconds before the first response with the key set. */
+  /** Milliseconds before each response with the key set. */
   delay: number
   /** The file with the authority to trust. */
   readonly caFile: string
@@ -68,7 +68,6 @@ export async function startProvider(tls: TlsOptions = {}): Promise<Provider> {
   const server = createServer({ key: privateKeyOf(leaf), cert: leaf.certificate }, (request, response) => {
     if (provider.answer?.(request, response) === true) return
     const delay = request.url === '/jwks' ? provider.delay : 0
-    if (delay > 0) provider.delay = 0
     setTimeout(() => respond(provider, request, response), delay)
   })
   server.on('tlsClientError', () => undefined)

@@ -1,4 +1,3 @@
-import type { AuthRequest } from '../base/auth-request.ts'
 import type { Instant } from '../base/clock.ts'
 import type { RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
 import {
@@ -14,6 +13,7 @@ import { createTenantDirectory, type Tenant, type TenantDirectory } from '../ten
 import { isTenantFromIssuer, type TenantResolver } from '../tenants/tenant-resolver.ts'
 import { type Claims, issuerOf } from './check-claims.ts'
 import { areDistinguishable, type ClaimRules } from './claim-rules.ts'
+import { expandIssuers } from './issuer-template.ts'
 
 /** A provider that is to be registered. */
 export interface CheckedProvider {
@@ -29,6 +29,7 @@ export interface CheckedProvider {
 /** A registered provider, with the rules of one authenticator. */
 export interface AuthProvider {
   readonly registered: RegisteredProvider
+  /** The issuers of its tokens, as they are in `iss`. */
   readonly issuers: readonly string[]
   readonly algorithms: ReadonlySet<string>
   readonly rules: ClaimRules
@@ -87,8 +88,9 @@ export function checkProviders(
   providers: readonly CheckedProvider[],
 ): RegistrableProviders {
   const checked = providers.map((provider) => {
-    const { registration, where } = provider
-    return { ...provider, issuers: check(registration, { network: NETWORK, where }).issuers }
+    const { registration, where, rules } = provider
+    const { issuers } = check(registration, { network: NETWORK, where })
+    return { ...provider, issuers: expandIssuers(issuers, rules.tenantIds) }
   })
   checkSharedIssuers(checked)
   return {
@@ -176,26 +178,6 @@ function checkSharedIssuers(providers: readonly (CheckedProvider & { readonly is
       same.push(provider)
     }
   }
-}
-
-/**
- * Creates the function that finds a request's tenant: an identifier, or what a callback of the application returns.
- *
- * @param resolver the option `tenant`; by default the tenant whose issuer the token has
- */
-export function createTenantResolution(
-  resolver: TenantResolver | undefined,
-  findByIssuer: TenantDirectory<AuthProvider>['findByIssuer'],
-): (request: AuthRequest, issuer: string) => unknown {
-  if (resolver !== undefined && !isTenantFromIssuer(resolver)) return (request) => resolver(request)
-  return (_request, issuer) => findByIssuer(issuer)?.name
-}
-
-/** Creates the function that finds the tenant of a token that comes without a request, where no two share an issuer. */
-export function createIssuerResolution(
-  directory: TenantDirectory<AuthProvider>,
-): (issuer: string) => string | undefined {
-  return (issuer) => (directory.sharedIssuer === undefined ? directory.findByIssuer(issuer)?.name : undefined)
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { AuthRequest } from '../base/auth-request.ts'
-import { type Clock, type Instant, instant } from '../base/clock.ts'
+import { type Clock, instant } from '../base/clock.ts'
 import { ClaimsRejectedError, TokenRejectedError, TokenRevokedError } from '../base/errors/claim-errors.ts'
 import { JwksAuthError, RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/registry-errors.ts'
@@ -9,30 +9,26 @@ import {
   IssuerNotAllowedError,
   KeyNotFoundError,
   KeysUnavailableError,
-  SignatureInvalidError,
   TokenMissingError,
 } from '../base/errors/request-errors.ts'
 import type { EventBus } from '../base/events.ts'
 import type { Instrumentation, Tracer } from '../base/instrumentation.ts'
 import { runSteps, type Steps } from '../base/steps.ts'
 import { isThenable } from '../base/thenable.ts'
-import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
-import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
 import type { Tenant } from '../tenants/tenant-directory.ts'
 import type { Auth } from './auth.ts'
 import { type AuthProvider, type AuthTenants, selectProvider } from './auth-providers.ts'
 import { isAccepted, isRevokedBy, observe, schemaOutput, throwCallbackError } from './callbacks.ts'
 import type { CheckedAuthOptions } from './check-auth-options.ts'
 import { checkBasicClaims, checkToken, checkValidity, issuerOf } from './check-claims.ts'
-import { vouchesForIssuer } from './key-issuer.ts'
 import { createHeaderCache, type ParsedToken, parseToken } from './parse-token.ts'
 import { type AuthOutcome, type AuthRefusal, refusalResponse, type VerifyOutcome } from './refusal.ts'
 import { type GivenToken, NO_REQUEST, type RequestContext, wait } from './request-context.ts'
+import { createSigningKeySearch, type FoundSigningKeys } from './signing-key.ts'
 import { createTokenCache } from './token-cache.ts'
 import { type FoundToken, findToken, isBearerToken, readGiven } from './token-sources.ts'
 import { authFor, bytesOf, claimsFor, createVerifiedToken, inputFor, type VerifiedToken } from './verified-token.ts'
-import { createSignatureCheck } from './verify-signature.ts'
 
 /** Authenticates requests by the options of one authenticator. */
 export interface Authentication<Claims> {
@@ -67,18 +63,14 @@ export interface AuthenticationParts {
   readonly resolveTenant: (request: AuthRequest, issuer: string) => unknown
   /** The tenant of a token that comes without a request; `undefined` where its issuer does not decide. */
   readonly tenantOfIssuer: (issuer: string) => string | undefined
+  /** Reports the issuer of a token that is not one of the tenant's, where it is almost one. */
+  readonly reportIssuer: (tenant: Tenant<AuthProvider> | undefined, issuer: string) => void
 }
 
 /** A token that is accepted for one request, and its cache entry. */
 interface Acceptance<Claims> {
   readonly verified: VerifiedToken
   readonly auth: Auth<Claims>
-}
-
-/** The keys that may have signed a token, and when they were asked for: the time limit of a refetch counts from there. */
-interface FoundSigningKeys {
-  readonly keys: readonly VerificationKey[]
-  readonly askedAt: Instant
 }
 
 type VerificationResult<Claims> = Acceptance<Claims> | JwksAuthError
@@ -88,7 +80,7 @@ const PRIVATE: Readonly<Record<string, string>> = Object.freeze({ 'cache-control
 
 /** Creates the authentication of one authenticator. */
 export function createAuthentication<Claims>(parts: AuthenticationParts): Authentication<Claims> {
-  const { clock, registry, options, tenants, resolveTenant, tenantOfIssuer } = parts
+  const { clock, registry, options, tenants, resolveTenant, tenantOfIssuer, reportIssuer } = parts
   const {
     challenge,
     credentialsRequired,
@@ -107,7 +99,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
       ? undefined
       : createTokenCache<VerifiedToken, VerificationResult<Claims>>(options.tokenCache)
   const headers = createHeaderCache()
-  const checkSignature = createSignatureCheck()
+  const findSigningKey = createSigningKeySearch()
   let isClosed = false
 
   /** The one way to refuse a request. */
@@ -288,7 +280,10 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     context: RequestContext,
   ): Steps<VerificationResult<Claims>> {
     const provider = selectProvider(tenant, tenantName, token.payload)
-    if (provider instanceof RequestRefusedError) return provider
+    if (provider instanceof RequestRefusedError) {
+      reportIssuer(tenant, issuerOf(token.payload))
+      return provider
+    }
     context.origin = provider.registered.key
     const refusal = checkToken(token, provider, context.now.wall)
     if (refusal !== undefined) return refusal
@@ -352,42 +347,6 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
     if (schema === undefined) return input
     const result = schemaOutput(yield* wait<unknown>(context, schema['~standard'].validate(input)))
     return result instanceof ClaimsRejectedError ? result : result.claims
-  }
-
-  /** The key that verifies a token's signature, or why there is none. */
-  function* findSigningKey(
-    { keys, askedAt }: FoundSigningKeys,
-    token: ParsedToken,
-    cache: ProviderCache,
-    context: RequestContext,
-  ): Steps<VerificationKey | JwksAuthError> {
-    const { kid, alg } = token.header
-    const signer = yield* signerAmong(keys, token, cache, context)
-    if (signer !== undefined) return signer
-    // The provider may have published new material under the same `kid`: one more search, within the refetch budget.
-    const others = yield* wait(context, cache.findOtherKeys(kid, alg, keys, askedAt))
-    context.hasWaitedSinceKey = false
-    if (others instanceof JwksAuthError) return others
-    const other = others.length === 0 ? undefined : yield* signerAmong(others, token, cache, context)
-    return other ?? new SignatureInvalidError()
-  }
-
-  /** The one of these keys that verifies the signature; `undefined` if none does, an error if none may be used. */
-  function* signerAmong(
-    keys: readonly VerificationKey[],
-    token: ParsedToken,
-    cache: ProviderCache,
-    context: RequestContext,
-  ): Steps<VerificationKey | KeyNotFoundError | undefined> {
-    let isAnyUsable = false
-    for (const key of keys) {
-      if (!vouchesForIssuer(key, token.payload)) continue
-      const imported = cache.importKey(key, token.header.alg)
-      if (imported === undefined) continue
-      isAnyUsable = true
-      if (yield* wait(context, checkSignature(imported, token))) return key
-    }
-    return isAnyUsable ? undefined : new KeyNotFoundError()
   }
 
   /** Why a token is refused that was accepted before something was waited for. */

@@ -83,7 +83,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
   const { passErrors, registryOptions } = checked
   const registry = registryOptions === undefined ? internalsOf(checked.registry) : createRegistry(registryOptions)
   const registryInternals = internalsOf(registry)[internals]
-  const { tenants, resolveTenant, tenantOfIssuer } = createTenants(registryInternals, checked)
+  const { tenants, resolveTenant, tenantOfIssuer, reportIssuer } = createTenants(registryInternals, checked)
   const authentication = createAuthentication<Claims>({
     clock: registryInternals.clock,
     registry: registryInternals,
@@ -91,6 +91,7 @@ export function createAuthenticator<Claims = AccessTokenClaims>(
     tenants,
     resolveTenant,
     tenantOfIssuer,
+    reportIssuer,
   })
   const invalidations = createInvalidations(registryInternals.clock, registryInternals)
   return {

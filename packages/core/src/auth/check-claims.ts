@@ -82,6 +82,10 @@ export function checkClaims(claims: Claims, rules: ClaimRules, now: number): Ref
   for (const [name, value] of rules.boundClaims) {
     if (!Object.hasOwn(claims, name) || claims[name] !== value) return new ClaimNotBoundError()
   }
+  if (rules.tenantIds !== undefined) {
+    if (!Object.hasOwn(claims, 'tid')) return new ClaimMissingError()
+    if (!isOfTenantId(claims, rules.tenantIds)) return new ClaimNotBoundError()
+  }
   if (rules.clientIds !== undefined && !isFromClient(claims, rules.clientIds)) return new ClientNotAllowedError()
   return rules.cnf === 'verify' && Object.hasOwn(claims, 'cnf') ? new ConfirmationNotCheckedError() : undefined
 }
@@ -119,6 +123,13 @@ function checkAudience(aud: unknown, audiences: ReadonlySet<string> | undefined)
 function isFromClient({ client_id: clientId, azp }: Claims, clientIds: ReadonlySet<string>): boolean {
   const client = clientId ?? azp
   return typeof client === 'string' && clientIds.has(client)
+}
+
+/** `tid` is one of these GUIDs, and the one in `iss`. */
+function isOfTenantId({ iss, tid }: Claims, tenantIds: ReadonlySet<string>): boolean {
+  if (typeof tid !== 'string' || typeof iss !== 'string') return false
+  const id = tid.toLowerCase()
+  return tenantIds.has(id) && iss.includes(id)
 }
 
 /** True for a NumericDate, in seconds (RFC 7519 §2), before the year 10000. JSON's `1e999` is infinite. */

@@ -12,6 +12,7 @@ import { providerOptionNames } from '../registry/provider-options.ts'
 import type { TenantCacheBounds } from '../tenants/tenant-cache.ts'
 import type { CheckedProvider } from './auth-providers.ts'
 import { type ClaimRules, checkClaimRules, claimRuleNames } from './claim-rules.ts'
+import { checkIssuerTemplate } from './issuer-template.ts'
 
 /** The options of a provider, in the short form or of a tenant. */
 export const providerConfigNames: readonly string[] = Object.freeze([
@@ -143,8 +144,10 @@ export function checkProvider(
   if (merged['issuer'] === undefined) {
     throw new TypeError(`${where}issuer is required: exactly the iss of the provider's tokens`)
   }
+  // In the short form, all options are given together.
+  const ofProvider = checkIssuerTemplate(where, where === '' ? merged : config, merged)
   const registration = { tenant, provider, ...pick(merged, [...providerLocationNames, ...providerOptionNames]) }
-  return { tenant, provider, where, registration, rules: rulesOf(where, merged) }
+  return { tenant, provider, where, registration, rules: rulesOf(where, ofProvider) }
 }
 
 /** {@link checkClaimRules} with one object for all providers with the same rules, as most tenants have. */

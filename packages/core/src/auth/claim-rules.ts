@@ -1,4 +1,5 @@
 import { choiceOption, integerOption, objectOption, stringsOption, type Unchecked } from '../base/options.ts'
+import { checkTenantIds } from './issuer-template.ts'
 
 /** Rules for the claims of a provider's tokens. Beside `tenants`, each is a default for every provider. */
 export interface ClaimRuleOptions {
@@ -15,6 +16,11 @@ export interface ClaimRuleOptions {
   readonly boundClaims?: Readonly<Record<string, string | number | boolean>> | undefined
   /** Clients whose tokens are accepted, by `client_id` (RFC 9068 §2.2) or `azp`. Default: any. */
   readonly clientIds?: readonly string[] | undefined
+  /**
+   * Tenants of Entra ID whose tokens are accepted, by the GUID in `tid`, where `issuer` contains `{tenantid}`: there it stands
+   * for one of these ids, and the token's `tid` must be the same one. At least one, and required there.
+   */
+  readonly allowedTenantIds?: readonly string[] | undefined
   /** Claims that must be present, beside `iss` and `exp`, which are always required. */
   readonly requiredClaims?: readonly string[] | undefined
   /** Milliseconds by which clocks may differ, for `exp`, `nbf` and `iat`. Default 30 000. */
@@ -43,6 +49,7 @@ export const claimRuleNames: readonly (keyof ClaimRuleOptions)[] = Object.freeze
   'audience',
   'boundClaims',
   'clientIds',
+  'allowedTenantIds',
   'requiredClaims',
   'clockTolerance',
   'maxTokenAge',
@@ -57,6 +64,8 @@ export interface ClaimRules {
   readonly audiences: ReadonlySet<string> | undefined
   readonly boundClaims: ReadonlyMap<string, string | number | boolean>
   readonly clientIds: ReadonlySet<string> | undefined
+  /** Values of `tid`, in lower case, of which `iss` names one; absent where `tid` does not matter. */
+  readonly tenantIds: ReadonlySet<string> | undefined
   readonly requiredClaims: readonly string[]
   readonly clockTolerance: number
   readonly maxTokenAge: number | undefined
@@ -100,6 +109,7 @@ export function checkClaimRules(where: string, given: Unchecked): ClaimRules {
     audiences: audience === false ? undefined : new Set(stringsOption(`${where}audience`, audience)),
     boundClaims: checkBoundClaims(`${where}boundClaims`, given['boundClaims']),
     clientIds: clientIds === undefined ? undefined : new Set(stringsOption(`${where}clientIds`, clientIds)),
+    tenantIds: checkTenantIds(`${where}allowedTenantIds`, given['allowedTenantIds']),
     requiredClaims: profile === undefined ? ownClaims : [...ownClaims, ...RFC9068_CLAIMS],
     clockTolerance: integerOption(`${where}clockTolerance`, clockTolerance, { min: 0, max: LONGEST }),
     maxTokenAge:

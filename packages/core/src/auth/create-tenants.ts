@@ -1,15 +1,16 @@
 import type { AuthRequest } from '../base/auth-request.ts'
+import type { Tenant } from '../tenants/tenant-directory.ts'
 import { isTenantFromIssuer } from '../tenants/tenant-resolver.ts'
 import {
+  type AuthProvider,
   type AuthTenants,
   checkProviders,
   checkResolver,
-  createIssuerResolution,
-  createTenantResolution,
   type ProviderRegistry,
 } from './auth-providers.ts'
 import type { CheckedAuthOptions } from './check-auth-options.ts'
 import { DEFAULT_NAME } from './check-tenants.ts'
+import { createIssuerMismatchReports } from './issuer-mismatch.ts'
 import { createLookedUpTenants } from './looked-up-tenants.ts'
 
 /** The tenants of an authenticator, and which of them a request is for. */
@@ -19,6 +20,8 @@ export interface ResolvedTenants {
   readonly resolveTenant: (request: AuthRequest, issuer: string) => unknown
   /** The tenant of a token that comes without a request; `undefined` where its issuer does not decide. */
   readonly tenantOfIssuer: (issuer: string) => string | undefined
+  /** Reports the issuer of a token that is not one of the tenant's, where it is almost one. */
+  readonly reportIssuer: (tenant: Tenant<AuthProvider> | undefined, issuer: string) => void
 }
 
 /**
@@ -29,24 +32,34 @@ export interface ResolvedTenants {
  */
 export function createTenants(registry: ProviderRegistry, options: CheckedAuthOptions): ResolvedTenants {
   const { isSingleTenant, lookup, providers, resolver } = options
+  const mismatches = createIssuerMismatchReports(registry.events)
+  const reportIssuer: ResolvedTenants['reportIssuer'] = (tenant, issuer) => {
+    if (tenant !== undefined) mismatches.report(issuer, tenant.byIssuer, (provider) => provider)
+  }
   if (lookup !== undefined) {
     if (resolver === undefined || isTenantFromIssuer(resolver)) {
       throw new TypeError('tenant is required where tenants is a function, and cannot be tenantFromIssuer()')
     }
-    return {
-      tenants: createLookedUpTenants(registry, lookup),
-      resolveTenant: (request) => resolver(request),
-      tenantOfIssuer: () => undefined,
-    }
+    const tenants = createLookedUpTenants(registry, lookup)
+    return { tenants, resolveTenant: (request) => resolver(request), tenantOfIssuer: () => undefined, reportIssuer }
   }
   const registrable = checkProviders(registry, providers)
   if (!isSingleTenant) checkResolver(resolver, registrable.sharedIssuer)
   const tenants = registrable.register()
-  if (isSingleTenant) return { tenants, resolveTenant: () => DEFAULT_NAME, tenantOfIssuer: () => DEFAULT_NAME }
-  const { directory } = tenants
+  if (isSingleTenant) {
+    return { tenants, resolveTenant: () => DEFAULT_NAME, tenantOfIssuer: () => DEFAULT_NAME, reportIssuer }
+  }
+  const { byIssuer, sharedIssuer } = tenants.directory
+  const tenantOfIssuer = (issuer: string) => (sharedIssuer === undefined ? byIssuer.get(issuer)?.name : undefined)
+  if (resolver !== undefined && !isTenantFromIssuer(resolver)) {
+    return { tenants, resolveTenant: (request) => resolver(request), tenantOfIssuer, reportIssuer }
+  }
   return {
     tenants,
-    resolveTenant: createTenantResolution(resolver, (issuer) => directory.findByIssuer(issuer)),
-    tenantOfIssuer: createIssuerResolution(directory),
+    resolveTenant: (_request, issuer) => byIssuer.get(issuer)?.name,
+    tenantOfIssuer,
+    // Such a token has no tenant at all.
+    reportIssuer: (_tenant, issuer) =>
+      mismatches.report(issuer, byIssuer, (tenant, configured) => tenant.byIssuer.get(configured)),
   }
 }

@@ -1,9 +1,5 @@
 import type { VerificationKey } from '../jwks/verification-key.ts'
-
-/** In a key's `issuer`, stands for the tenant id of the token. */
-const TENANT_PLACEHOLDER = '{tenantid}'
-
-const GUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
+import { isGuid, TENANT_PLACEHOLDER } from './issuer-template.ts'
 
 /**
  * Entra ID's issuers in each of its clouds. A tenant has the same keys for tokens of version 1.0 and 2.0, and its key
@@ -35,8 +31,8 @@ const ENTRA_ISSUERS: readonly { readonly v1: (tid: string) => string; readonly v
 export function vouchesForIssuer({ jwk }: VerificationKey, claims: Readonly<Record<string, unknown>>): boolean {
   const { iss } = claims
   if (jwk.issuer === undefined || jwk.issuer === iss) return true
-  const tid = typeof claims['tid'] === 'string' && GUID.test(claims['tid']) ? claims['tid'] : undefined
-  if (tid === undefined) return false
+  const tid = claims['tid']
+  if (!isGuid(tid)) return false
   const issuer = jwk.issuer.replaceAll(TENANT_PLACEHOLDER, tid)
   return issuer === iss || ENTRA_ISSUERS.some(({ v1, v2 }) => issuer === v2(tid) && iss === v1(tid))
 }

@@ -1,6 +1,5 @@
 import { valueText } from '../base/value-text.ts'
 import { signatureAlgorithms } from '../jwks/algorithms.ts'
-import { createIssuerIndex } from '../tenants/issuer-index.ts'
 import { providersByIssuer, type Tenant } from '../tenants/tenant-directory.ts'
 import { type AcceptedTenant, createTenantLookup } from '../tenants/tenant-lookup.ts'
 import {
@@ -11,7 +10,8 @@ import {
   type ProviderRegistry,
 } from './auth-providers.ts'
 import { type CheckedLookup, checkLookedUpTenant } from './check-tenants.ts'
-import { areDistinguishable } from './claim-rules.ts'
+import { createIssuerIndex } from './issuer-index.ts'
+import { expandIssuers } from './issuer-template.ts'
 
 /** A tenant that was looked up, as it is cached. */
 interface LookedUpTenant extends Tenant<AuthProvider> {
@@ -71,7 +71,10 @@ export function createLookedUpTenants(registry: ProviderRegistry, lookup: Checke
     })
     const refused = candidates.filter((candidate) => !accepted.includes(candidate))
     const providers = accepted.map(register)
-    if (previous !== undefined) removePrevious(previous, providers)
+    if (previous !== undefined) issuers.remove(previous)
+    for (const { registered } of previous?.providers ?? []) {
+      if (!providers.some((kept) => kept.registered === registered)) release(registered, 'removed')
+    }
     const tenant: LookedUpTenant = {
       name,
       configText,
@@ -89,7 +92,7 @@ export function createLookedUpTenants(registry: ProviderRegistry, lookup: Checke
       const replaced = previous?.providers.find(({ registered }) => registered.key.provider === provider)?.registered
       const checked = check(registration, { network: NETWORK, where, isLeased: true, replaced })
       refuseImmutable(where, checked.options)
-      return { ...given, issuers: checked.issuers, replaced }
+      return { ...given, issuers: expandIssuers(checked.issuers, given.rules.tenantIds), replaced }
     })
     providersByIssuer(name, candidates)
     return candidates
@@ -98,12 +101,6 @@ export function createLookedUpTenants(registry: ProviderRegistry, lookup: Checke
   function register({ registration, where, rules, replaced, ...candidate }: Candidate): AuthProvider {
     const registered = registerNow(registration, { network: NETWORK, where, isLeased: true, replaced })
     return { registered, issuers: candidate.issuers, rules, algorithms: algorithmsOf(registered.algorithms) }
-  }
-
-  function removePrevious(previous: LookedUpTenant, providers: readonly AuthProvider[]): void {
-    issuers.remove(previous)
-    const kept = new Set(providers.map(({ registered }) => registered))
-    for (const { registered } of previous.providers) if (!kept.has(registered)) release(registered, 'removed')
   }
 
   function isStillAccepted({ name, providers, refusedIssuers }: LookedUpTenant): boolean {
@@ -117,11 +114,8 @@ export function createLookedUpTenants(registry: ProviderRegistry, lookup: Checke
     provider: Pick<AuthProvider, 'issuers' | 'rules'>,
   ): { readonly issuer: string; readonly tenant: string } | undefined {
     for (const issuer of provider.issuers) {
-      for (const other of issuers.tenantsOf(issuer)) {
-        const rival = other.name === name ? undefined : other.byIssuer.get(issuer)
-        if (rival === undefined || areDistinguishable(rival.rules, provider.rules) || !tenants.isInUse(other.name))
-          continue
-        return { issuer, tenant: other.name }
+      for (const other of issuers.indistinguishable(issuer, provider.rules)) {
+        if (other.name !== name && tenants.isInUse(other.name)) return { issuer, tenant: other.name }
       }
     }
     return undefined

@@ -8,7 +8,7 @@ import { isThenable } from './thenable.ts'
 export interface EventBus<Events extends object> {
   /** Adds a listener; the returned function removes it. */
   on<Type extends keyof Events & string>(type: Type, listener: (event: Events[Type]) => void): () => void
-  /** True where somebody listens, here or on the diagnostics channel: otherwise no event has to be built. */
+  /** True where there is a listener, here or on the diagnostics channel: otherwise no event has to be built. */
   hasListeners(type: keyof Events & string): boolean
   /** Calls every listener of `type`. */
   emit<Type extends keyof Events & string>(type: Type, event: Events[Type]): void

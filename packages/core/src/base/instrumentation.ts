@@ -23,6 +23,7 @@ export interface OperationOutcome extends Partial<ProviderKey> {
 
 /** What is known of an operation when it starts. */
 export interface Operation<Result> extends Partial<ProviderKey> {
+  /** What it does. */
   readonly name: OperationName
   /** Why a fetch is made. */
   readonly reason?: string
@@ -56,7 +57,7 @@ export interface Tracer {
 
 /** The place of a registry's tracer. */
 export interface Instrumentation {
-  /** `undefined` where nobody traces. */
+  /** `undefined` without tracing. */
   tracer: Tracer | undefined
 }
 

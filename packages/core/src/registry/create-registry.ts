@@ -22,7 +22,7 @@ import { createPersistence, type RestoreReport } from '../persistence/persistenc
 import { type CheckedProviderOptions, checkProviderOptions, mergeProviderOptions } from './check-provider-options.ts'
 import { createJwksSource } from './discovery.ts'
 import { createKeyResolver } from './key-resolver.ts'
-import { providerUsage } from './provider-usage.ts'
+import { readUsage } from './read-usage.ts'
 import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
 import { type CheckedRegistration, checkRegistration, isSameRegistration } from './registration.ts'
 import { internals, type RegisterOptions, type Registry, type RegistryInternals } from './registry.ts'
@@ -305,7 +305,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       isClosed: () => closed.aborted,
       usage() {
         const now = instant(clock)
-        return usedCaches().map((cache) => providerUsage(cache, now))
+        return usedCaches().map((cache) => readUsage(cache, now))
       },
       registerNow,
       check,

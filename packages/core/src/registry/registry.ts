@@ -2,7 +2,7 @@ import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import type { EventBus } from '../base/events.ts'
-import type { Instrumentation, Tracer } from '../base/instrumentation.ts'
+import type { Instrumentation } from '../base/instrumentation.ts'
 import type { Unchecked } from '../base/options.ts'
 import type { Network } from '../http/address-rules.ts'
 import type { KeySetChanges } from '../jwks/key-set.ts'
@@ -144,27 +144,4 @@ export function internalsOf(registry: unknown): RegistryInternals {
     throw new TypeError('registry must be one that createRegistry made')
   }
   return registry as RegistryInternals
-}
-
-/**
- * Reads what was counted of every provider that was used; idle ones are left out. For exporters of metrics.
- *
- * @throws TypeError for anything that `createRegistry` did not create
- */
-export function usageOf(registry: Registry): readonly ProviderUsage[] {
-  return internalsOf(registry)[internals].usage()
-}
-
-/**
- * Records the registry's operations, and those of its authenticators, with a tracer. The returned function stops it.
- *
- * @throws TypeError for anything that `createRegistry` did not create, or where another tracer records already
- */
-export function instrument(registry: Registry, tracer: Tracer): () => void {
-  const { instrumentation } = internalsOf(registry)[internals]
-  if (instrumentation.tracer !== undefined) throw new TypeError('the registry has a tracer already: close it first')
-  instrumentation.tracer = tracer
-  return () => {
-    if (instrumentation.tracer === tracer) instrumentation.tracer = undefined
-  }
 }

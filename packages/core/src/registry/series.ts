@@ -2,12 +2,15 @@ import type { ProviderUsage } from './provider-usage.ts'
 
 /** The labels that every metric has. */
 export interface SeriesLabels {
+  /** The tenant's name, `other`, or empty where it is not known. */
   readonly tenant: string
+  /** The provider's name, `other`, or empty where it is not known. */
   readonly provider: string
 }
 
 /** What is counted under one pair of labels. */
 export interface Series {
+  /** The pair of labels. */
   readonly labels: SeriesLabels
   /** Totals since the exporter was installed; they never decrease. */
   readonly totals: Record<keyof ProviderUsage['metrics'], number>
@@ -26,7 +29,7 @@ export interface SeriesTable {
 }
 
 /** What a pair is counted under that came too late for labels of its own. */
-export const OTHER: SeriesLabels = Object.freeze({ tenant: 'other', provider: 'other' })
+const OTHER: SeriesLabels = Object.freeze({ tenant: 'other', provider: 'other' })
 
 /** A request whose tenant is not known; Prometheus takes an empty label for an absent one. */
 const UNKNOWN: SeriesLabels = Object.freeze({ tenant: '', provider: '' })

@@ -28,7 +28,7 @@ ul, ol { list-style: none; }
 a { color: var(--info); text-underline-offset: .15em; }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; border-radius: 4px; }
 code, .kid { font-family: var(--mono); font-size: .875em; }
-.wrap { max-width: 68rem; margin: 0 auto; padding: 0 1.25rem; }
+.wrap { max-width: 68rem; margin: 0 auto; padding-left: 1.25rem; padding-right: 1.25rem; }
 .skip { position: absolute; left: -100rem; }
 .skip:focus { left: 1rem; top: .75rem; z-index: 1; padding: .5rem 1rem; background: var(--card); }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -65,9 +65,9 @@ button[disabled] { opacity: .6; cursor: progress; }
 .section h2 small { font-size: .875rem; font-weight: 400; color: var(--muted); }
 
 .refusals { display: grid; gap: 1px; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
-.refusals li { background: var(--card); display: grid; grid-template-columns: 3.25rem 1fr auto; gap: .1rem 1rem; padding: .6rem 1.25rem; align-items: baseline; }
+.refusals li { background: var(--card); display: grid; grid-template-columns: 3.25rem 1fr auto; gap: .1rem 1rem; padding: .4rem 1.25rem; align-items: baseline; }
 .refusals .count { font-weight: 640; font-size: 1.125rem; text-align: right; }
-.refusals code { display: block; color: var(--muted); font-size: .8125rem; }
+.refusals code { margin-left: .75rem; color: var(--muted); font-size: .8125rem; }
 .refusals .when { color: var(--muted); font-size: .875rem; }
 
 .tools { display: flex; flex-wrap: wrap; gap: .75rem; justify-content: space-between; align-items: center; margin-bottom: .9rem; }
@@ -110,7 +110,7 @@ button[disabled] { opacity: .6; cursor: progress; }
 details { border-top: 1px solid var(--line); margin: 0 -1.25rem; padding: 0 1.25rem; }
 summary { cursor: pointer; padding: .5rem 0; font-size: .875rem; color: var(--muted); width: fit-content; }
 summary:hover { color: var(--text); }
-.more { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(13.5rem, 100%), 1fr)); gap: 1rem 2rem; padding: .35rem 0 1rem; font-size: .875rem; }
+.more { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(12.5rem, 100%), 1fr)); gap: 1rem 1.75rem; padding: .35rem 0 1rem; font-size: .875rem; }
 .more h4 { margin: 0 0 .3rem; font-size: .8125rem; font-weight: 640; color: var(--muted); }
 .more li { padding: .12rem 0; }
 .more .muted { color: var(--muted); }
@@ -124,13 +124,14 @@ summary:hover { color: var(--text); }
 .foot { margin: 2.5rem auto; }
 
 @media (max-width: 44rem) {
-  .wrap { padding: 0 .8rem; }
+  .wrap { padding-left: .8rem; padding-right: .8rem; }
   .answer .say { padding: 1.1rem 1rem; gap: 0 .7rem; }
   .answer .say > .icon { width: 1.5rem; height: 1.5rem; }
   .findings { grid-template-columns: 1fr; }
   .findings > div { padding: .6rem 1rem; }
   .findings > div + div { border-left: 0; border-top: 1px solid var(--line); }
   .refusals li { grid-template-columns: 2.75rem 1fr; padding: .6rem 1rem; }
+  .refusals code { display: block; margin: 0; }
   .refusals .when { grid-column: 2; }
   .card { padding: .85rem 1rem .25rem; }
   .card .facts { margin-left: 0; flex-basis: 100%; }

@@ -126,7 +126,7 @@ function refusalSection({ refusals, now }: Overview): Html {
 
 function refusalRow({ code, status, count, last }: RefusalCount, now: number): Html {
   const { words } = refusalWords(code)
-  return html`<li><span class="count">${count}</span><span>because ${words}<code>${status} ${code}</code></span><span class="when">last ${distanceText(last, now)}</span></li>`
+  return html`<li><span class="count">${count}</span><span>because ${words} <code>${status} ${code}</code></span><span class="when">last ${distanceText(last, now)}</span></li>`
 }
 
 function chips({ counts, total }: Overview, query: ProviderQuery): Html {

@@ -10,7 +10,7 @@ export type Condition = 'unavailable' | 'failing' | 'unused' | 'stale' | 'fresh'
 export const conditions: readonly Condition[] = Object.freeze(['unavailable', 'failing', 'unused', 'stale', 'fresh'])
 
 /** The values of `health`. */
-export const healths: readonly ProviderStatus['health'][] = Object.freeze(['unavailable', 'failing', 'stale', 'fresh'])
+const healths: readonly ProviderStatus['health'][] = Object.freeze(['unavailable', 'failing', 'stale', 'fresh'])
 
 /** A provider of the list. */
 export interface ListedProvider {

@@ -4,7 +4,7 @@ import { ProviderNotRegisteredError, RegistryClosedError } from '../base/errors/
 import { headerOf } from '../base/framework-request.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { isSameOrigin } from '../base/same-origin.ts'
-import { internals, type RefreshOutcome, type Registry, type RegistryInternals } from '../registry/registry.ts'
+import { internals, type RefreshOutcome, type RegistryInternals } from '../registry/registry.ts'
 import { prefersHtml } from './accept.ts'
 import { recordHistory } from './history.ts'
 import { pagePolicy, renderPage } from './page.ts'
@@ -46,14 +46,13 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = Object.freeze({
 /**
  * Creates what the status handlers of all frameworks have in common. It records the events of the registry from now on.
  *
+ * @param given a registry; adapters declare its type, so that the types of this entry point need none of Node
  * @throws TypeError that names a wrong option, or where `authorize` is missing
  */
-export function createStatusResponder<Request>(
-  registry: Registry,
-  options: StatusHandlerOptions<Request>,
-): StatusResponder {
+export function createStatusResponder<Request>(given: object, options: StatusHandlerOptions<Request>): StatusResponder {
   const { authorize, required } = checkStatusOptions(options)
-  const { clock, isClosed } = internalsOf(registry)
+  const registry = checkRegistry(given)
+  const { clock, isClosed } = registry[internals]
   const history = recordHistory(registry, clock)
 
   async function respond(request: AuthRequest, target: string): Promise<StatusResponse> {
@@ -141,12 +140,11 @@ export function createStatusResponder<Request>(
   return respond
 }
 
-function internalsOf(registry: Registry): RegistryInternals[typeof internals] {
-  const value: unknown = registry
-  if (typeof value !== 'object' || value === null || !(internals in value)) {
+function checkRegistry(given: object): RegistryInternals {
+  if (typeof given !== 'object' || given === null || !(internals in given)) {
     throw new TypeError('createStatusHandler takes a registry that createRegistry made')
   }
-  return (registry as RegistryInternals)[internals]
+  return given as RegistryInternals
 }
 
 /**

@@ -38,10 +38,12 @@ export interface TenantCache<Tenant> {
   get(id: string): TenantEntry<Tenant> | undefined
   /** The entry of a tenant. */
   peek(id: string): TenantEntry<Tenant> | undefined
-  /** True while requests are accepted for the tenant without another look-up. */
+  /** True while the tenant need not be looked up again. */
   isFresh(entry: TenantEntry<Tenant>, now: Instant): boolean
   /** True while the tenant may keep its last configuration if look-ups fail. */
   isKept(entry: TenantEntry<Tenant>, now: Instant): boolean
+  /** True while requests are accepted for a tenant without waiting for a look-up. */
+  isInUse(id: string, now: Instant): boolean
   /** True where a look-up has just shown that there is no such tenant. */
   isUnknown(id: string, now: Instant): boolean
   /** Adds a tenant, or replaces it. */
@@ -75,12 +77,25 @@ export function createTenantCache<Tenant extends object>(
     },
   })
   const unknown = new LRUCache<string, Instant>({ max })
+
+  function isFresh({ tenant, readAt, ttl, isInvalidated }: TenantEntry<Tenant>, now: Instant): boolean {
+    return !isInvalidated && elapsed(readAt, now) < ttl && isCurrent(tenant)
+  }
+
+  function isKept({ tenant, readAt, ttl }: TenantEntry<Tenant>, now: Instant): boolean {
+    return elapsed(readAt, now) < ttl + staleTtl && isCurrent(tenant)
+  }
+
   return {
     get: (id) => known.get(id),
     peek: (id) => known.peek(id),
-    isFresh: ({ tenant, readAt, ttl, isInvalidated }, now) =>
-      !isInvalidated && elapsed(readAt, now) < ttl && isCurrent(tenant),
-    isKept: ({ tenant, readAt, ttl }, now) => elapsed(readAt, now) < ttl + staleTtl && isCurrent(tenant),
+    isFresh,
+    isKept,
+    isInUse(id, now) {
+      const entry = known.peek(id)
+      if (entry === undefined) return false
+      return isFresh(entry, now) || (entry.failedAt !== undefined && isKept(entry, now))
+    },
     isUnknown(id, now) {
       const since = unknown.get(id)
       return since !== undefined && elapsed(since, now) < negativeTtl

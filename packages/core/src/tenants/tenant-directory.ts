@@ -16,8 +16,8 @@ export interface Tenant<Provider> {
 export interface TenantDirectory<Provider> {
   /** The tenant of this name. */
   find(name: string): Tenant<Provider> | undefined
-  /** The one tenant that has this issuer, where each issuer has one tenant. */
-  findByIssuer(issuer: string): Tenant<Provider> | undefined
+  /** The tenants by issuer, where each issuer has one tenant. */
+  readonly byIssuer: ReadonlyMap<string, Tenant<Provider>>
   /** An issuer that more than one tenant has, if there is one. */
   readonly sharedIssuer: string | undefined
 }
@@ -41,7 +41,7 @@ export function createTenantDirectory<Provider extends DirectoryProvider>(
       byIssuer.set(issuer, tenant)
     }
   }
-  return { find: (name) => byName.get(name), findByIssuer: (issuer) => byIssuer.get(issuer), sharedIssuer }
+  return { find: (name) => byName.get(name), byIssuer, sharedIssuer }
 }
 
 /** For tenants that are configured at the start: there, two with such an issuer are a `TypeError`. */

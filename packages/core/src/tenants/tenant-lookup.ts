@@ -126,12 +126,7 @@ export function createTenantLookup<Tenant extends object>(parts: TenantLookupPar
       if (elapsed(entry.failedAt, now) >= RETRY_AFTER) lookUpInBackground(id)
       return tenants.peek(id)?.tenant
     },
-    isInUse(id) {
-      const entry = tenants.peek(id)
-      const now = instant(clock)
-      if (entry === undefined) return false
-      return tenants.isFresh(entry, now) || (entry.failedAt !== undefined && tenants.isKept(entry, now))
-    },
+    isInUse: (id) => tenants.isInUse(id, instant(clock)),
     invalidate(id) {
       tenants.removeUnknown(id)
       if (flights.has(id)) outdated.add(id)

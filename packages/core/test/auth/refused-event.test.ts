@@ -108,9 +108,8 @@ describe('the event of a refused request', () => {
     registry.on('refused', () => {
       throw new Error('listener')
     })
-    registry.on('refused', (async () => {
-      throw new Error('listener')
-    }) as () => void)
+    const [rejecting]: [() => void] = [() => Promise.reject(new Error('listener'))]
+    registry.on('refused', rejecting)
     expect(await ask(undefined)).toMatchObject({ ok: false, response: { status: 401 } })
   })
 })

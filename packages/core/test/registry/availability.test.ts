@@ -51,7 +51,7 @@ describe('a provider that cannot serve requests', () => {
     await resolve()
     await issuer.stop()
     await clock.advance(10 * minute)
-    // Nobody has tried: it may well be able to serve.
+    // Without an attempt, it may well be able to serve.
     expect(changes).toEqual([])
     await expect(resolve()).rejects.toMatchObject({ code: 'ERR_KEYS_UNAVAILABLE' })
     expect(changes).toEqual([unavailable])

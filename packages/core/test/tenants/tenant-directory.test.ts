@@ -25,8 +25,8 @@ describe('a directory of tenants', () => {
   })
 
   it('finds the tenant of an issuer', () => {
-    expect(directory().findByIssuer('https://e.example')?.name).toBe('globex')
-    expect(directory().findByIssuer('https://e.example/')).toBeUndefined()
+    expect(directory().byIssuer.get('https://e.example')?.name).toBe('globex')
+    expect(directory().byIssuer.get('https://e.example/')).toBeUndefined()
     expect(directory().sharedIssuer).toBeUndefined()
   })
 
