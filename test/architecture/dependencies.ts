@@ -9,6 +9,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   express: ['@jwks-auth/core', 'express'],
   koa: ['@jwks-auth/core', 'koa'],
   fastify: ['@jwks-auth/core', 'fastify', 'fastify-plugin'],
+  fetch: ['@jwks-auth/core'],
   redis: ['@jwks-auth/core', 'ioredis'],
   prometheus: ['@jwks-auth/core', 'prom-client'],
   opentelemetry: ['@jwks-auth/core', '@opentelemetry/api'],

@@ -4,31 +4,37 @@ import * as core from '@jwks-auth/core'
 import * as adapter from '@jwks-auth/core/adapter'
 import * as express from '@jwks-auth/express'
 import * as fastify from '@jwks-auth/fastify'
+import * as fetchHandlers from '@jwks-auth/fetch'
 import * as koa from '@jwks-auth/koa'
 import { describe, expect, it } from 'vitest'
 
 const packages = fileURLToPath(new URL('../../packages/', import.meta.url))
 
-describe.each(Object.entries({ express, koa, fastify }))('@jwks-auth/%s', (_, exported: object) => {
-  it('exports everything of core, so that an application needs one import', () => {
-    const names = Object.keys(core)
-    expect(names.filter((name) => name.endsWith('Error')).length).toBeGreaterThan(30)
-    for (const [name, value] of Object.entries(core)) expect(Reflect.get(exported, name), name).toBe(value)
-  })
+describe.each(Object.entries({ express, koa, fastify, fetch: fetchHandlers }))(
+  '@jwks-auth/%s',
+  (_, exported: object) => {
+    it('exports everything of core, so that an application needs one import', () => {
+      const names = Object.keys(core)
+      expect(names.filter((name) => name.endsWith('Error')).length).toBeGreaterThan(30)
+      for (const [name, value] of Object.entries(core)) expect(Reflect.get(exported, name), name).toBe(value)
+    })
 
-  it('exports the same names of its own as the other adapters', () => {
-    const own = Object.keys(exported).filter((name) => !(name in core))
-    const guards = ['requireAnyScope', 'requireAuth', 'requireAuthentication', 'requireClaims', 'requireScopes']
-    const common = ['createStatusHandler', 'getAuth', 'jwksAuth', 'protectedResource', ...guards]
-    expect(own.toSorted()).toEqual(
-      (exported === fastify ? ['authenticate', 'authenticateAs', ...common] : common).toSorted(),
-    )
-  })
+    it('exports the same names of its own as the other adapters', () => {
+      const own = Object.keys(exported).filter((name) => !(name in core))
+      const guards = ['requireAnyScope', 'requireAuth', 'requireAuthentication', 'requireClaims', 'requireScopes']
+      const common = ['createStatusHandler', 'getAuth', 'jwksAuth', 'protectedResource', ...guards]
+      const names = new Map<object, readonly string[]>([
+        [fastify, ['authenticate', 'authenticateAs', ...common]],
+        [fetchHandlers, ['getAuth', 'protect', ...guards]],
+      ])
+      expect(own.toSorted()).toEqual((names.get(exported) ?? common).toSorted())
+    })
 
-  it('exports nothing of @jwks-auth/core/adapter', () => {
-    expect(Object.keys(adapter).filter((name) => name in exported)).toEqual([])
-  })
-})
+    it('exports nothing of @jwks-auth/core/adapter', () => {
+      expect(Object.keys(adapter).filter((name) => name in exported)).toEqual([])
+    })
+  },
+)
 
 describe('@jwks-auth/core', () => {
   it('keeps what only adapters need in an entry point of its own', () => {

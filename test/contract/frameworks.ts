@@ -1,12 +1,13 @@
 import { afterAll } from 'vitest'
 import { expressFive, expressFour } from './express-app.ts'
 import { fastifyFive } from './fastify-app.ts'
+import { honoFour } from './hono-app.ts'
 import { koaThree, koaTwo } from './koa-app.ts'
 import type { AppOptions, Framework, ProtectedApp } from './protected-app.ts'
 import { type RawAnswer, type RawRequest, sendRaw } from './raw-request.ts'
 
 /** Every framework version that the adapters support. */
-export const frameworks: readonly Framework[] = [expressFour, expressFive, koaTwo, koaThree, fastifyFive]
+export const frameworks: readonly Framework[] = [expressFour, expressFive, koaTwo, koaThree, fastifyFive, honoFour]
 
 const open: ProtectedApp[] = []
 
@@ -19,6 +20,11 @@ export async function startEverywhere(options: AppOptions): Promise<readonly Pro
   const apps = await Promise.all(frameworks.map((framework) => framework.start(options)))
   open.push(...apps)
   return apps
+}
+
+/** True for a framework of fetch requests. */
+export function usesFetch(framework: string): boolean {
+  return frameworks.some((known) => known.name === framework && known.usesFetch === true)
 }
 
 /** Returns the API of one framework. */

@@ -2,13 +2,16 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import * as ofExpress from '@jwks-auth/express'
 import * as ofFastify from '@jwks-auth/fastify'
+import * as ofFetch from '@jwks-auth/fetch'
 import * as ofKoa from '@jwks-auth/koa'
 import Router from '@koa/router'
 import express5, { type RequestHandler } from 'express'
 import express4 from 'express4'
 import { fastify, type preHandlerHookHandler } from 'fastify'
+import { Hono } from 'hono'
 import Koa3, { type Middleware } from 'koa'
 import Koa2 from 'koa2'
+import { fetchListener } from './fetch-listener.ts'
 import { portOf } from './protected-app.ts'
 
 /** The guards of any adapter. */
@@ -85,6 +88,21 @@ const onFastify: Start = async (auth, routes) => {
   return { framework: 'Fastify 5', port: portOf(app.server.address()), close: () => app.close() }
 }
 
+const onHono: Start = async (auth, routes) => {
+  const authenticate = ofFetch.protect(auth)
+  const app = new Hono()
+  // The guards of fetch handlers have the same names.
+  for (const [path, guards] of Object.entries(routes(ofFetch as unknown as GuardFactories))) {
+    const around = guards as readonly ofFetch.GuardedHandler[]
+    const passed: ofFetch.FetchHandler = () => new Response('passed')
+    const handler = authenticate(around.reduceRight((inner, guard) => guard(inner), passed))
+    app.get(path, (c) => handler(c.req.raw))
+  }
+  app.onError((error, c) => ('getResponse' in error ? (error.getResponse as () => Response)() : c.text('failed', 500)))
+  const server = await listen(fetchListener(app.fetch))
+  return { framework: 'Hono 4', port: portOf(server.address()), close: () => close(server, authenticate) }
+}
+
 /** Every framework version, by name. */
 export const guardedApps: readonly (readonly [framework: string, start: Start, guards: GuardFactories])[] = [
   ['Express 4', onExpress('Express 4', express4 as unknown as typeof express5), ofExpress],
@@ -92,4 +110,5 @@ export const guardedApps: readonly (readonly [framework: string, start: Start, g
   ['Koa 2', onKoa('Koa 2', Koa2 as unknown as typeof Koa3), ofKoa as unknown as GuardFactories],
   ['Koa 3', onKoa('Koa 3', Koa3), ofKoa as unknown as GuardFactories],
   ['Fastify 5', onFastify, ofFastify as unknown as GuardFactories],
+  ['Hono 4', onHono, ofFetch as unknown as GuardFactories],
 ]

@@ -32,6 +32,8 @@ export interface ProtectedApp {
 /** A framework that the contract is tested with. */
 export interface Framework {
   readonly name: string
+  /** True for fetch requests: their URL is absolute and normalised, and a header that came twice is one text. */
+  readonly usesFetch?: true
   start(options: AppOptions): Promise<ProtectedApp>
 }
 

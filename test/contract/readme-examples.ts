@@ -4,6 +4,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import type { JwksAuthOptions } from '@jwks-auth/core'
 import ts from 'typescript-api'
+import { type FetchCallback, fetchListener } from './fetch-listener.ts'
 import { portOf } from './protected-app.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -11,8 +12,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** The options of an example, which a test replaces. */
 const optionsInExample = /issuer: 'https:\/\/acme\.eu\.auth0\.com\/',\s+audience: 'https:\/\/api\.example\.com'/
 
-/** The application of an example; `use` is Koa's or a router's. */
-type Application = RequestListener | { callback(): RequestListener } | FastifyLike
+/** The application of an example: of Express or a router, Koa, Hono or Fastify. */
+type Application = RequestListener | { callback(): RequestListener } | { fetch: FetchCallback } | FastifyLike
 
 interface FastifyLike {
   listen(options: { readonly port: number; readonly host: string }): Promise<string>
@@ -73,7 +74,7 @@ export async function serveExample(
     const url = await app.listen({ port: 0, host: '127.0.0.1' })
     return { port: Number(new URL(url).port), path: path ?? '/', close: () => app.close() }
   }
-  const listener = 'callback' in app ? app.callback() : app
+  const listener = listenerOf(app)
   const server = createServer((req, res) => {
     // A router calls its third argument for what it does not answer.
     Reflect.apply(listener, undefined, [req, res, () => res.writeHead(404).end()])
@@ -87,4 +88,9 @@ export async function serveExample(
       server.close()
     },
   }
+}
+
+function listenerOf(app: Exclude<Application, FastifyLike>): RequestListener {
+  if ('callback' in app) return app.callback()
+  return 'fetch' in app ? fetchListener(app.fetch) : app
 }

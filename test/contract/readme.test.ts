@@ -11,7 +11,7 @@ import { bearing } from './refusals.ts'
 import { contractOptions, createWorld, sign, type World } from './world.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const adapters = ['express', 'koa', 'fastify'] as const
+const adapters = ['express', 'koa', 'fastify', 'fetch'] as const
 
 function examplesOf(path: string): readonly string[] {
   const text = readFileSync(`${root}${path}`, 'utf8')

@@ -15,6 +15,8 @@ export interface Row {
   readonly title: string
   readonly request: (world: World) => RawRequest | Promise<RawRequest>
   readonly refusal: Refusal
+  /** The response of frameworks that see two headers of a name as one with a comma, where it is another. */
+  readonly refusalIfJoined?: Refusal
 }
 
 function challengeOf(...parameters: string[]): string {
@@ -119,6 +121,7 @@ const malformedCredentials: readonly Row[] = [
   {
     title: 'two Authorization headers, the first of another scheme',
     refusal: malformed,
+    refusalIfJoined: missing,
     request: async ({ acme }) =>
       asking(`Basic ${marker}`, { headers: [['authorization', `Bearer ${await sign(acme)}`]] }),
   },

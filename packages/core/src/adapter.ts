@@ -18,6 +18,7 @@ export {
   refuseWithoutAuthenticator,
 } from './auth/recorded-authentication.ts'
 export { frameworkError } from './auth/refusal.ts'
+export { toAuthRequest } from './base/auth-request.ts'
 export { type FrameworkRequest, frameworkRequest } from './base/framework-request.ts'
 export type { Operation, OperationName, OperationOutcome, Tracer } from './base/instrumentation.ts'
 export { isResponseOver, type NodeResponse } from './base/node-response.ts'

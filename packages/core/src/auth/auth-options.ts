@@ -111,7 +111,7 @@ export interface RequestOptions<Claims, Seen = Claims> {
   readonly passErrors?: boolean | undefined
   /**
    * The name of the property that the result goes to: `req[property]` in Express, `ctx.state[property]` in Koa,
-   * `request[property]` in Fastify. Default `auth`.
+   * `request[property]` in Fastify and in fetch handlers. Default `auth`.
    */
   readonly property?: string | undefined
 }
