@@ -9,6 +9,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   express: ['@jwks-auth/core', 'express'],
   koa: ['@jwks-auth/core', 'koa'],
   fastify: ['@jwks-auth/core', 'fastify', 'fastify-plugin'],
+  nestjs: ['@jwks-auth/core', '@nestjs/common', '@nestjs/core', '@nestjs/websockets'],
   redis: ['@jwks-auth/core', 'ioredis'],
   testing: ['@jwks-auth/core', 'jose'],
   cli: ['@jwks-auth/core', '@jwks-auth/testing'],
