@@ -16,7 +16,7 @@ import {
   RequireClaims,
   RequireScopes,
 } from '@jwks-auth/nestjs'
-import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
+import { createTestIssuer, type TestIssuer, type TokenClaims } from '@jwks-auth/testing'
 import {
   type ArgumentsHost,
   Catch,
@@ -222,7 +222,7 @@ describe.each(platforms)('JwksAuthModule on %s', (platform) => {
 
   it('requires what handler and class require, and names all their scopes in one challenge', async () => {
     const app = await startApp(platform, { imports: [JwksAuthModule.forRoot(options())], controllers })
-    const statusOf = async (path: string, claims: object): Promise<number> =>
+    const statusOf = async (path: string, claims: TokenClaims): Promise<number> =>
       (await app.get(path, await issuer.sign(claims))).status
     const scopesOf = async (path: string, scope: string): Promise<string | undefined> => {
       const { headers } = await app.get(path, await issuer.sign({ scope }))
@@ -411,7 +411,10 @@ describe.each(platforms)('JwksAuthModule on %s', (platform) => {
   it('provides the authenticator, and closes its registry with the application', async () => {
     @Injectable()
     class Service {
-      constructor(@Inject(JWKS_AUTHENTICATOR) readonly authenticator: Authenticator<unknown>) {}
+      readonly authenticator: Authenticator<unknown>
+      constructor(@Inject(JWKS_AUTHENTICATOR) authenticator: Authenticator<unknown>) {
+        this.authenticator = authenticator
+      }
     }
     const nest = await createApp(platform, { imports: [JwksAuthModule.forRoot(options())], providers: [Service] })
     await listen(nest)

@@ -12,7 +12,8 @@ import {
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { IoAdapter } from '@nestjs/platform-socket.io'
 import { WsAdapter } from '@nestjs/platform-ws'
-import { type OnGatewayConnection, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets'
+import { type OnGatewayConnection, type OnGatewayInit, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets'
+import type { Server } from 'socket.io'
 import { io } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
@@ -53,15 +54,25 @@ class Messages {
 }
 
 describe.each(platforms)('a gateway of Socket.IO on %s', (platform) => {
-  async function connect(token?: string) {
+  async function connect(token?: string, auth: { readonly token?: string } = {}) {
     @WebSocketGateway()
-    class Gateway extends Messages {}
+    class Gateway extends Messages implements OnGatewayInit<Server> {
+      // As docs/nestjs.md has it.
+      afterInit(server: Server): void {
+        server.use((socket, next) => {
+          const { token } = socket.handshake.auth
+          if (typeof token === 'string') socket.request.headers.authorization = `Bearer ${token}`
+          next()
+        })
+      }
+    }
     const nest = await createApp(platform, { imports: [authModule()], providers: [Gateway] })
     nest.useWebSocketAdapter(new IoAdapter(nest))
     const { port } = await listen(nest)
     const socket = io(`http://127.0.0.1:${port}`, {
       transports: ['websocket'],
       reconnection: false,
+      auth,
       extraHeaders: token === undefined ? {} : { authorization: `Bearer ${token}` },
     })
     return {
@@ -84,6 +95,12 @@ describe.each(platforms)('a gateway of Socket.IO on %s', (platform) => {
     const socket = await connect(await issuer.sign({ sub: 'user-1', scope: 'chat:write' }))
     expect(await socket.ask('who')).toEqual({ answer: { sub: 'user-1' } })
     expect(await socket.ask('write')).toEqual({ answer: 'written' })
+    socket.close()
+  })
+
+  it('authenticates by a token that a middleware has copied from the auth of the handshake', async () => {
+    const socket = await connect(undefined, { token: await issuer.sign({ sub: 'user-3' }) })
+    expect(await socket.ask('who')).toEqual({ answer: { sub: 'user-3' } })
     socket.close()
   })
 
