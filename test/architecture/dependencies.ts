@@ -10,6 +10,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   koa: ['@jwks-auth/core', 'koa'],
   fastify: ['@jwks-auth/core', 'fastify', 'fastify-plugin'],
   fetch: ['@jwks-auth/core'],
+  nestjs: ['@jwks-auth/core', '@nestjs/common', '@nestjs/core', '@nestjs/websockets'],
   redis: ['@jwks-auth/core', 'ioredis'],
   prometheus: ['@jwks-auth/core', 'prom-client'],
   opentelemetry: ['@jwks-auth/core', '@opentelemetry/api'],

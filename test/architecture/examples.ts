@@ -12,6 +12,8 @@ const { options } = ts.convertCompilerOptionsFromJson(
     declaration: false,
     declarationMap: false,
     isolatedDeclarations: false,
+    // As every application of NestJS has it.
+    experimentalDecorators: true,
     // An example shows what there is; not all of it is used.
     noUnusedLocals: false,
     // The application's own setting.

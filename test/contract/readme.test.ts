@@ -26,6 +26,17 @@ describe.each(adapters)('the README of %s', (adapter) => {
   })
 })
 
+describe.each([
+  ['the README of nestjs', 'packages/nestjs/README.md', 5],
+  ['the page about NestJS', 'docs/nestjs.md', 2],
+] as const)('%s', (_, path, count) => {
+  it('has examples, and all compile', () => {
+    const examples = examplesOf(path)
+    expect(examples.length).toBeGreaterThanOrEqual(count)
+    expect(compileExamples(examples, 'packages/nestjs/test')).toEqual(examples.map(() => []))
+  })
+})
+
 describe('an example that is wrong', () => {
   it('does not compile', () => {
     const misspelt = [
