@@ -10,6 +10,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   koa: ['@jwks-auth/core', 'koa'],
   fastify: ['@jwks-auth/core', 'fastify', 'fastify-plugin'],
   fetch: ['@jwks-auth/core'],
+  mcp: ['@jwks-auth/core', '@modelcontextprotocol/sdk', '@modelcontextprotocol/server'],
   redis: ['@jwks-auth/core', 'ioredis'],
   testing: ['@jwks-auth/core', 'jose'],
   cli: ['@jwks-auth/core', '@jwks-auth/testing'],

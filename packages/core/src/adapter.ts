@@ -9,6 +9,7 @@ export {
   markGuard,
   scopeGuard,
 } from './auth/guards.ts'
+export { createProtectedResource, type MetadataResponse, type ProtectedResource } from './auth/protected-resource.ts'
 export {
   authOf,
   checkGuard,

@@ -14,6 +14,7 @@ export { type Authenticator, createAuthenticator, type VerifyOptions } from './a
 export type { ClaimRuleOptions } from './auth/claim-rules.ts'
 export type { RequiredAuthentication, RequiredClaims } from './auth/guards.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
+export type { ProtectedResourceOptions } from './auth/protected-resource.ts'
 export type { AuthOutcome, AuthRefusal, RefusalResponse, RefusingAuthenticator } from './auth/refusal.ts'
 export type { ScopeSource } from './auth/scopes.ts'
 export {
