@@ -11,6 +11,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   fastify: ['@jwks-auth/core', 'fastify', 'fastify-plugin'],
   fetch: ['@jwks-auth/core'],
   nestjs: ['@jwks-auth/core', '@nestjs/common', '@nestjs/core', '@nestjs/websockets'],
+  mcp: ['@jwks-auth/core', '@modelcontextprotocol/sdk', '@modelcontextprotocol/server'],
   redis: ['@jwks-auth/core', 'ioredis'],
   prometheus: ['@jwks-auth/core', 'prom-client'],
   opentelemetry: ['@jwks-auth/core', '@opentelemetry/api'],

@@ -6,7 +6,7 @@ const longestFile = 400
 const longestFunction = 100
 /** Lines of code in all files of an adapter: it translates and decides nothing. */
 const longestAdapter = 380
-const adapters: readonly string[] = ['express', 'koa', 'fastify', 'fetch', 'nestjs']
+const adapters: readonly string[] = ['express', 'koa', 'fastify', 'fetch', 'nestjs', 'mcp']
 
 /** Something longer than the limit: `path`, or `path#function`. */
 export interface LongItem {

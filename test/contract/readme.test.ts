@@ -37,6 +37,14 @@ describe.each([
   })
 })
 
+describe('the README of mcp', () => {
+  it('has examples, and all compile', () => {
+    const examples = examplesOf('packages/mcp/README.md')
+    expect(examples.length).toBeGreaterThanOrEqual(4)
+    expect(compileExamples(examples, 'packages/mcp/test')).toEqual(examples.map(() => []))
+  })
+})
+
 describe('an example that is wrong', () => {
   it('does not compile', () => {
     const misspelt = [
