@@ -5,11 +5,12 @@ import * as adapter from '@jwks-auth/core/adapter'
 import * as express from '@jwks-auth/express'
 import * as fastify from '@jwks-auth/fastify'
 import * as koa from '@jwks-auth/koa'
+import * as nestjs from '@jwks-auth/nestjs'
 import { describe, expect, it } from 'vitest'
 
 const packages = fileURLToPath(new URL('../../packages/', import.meta.url))
 
-describe.each(Object.entries({ express, koa, fastify }))('@jwks-auth/%s', (_, exported: object) => {
+describe.each(Object.entries({ express, koa, fastify, nestjs }))('@jwks-auth/%s', (_, exported: object) => {
   it('exports everything of core, so that an application needs one import', () => {
     const names = Object.keys(core)
     expect(names.filter((name) => name.endsWith('Error')).length).toBeGreaterThan(30)
@@ -20,9 +21,14 @@ describe.each(Object.entries({ express, koa, fastify }))('@jwks-auth/%s', (_, ex
     const own = Object.keys(exported).filter((name) => !(name in core))
     const guards = ['requireAnyScope', 'requireAuth', 'requireAuthentication', 'requireClaims', 'requireScopes']
     const common = ['createStatusHandler', 'getAuth', 'jwksAuth', ...guards]
-    expect(own.toSorted()).toEqual(
-      (exported === fastify ? ['authenticate', 'authenticateAs', ...common] : common).toSorted(),
-    )
+    const decorators = ['Public', 'CurrentAuth', ...guards.map((guard) => guard.replace(/^r/, 'R'))]
+    const module = ['JWKS_AUTHENTICATOR', 'JwksAuthGuard', 'JwksAuthModule', 'RequestNotAuthenticatedException']
+    const names = new Map<object, readonly string[]>([
+      [fastify, ['authenticate', 'authenticateAs', ...common]],
+      // Decorators are guards there, and a module is what `jwksAuth` is elsewhere.
+      [nestjs, ['createStatusHandler', 'getAuth', ...decorators, ...module]],
+    ])
+    expect(own.toSorted()).toEqual([...(names.get(exported) ?? common)].toSorted())
   })
 
   it('exports nothing of @jwks-auth/core/adapter', () => {
