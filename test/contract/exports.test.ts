@@ -6,11 +6,13 @@ import * as express from '@jwks-auth/express'
 import * as fastify from '@jwks-auth/fastify'
 import * as fetchHandlers from '@jwks-auth/fetch'
 import * as koa from '@jwks-auth/koa'
+import * as nestjs from '@jwks-auth/nestjs'
 import { describe, expect, it } from 'vitest'
 
 const packages = fileURLToPath(new URL('../../packages/', import.meta.url))
 
-describe.each(Object.entries({ express, koa, fastify, fetch: fetchHandlers }))(
+const adapters = { express, koa, fastify, fetch: fetchHandlers, nestjs }
+describe.each(Object.entries(adapters))(
   '@jwks-auth/%s',
   (_, exported: object) => {
     it('exports everything of core, so that an application needs one import', () => {
@@ -23,11 +25,15 @@ describe.each(Object.entries({ express, koa, fastify, fetch: fetchHandlers }))(
       const own = Object.keys(exported).filter((name) => !(name in core))
       const guards = ['requireAnyScope', 'requireAuth', 'requireAuthentication', 'requireClaims', 'requireScopes']
       const common = ['createStatusHandler', 'getAuth', 'jwksAuth', 'protectedResource', ...guards]
+      const decorators = ['Public', 'CurrentAuth', ...guards.map((guard) => guard.replace(/^r/, 'R'))]
+      const module = ['JWKS_AUTHENTICATOR', 'JwksAuthGuard', 'JwksAuthModule', 'RequestNotAuthenticatedException']
       const names = new Map<object, readonly string[]>([
         [fastify, ['authenticate', 'authenticateAs', ...common]],
         [fetchHandlers, ['getAuth', 'protect', ...guards]],
+        // Decorators are guards there, and a module is what `jwksAuth` is elsewhere.
+        [nestjs, ['createStatusHandler', 'getAuth', ...decorators, ...module]],
       ])
-      expect(own.toSorted()).toEqual((names.get(exported) ?? common).toSorted())
+      expect(own.toSorted()).toEqual([...(names.get(exported) ?? common)].toSorted())
     })
 
     it('exports nothing of @jwks-auth/core/adapter', () => {

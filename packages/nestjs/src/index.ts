@@ -19,3 +19,4 @@ export {
   type JwksAuthModuleOptions,
 } from './module.ts'
 export { RequestNotAuthenticatedException } from './refuse.ts'
+export { createStatusHandler, type StatusHandlerOptions, type StatusMiddleware } from './status-handler.ts'

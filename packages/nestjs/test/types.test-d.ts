@@ -27,8 +27,8 @@ RequireClaims<{ readonly role: string }>(({ role }) => role === 'admin')
 
 // @ts-expect-error: no audience
 JwksAuthModule.forRoot({ issuer })
-// @ts-expect-error: misspelt
-JwksAuthModule.forRoot({ issuer, audience, globl: false })
+// @ts-expect-error: no such option
+JwksAuthModule.forRoot({ issuer, audience, globals: false })
 // @ts-expect-error: `global` is a switch
 JwksAuthModule.forRoot({ issuer, audience, global: 'no' })
 // @ts-expect-error: no factory
