@@ -98,7 +98,9 @@ const onHono: Start = async (auth, routes) => {
     const handler = authenticate(around.reduceRight((inner, guard) => guard(inner), passed))
     app.get(path, (c) => handler(c.req.raw))
   }
-  app.onError((error, c) => ('getResponse' in error ? (error.getResponse as () => Response)() : c.text('failed', 500)))
+  app.onError((error, c) =>
+    error instanceof ofFetch.RequestNotAuthenticatedError ? new Response(null, error) : c.text('failed', 500),
+  )
   const server = await listen(fetchListener(app.fetch))
   return { framework: 'Hono 4', port: portOf(server.address()), close: () => close(server, authenticate) }
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { createMcpAuth, type McpAuthOptions, type Registry } from '@jwks-auth/mcp'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
-import express from 'express'
+import express, { type Request, type Response } from 'express'
 
 /** A server that listens. */
 export interface RunningServer {
@@ -23,6 +23,13 @@ function createMcpServer(): McpServer {
   return server
 }
 
+/** Stateless: a server and a transport for each request. */
+async function handle(req: Request, res: Response): Promise<void> {
+  const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true })
+  await createMcpServer().connect(transport)
+  await transport.handleRequest(req, res, req.body)
+}
+
 /** Starts the server on loopback. `options` are those of `createMcpAuth`, without the `resource`. */
 export async function startServer(options: Omit<McpAuthOptions, 'resource'>): Promise<RunningServer> {
   const app = express()
@@ -34,11 +41,8 @@ export async function startServer(options: Omit<McpAuthOptions, 'resource'>): Pr
 
   const auth = createMcpAuth({ ...options, resource: url } as McpAuthOptions)
   app.use(auth.serveMetadata)
-  app.post('/mcp', auth.requireBearerAuth, express.json(), async (req, res) => {
-    // Stateless: a server and a transport for each request.
-    const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true })
-    await createMcpServer().connect(transport as Parameters<McpServer['connect']>[0])
-    await transport.handleRequest(req, res, req.body)
+  app.post('/mcp', auth.requireBearerAuth, express.json(), (req, res, next) => {
+    handle(req, res).then(undefined, next)
   })
   app.all('/mcp', (_req, res) => {
     res.status(405).set('allow', 'POST').end()

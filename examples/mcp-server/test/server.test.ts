@@ -38,7 +38,7 @@ async function whoami(token: string): Promise<unknown> {
   const headers = { authorization: `Bearer ${token}` }
   const transport = new StreamableHTTPClientTransport(new URL(server.url), { requestInit: { headers } })
   const client = new Client({ name: 'test', version: '1.0.0' })
-  await client.connect(transport as Parameters<Client['connect']>[0])
+  await client.connect(transport)
   try {
     const { content } = (await client.callTool({ name: 'whoami' })) as { content: { text: string }[] }
     return JSON.parse(content[0]?.text ?? '')
@@ -71,7 +71,7 @@ describe('the example server, with the client of the SDK', () => {
 
   it('refuses a token for another server', async () => {
     const token = await sign({ aud: 'https://other.example/mcp' })
-    await expect(whoami(token)).rejects.toThrow()
+    await expect(whoami(token)).rejects.toThrow('The access token is not valid for this request.')
     expect((await post(token)).status).toBe(401)
   })
 

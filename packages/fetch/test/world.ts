@@ -33,7 +33,9 @@ export function useWorld(): World {
       return auth
     },
     request(url = 'https://api.example/orders', init = {}) {
-      return new Request(url, { ...init, headers: { authorization: world.authorization, ...init.headers } })
+      const request = new Request(url, init)
+      request.headers.set('authorization', world.authorization)
+      return request
     },
     async listen(handler) {
       const server = createServer(fetchListener(handler)).listen(0, '127.0.0.1')

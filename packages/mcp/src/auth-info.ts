@@ -20,7 +20,9 @@ export interface AuthInfo {
 
 /** What of an {@link AuthInfo} is the same for each token. */
 export interface ServerIdentity {
+  /** The option `resource`; absent where no audience is checked. */
   readonly resource: URL | undefined
+  /** The URL of the metadata. */
   readonly metadataUrl: string
 }
 

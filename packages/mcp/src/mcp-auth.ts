@@ -6,7 +6,6 @@ import {
   type AuthRequest,
   createAuthenticator,
   type JwksAuthError,
-  type JwksAuthOptions,
   type Registry,
 } from '@jwks-auth/core'
 import {
@@ -96,7 +95,7 @@ export function createMcpAuth<Claims = AccessTokenClaims>(options: McpAuthOption
     audience: others.audience ?? resource,
     challengeScopes: others.challengeScopes ?? requiredScopes,
     resourceMetadata: metadataUrl,
-  } as JwksAuthOptions<Claims>)
+  })
   const { passErrors, registry } = authenticator
   const server = { resource: others.audience === false ? undefined : new URL(resource), metadataUrl }
 
@@ -110,19 +109,21 @@ export function createMcpAuth<Claims = AccessTokenClaims>(options: McpAuthOption
     return auth === undefined ? { ok: true, headers } : { ok: true, headers, authInfo: authInfoOf(auth, server) }
   }
 
+  function finish(result: Authorized | AuthRefusal, ...[req, res, next]: Parameters<McpMiddleware>): void {
+    if (isResponseOver(res)) return
+    if (!result.ok) {
+      if (passErrors) next(frameworkError(result))
+      else send(result.response, res)
+      return
+    }
+    for (const [name, value] of Object.entries(result.headers)) res.setHeader(name, value)
+    Object.assign(req, { auth: result.authInfo })
+    next()
+  }
+
   return {
     requireBearerAuth(req, res, next) {
-      authorize(req, frameworkRequest(req, req)).then((result) => {
-        if (isResponseOver(res)) return
-        if (!result.ok) {
-          if (passErrors) next(frameworkError(result))
-          else send(result.response, res)
-          return
-        }
-        for (const [name, value] of Object.entries(result.headers)) res.setHeader(name, value)
-        Object.assign(req, { auth: result.authInfo })
-        next()
-      }, next)
+      authorize(req, frameworkRequest(req, req)).then((result) => finish(result, req, res, next), next)
     },
     serveMetadata(req, res, next) {
       const response = respond(req.method ?? 'GET', targetOf(req))
