@@ -5,7 +5,6 @@ import { importJWK } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parseToken } from '../../packages/core/src/auth/parse-token.ts'
 import { verifySignature } from '../../packages/core/src/auth/verify-signature.ts'
-import { MAX_JSON_VALUES, parseBoundedJson } from '../../packages/core/src/base/bounded-json.ts'
 import { createKeyImporter } from '../../packages/core/src/jwks/import-key.ts'
 import { createKeySet, type KeySetReading, readKeySet, selectKeys } from '../../packages/core/src/jwks/key-set.ts'
 import { thumbprintOf } from '../../packages/core/src/jwks/verification-key.ts'
@@ -200,11 +199,7 @@ describe('an issuer that publishes any bytes for its key set', () => {
       fc.property(filler, fc.integer({ min: 0, max: 515_000 }), (entry, count) => {
         const copies = Math.min(count, Math.floor(1_048_576 / (entry.length + 1)))
         const body = `{"keys":[${[good, ...Array.from({ length: copies }, () => entry)].join(',')}]}`
-        if ((body.match(/[[{,]/g)?.length ?? 0) > MAX_JSON_VALUES) {
-          expect(() => parseBoundedJson(body)).toThrow(RangeError)
-          return
-        }
-        const reading = readKeySet(parseBoundedJson(body), 1_000)
+        const reading = readKeySet(JSON.parse(body), 1_000)
         expect(reading?.keySet.keys.map(({ kid }) => kid)).toEqual(['good'])
         expect(JSON.stringify(reading?.refused).length).toBeLessThan(1_000)
       }),

@@ -1,4 +1,3 @@
-import { MAX_JSON_VALUES, parseBoundedJson } from '../base/bounded-json.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeySetMalformedError, UpstreamStatusError } from '../base/errors/upstream-errors.ts'
 import { isOlder, revalidatedPolicy, type StoredPolicy, storedPolicy, validatorsOf } from '../http/freshness.ts'
@@ -24,9 +23,6 @@ export interface FetchedKeySet extends KnownKeySet, RefusedContent {
   /** False when the response was a 304. */
   readonly modified: boolean
 }
-
-/** More members than a published key has: where `maxKeys` allows a larger set, its values are allowed, too. */
-const VALUES_PER_KEY = 25
 
 /** Nothing refused. */
 export const NOTHING_REFUSED: RefusedContent = Object.freeze({
@@ -90,18 +86,18 @@ export async function readResponse(
     const retryAfter = readRetryAfter(response.headers['retry-after'], now)
     throw new UpstreamStatusError(response.status, { retryAfter })
   }
-  const reading = await readKeySetInTurns(parseKeySet(response.body, maxKeys), maxKeys, known?.keySet)
+  const reading = await readKeySetInTurns(parseJson(response.body), maxKeys, known?.keySet)
   if (reading === undefined) throw malformed('it is not a JSON Web Key Set')
   if (reading.keySet.keys.length === 0) throw malformed('none of its keys can be used', reading)
   return { ...reading, policy: storedPolicy(response.url, response.headers, now), modified: true }
 }
 
-function parseKeySet(text: string, maxKeys: number): unknown {
+function parseJson(text: string): unknown {
   try {
-    return parseBoundedJson(text, Math.max(MAX_JSON_VALUES, maxKeys * VALUES_PER_KEY))
-  } catch (error) {
+    return JSON.parse(text)
+  } catch {
     // The parser's message quotes the text, so it is not kept as the cause.
-    throw malformed(error instanceof RangeError ? 'it has too many members' : 'it is not JSON')
+    throw malformed('it is not JSON')
   }
 }
 

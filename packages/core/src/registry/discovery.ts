@@ -1,4 +1,3 @@
-import { parseBoundedJson } from '../base/bounded-json.ts'
 import { type Clock, elapsed, type Instant, instant, schedule } from '../base/clock.ts'
 import {
   MetadataIssuerMismatchError,
@@ -132,7 +131,7 @@ function readMetadata({ status, headers, body }: TransportResponse, issuer: stri
 
 function parseObject(text: string): Unchecked | undefined {
   try {
-    const value = parseBoundedJson(text)
+    const value: unknown = JSON.parse(text)
     return isObject(value) ? value : undefined
   } catch {
     return undefined

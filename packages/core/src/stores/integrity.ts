@@ -1,5 +1,4 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
-import { MAX_STORED_JSON_VALUES, parseBoundedJson } from '../base/bounded-json.ts'
 import { isObject } from '../base/options.ts'
 import type { Snapshot } from './snapshot-store.ts'
 
@@ -80,7 +79,7 @@ function isText(value: unknown): value is string | null {
 
 function parse(payload: string, isCurrent: boolean): VerifiedPayload {
   try {
-    return { ok: true, payload: parseBoundedJson(payload, MAX_STORED_JSON_VALUES), isCurrent }
+    return { ok: true, payload: JSON.parse(payload), isCurrent }
   } catch {
     return { ok: false, reason: 'malformed' }
   }

@@ -1,5 +1,4 @@
 import { constants, type FileHandle, lstat, open, realpath } from 'node:fs/promises'
-import { MAX_STORED_JSON_VALUES, parseBoundedJson } from '../base/bounded-json.ts'
 import { isWithin } from './directory-path.ts'
 import { hasCode } from './system-error.ts'
 
@@ -96,7 +95,7 @@ export async function readStart(handle: FileHandle, length: number): Promise<Buf
 function parseExactly(bytes: Buffer): unknown {
   const text = bytes.toString()
   try {
-    const value = parseBoundedJson(text, MAX_STORED_JSON_VALUES)
+    const value: unknown = JSON.parse(text)
     // Bytes, not texts: decoding replaces what is no UTF-8.
     return Buffer.from(JSON.stringify(value)).equals(bytes) ? value : text
   } catch {

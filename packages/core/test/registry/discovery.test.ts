@@ -146,7 +146,6 @@ describe('discovery', () => {
     ['a text', '"x"'],
     ['no whole JSON', '{'],
     ['empty', ''],
-    ['more values than can be parsed quickly', `{"a":[${'1,'.repeat(25_000)}1]}`],
   ])('refuses metadata that is %s', async (_, body) => {
     const issuer = await startIssuer()
     for (const endpoint of ['openid', 'oauth'] as const) issuer.answerAlways(endpoint, { kind: 'reply', body })
