@@ -12,35 +12,32 @@ import { describe, expect, it } from 'vitest'
 const packages = fileURLToPath(new URL('../../packages/', import.meta.url))
 
 const adapters = { express, koa, fastify, fetch: fetchHandlers, nestjs }
-describe.each(Object.entries(adapters))(
-  '@jwks-auth/%s',
-  (_, exported: object) => {
-    it('exports everything of core, so that an application needs one import', () => {
-      const names = Object.keys(core)
-      expect(names.filter((name) => name.endsWith('Error')).length).toBeGreaterThan(30)
-      for (const [name, value] of Object.entries(core)) expect(Reflect.get(exported, name), name).toBe(value)
-    })
+describe.each(Object.entries(adapters))('@jwks-auth/%s', (_, exported: object) => {
+  it('exports everything of core, so that an application needs one import', () => {
+    const names = Object.keys(core)
+    expect(names.filter((name) => name.endsWith('Error')).length).toBeGreaterThan(30)
+    for (const [name, value] of Object.entries(core)) expect(Reflect.get(exported, name), name).toBe(value)
+  })
 
-    it('exports the same names of its own as the other adapters', () => {
-      const own = Object.keys(exported).filter((name) => !(name in core))
-      const guards = ['requireAnyScope', 'requireAuth', 'requireAuthentication', 'requireClaims', 'requireScopes']
-      const common = ['createStatusHandler', 'getAuth', 'jwksAuth', 'protectedResource', ...guards]
-      const decorators = ['Public', 'CurrentAuth', ...guards.map((guard) => guard.replace(/^r/, 'R'))]
-      const module = ['JWKS_AUTHENTICATOR', 'JwksAuthGuard', 'JwksAuthModule', 'RequestNotAuthenticatedException']
-      const names = new Map<object, readonly string[]>([
-        [fastify, ['authenticate', 'authenticateAs', ...common]],
-        [fetchHandlers, ['getAuth', 'protect', ...guards]],
-        // Decorators are guards there, and a module is what `jwksAuth` is elsewhere.
-        [nestjs, ['createStatusHandler', 'getAuth', ...decorators, ...module]],
-      ])
-      expect(own.toSorted()).toEqual([...(names.get(exported) ?? common)].toSorted())
-    })
+  it('exports the same names of its own as the other adapters', () => {
+    const own = Object.keys(exported).filter((name) => !(name in core))
+    const guards = ['requireAnyScope', 'requireAuth', 'requireAuthentication', 'requireClaims', 'requireScopes']
+    const common = ['createStatusHandler', 'getAuth', 'jwksAuth', 'protectedResource', ...guards]
+    const decorators = ['Public', 'CurrentAuth', ...guards.map((guard) => guard.replace(/^r/, 'R'))]
+    const module = ['JWKS_AUTHENTICATOR', 'JwksAuthGuard', 'JwksAuthModule', 'RequestNotAuthenticatedException']
+    const names = new Map<object, readonly string[]>([
+      [fastify, ['authenticate', 'authenticateAs', ...common]],
+      [fetchHandlers, ['getAuth', 'protect', ...guards]],
+      // Decorators are guards there, and a module is what `jwksAuth` is elsewhere.
+      [nestjs, ['createStatusHandler', 'getAuth', ...decorators, ...module]],
+    ])
+    expect(own.toSorted()).toEqual([...(names.get(exported) ?? common)].toSorted())
+  })
 
-    it('exports nothing of @jwks-auth/core/adapter', () => {
-      expect(Object.keys(adapter).filter((name) => name in exported)).toEqual([])
-    })
-  },
-)
+  it('exports nothing of @jwks-auth/core/adapter', () => {
+    expect(Object.keys(adapter).filter((name) => name in exported)).toEqual([])
+  })
+})
 
 describe('@jwks-auth/core', () => {
   it('keeps what only adapters need in an entry point of its own', () => {

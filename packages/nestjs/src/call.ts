@@ -47,11 +47,7 @@ const missingRequest: Readonly<Record<string, string>> = {
 }
 
 /** The parts of a call as they are found, unchecked. */
-interface Parts {
-  readonly request: unknown
-  readonly response?: unknown
-  readonly unit?: object
-}
+type Parts = { readonly request: unknown; readonly response?: unknown; readonly unit?: object }
 
 function partsOf(type: string, context: ExecutionContext): Parts {
   if (type === 'http') {
@@ -65,13 +61,9 @@ function partsOf(type: string, context: ExecutionContext): Parts {
 
 /** What Apollo and Mercurius put into the context of an operation, and graphql-ws into that of a subscription. */
 interface GraphqlContext {
-  readonly req?: SubscriptionContext & { readonly res?: unknown }
+  readonly req?: Pick<GraphqlContext, 'extra' | 'res'>
   readonly res?: unknown
   readonly reply?: { readonly request?: unknown }
-  readonly extra?: SubscriptionContext['extra']
-}
-
-interface SubscriptionContext {
   readonly extra?: { readonly request?: unknown }
 }
 

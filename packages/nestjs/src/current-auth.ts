@@ -37,6 +37,4 @@ export const CurrentAuth: (options?: CurrentAuthOptions) => ParameterDecorator =
  * @throws RequestNotAuthenticatedError, with the status 401, where `credentialsRequired: false` let a request without a
  *   token pass
  */
-export function getAuth(request: object): Auth {
-  return authOf(request)
-}
+export const getAuth: (request: object) => Auth = authOf

@@ -59,9 +59,7 @@ export class JwksAuthGuard implements CanActivate {
 
   #outcomeOf(call: Call): Promise<AuthOutcome<unknown>> {
     const { outcomes } = this.#running
-    const known = outcomes.get(call.unit)
-    if (known !== undefined) return known
-    const outcome = this.#authenticate(call)
+    const outcome = outcomes.get(call.unit) ?? this.#authenticate(call)
     outcomes.set(call.unit, outcome)
     return outcome
   }

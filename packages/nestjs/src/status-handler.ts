@@ -5,7 +5,6 @@ import {
   frameworkRequest,
   isResponseOver,
   type StatusHandlerOptions,
-  type StatusResponse,
 } from '@jwks-auth/core/adapter'
 
 export type { StatusHandlerOptions }
@@ -27,12 +26,10 @@ export function createStatusHandler(
 ): StatusMiddleware {
   const respond = createStatusResponder(registry, options)
   return (req, res, next) => {
-    respond(frameworkRequest(req, req), req.url ?? '/').then((response) => send(response, res), next)
+    respond(frameworkRequest(req, req), req.url ?? '/').then(({ status, headers, body }) => {
+      if (!isResponseOver(res)) {
+        res.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
+      }
+    }, next)
   }
-}
-
-function send({ status, headers, body }: StatusResponse, res: ServerResponse): void {
-  if (isResponseOver(res)) return
-  res.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
-  res.end(body)
 }
