@@ -101,18 +101,23 @@ export function checkProviders(
         const registered = registerNow(registration, { network: NETWORK, where })
         return { registered, issuers, algorithms: setOf(registered.algorithms), rules }
       })
-      const all = [...tenants.values()].flat()
-      const directory = createTenantDirectory(tenants)
-      return {
-        directory,
-        all,
-        find: (name) => (typeof name === 'string' ? directory.find(name) : undefined),
-        algorithms: new Set(all.flatMap(({ algorithms }) => [...algorithms])),
-        clockTolerance: Math.max(...new Set(all.map(({ rules }) => rules.clockTolerance))),
-        invalidate: () => undefined,
-        close: () => undefined,
-      }
+      return configuredTenants(tenants)
     },
+  }
+}
+
+/** Outside of `checkProviders`: the functions returned must not keep its checked options in memory. */
+function configuredTenants(tenants: ReadonlyMap<string, readonly AuthProvider[]>): ConfiguredTenants {
+  const all = [...tenants.values()].flat()
+  const directory = createTenantDirectory(tenants)
+  return {
+    directory,
+    all,
+    find: (name) => (typeof name === 'string' ? directory.find(name) : undefined),
+    algorithms: new Set(all.flatMap(({ algorithms }) => [...algorithms])),
+    clockTolerance: Math.max(...new Set(all.map(({ rules }) => rules.clockTolerance))),
+    invalidate: () => undefined,
+    close: () => undefined,
   }
 }
 
