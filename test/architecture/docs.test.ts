@@ -217,7 +217,9 @@ describe('examples in documents', () => {
   // Those of the adapters change global types, so each README is compiled by itself, in test/contract.
   // Those of docs/migrating.md use libraries that change them, too: test/migrating.
   const paths = [...documents.keys()].filter((path) =>
-    /^(?:README|docs\/(?!migrating|nestjs\.)[^/]+|packages\/(?:core|opentelemetry|prometheus|redis)\/README)\.md$/.test(path),
+    /^(?:README|docs\/(?!migrating|nestjs\.)[^/]+|packages\/(?:core|opentelemetry|prometheus|redis)\/README)\.md$/.test(
+      path,
+    ),
   )
   const examples = paths.flatMap((path) =>
     examplesIn(documents.get(path) ?? '').map((code, index) => ({ name: `${path}, example ${index + 1}`, code })),

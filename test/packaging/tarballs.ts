@@ -79,7 +79,8 @@ export async function installTarballs(folder: string, tarballs: readonly Tarball
   await mkdir(consumer)
   const overrides = Object.fromEntries(tarballs.map(({ name, file }) => [name, `file:${file}`]))
   const schemas = { zod: await versionOf('test', 'zod'), valibot: await versionOf('test', 'valibot') }
-  const types = { '@types/node': await versionOf('.', '@types/node') }
+  const types: Record<string, string> = {}
+  for (const name of ['@types/node', '@types/express', '@types/koa']) types[name] = await versionOf('.', name)
   const dependencies = { ...overrides, ...(await peers()), ...types, ...schemas }
   await writeFile(join(consumer, 'package.json'), JSON.stringify({ private: true, dependencies }))
   // JSON is YAML too.

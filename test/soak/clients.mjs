@@ -99,10 +99,13 @@ function hostileToken(chance, issuer) {
 
 process.once('message', (options) => {
   const running = run(/** @type {ClientOptions} */ (options))
-  process.once('message', async () => {
-    stopping.abort()
-    await running
-    process.send?.({ statuses: [...statuses], latencies })
-  })
+  process.once('message', () => stopping.abort())
+  running.then(
+    () => process.send?.({ statuses: [...statuses], latencies }),
+    (error) => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
 })
 process.once('disconnect', () => process.exit())

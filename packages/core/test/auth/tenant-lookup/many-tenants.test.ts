@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import type { JwksAuthOptions } from '../../../src/index.ts'
 import { startLookup } from './lookup-scene.ts'
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, index) => `tenant-${index}`)
@@ -15,7 +14,7 @@ describe('many looked-up tenants', () => {
       return { statusCode: 200, headers: {}, body: Readable.from([Buffer.from(jwks)]) }
     }
     const options = { dispatcher: { request }, allowAddresses: undefined }
-    const { issuer, rows, sign, verdict, lookUps } = await startLookup(options as unknown as Partial<JwksAuthOptions>)
+    const { issuer, rows, sign, verdict, lookUps } = await startLookup(options)
     jwks = JSON.stringify(issuer.jwks)
     const tenants = ids(1_000)
     const origins = tenants.map((id) => `https://${id}.example`)
