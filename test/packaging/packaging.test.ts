@@ -228,7 +228,7 @@ describe('typed claims', () => {
 
   describe.each(Object.keys(compilers))('in TypeScript %s', (version) => {
     // The compilers before 7 take half a minute for each mode, most of it for the libraries' own types: one mode for them.
-    const checked = version === '7.0' ? Object.entries(modes) : [['nodenext', modes.nodenext] as const]
+    const checked = Object.entries(modes).filter(([mode]) => version === '7.0' || mode === 'nodenext')
 
     it.each(checked)('reach getAuth with %s, libraries checked', async (_, mode) => {
       await expect(compile(version, { ...mode, skipLibCheck: false }, Object.keys(typedPrograms))).resolves.toBe('')
