@@ -100,7 +100,9 @@ function foreignFiles(folder: string, what: string, isReadable: boolean): Troubl
     name: `has a ${what} that only another user may read`,
     isReadable,
     async begin() {
-      const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
+      // There is no folder of revocations before the first one.
+      const all = await readdir(folder).catch(() => [])
+      const names = all.filter((name) => name.endsWith('.json'))
       files = names.slice(0, 1).map((name) => join(folder, name))
       for (const file of files) await chmod(file, 0)
     },

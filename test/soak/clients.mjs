@@ -102,7 +102,7 @@ process.once('message', (options) => {
   process.once('message', () => stopping.abort())
   running.then(
     () => process.send?.({ statuses: [...statuses], latencies }),
-    (error) => {
+    (/** @type {unknown} */ error) => {
       console.error(error)
       process.exit(1)
     },
