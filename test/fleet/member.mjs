@@ -54,7 +54,17 @@ const { registry } = authenticator
 for (const type of EVENTS) registry.on(type, () => process.send?.({ event: type }))
 
 /**
- * Milliseconds and the error's code, if there is one.
+ * The codes of an error and its causes, which tell why a fleet refused.
+ *
+ * @param {Error & { readonly code?: string }} error
+ * @returns {string[]}
+ */
+function codesOf({ name, code = name, cause }) {
+  return [code, ...(cause instanceof Error ? codesOf(cause) : [])]
+}
+
+/**
+ * Milliseconds, and the error's code, if there is one, and those of its causes.
  *
  * @param {string} token
  */
@@ -62,7 +72,10 @@ async function authenticate(token) {
   const startedAt = performance.now()
   const request = { method: 'GET', url: '/', headers: { authorization: `Bearer ${token}` } }
   const outcome = await authenticator.authenticate(request)
-  return { code: outcome.ok ? undefined : outcome.error.code, took: performance.now() - startedAt }
+  const took = performance.now() - startedAt
+  if (outcome.ok) return { code: undefined, causes: [], took }
+  const [code, ...causes] = codesOf(outcome.error)
+  return { code, causes, took }
 }
 
 /** @type {ReturnType<typeof startTraffic> | undefined} */
@@ -77,8 +90,8 @@ function startTraffic(token) {
   const seen = { requests: 0, codes: /** @type {string[]} */ ([]), slowest: 0, slow: 0 }
   const timer = setInterval(() => {
     seen.requests += 1
-    void authenticate(token).then(({ code, took }) => {
-      if (code !== undefined) seen.codes.push(code)
+    void authenticate(token).then(({ code, causes, took }) => {
+      if (code !== undefined) seen.codes.push([code, ...causes].join(' < '))
       if (took > 150) seen.slow += 1
       seen.slowest = Math.max(seen.slowest, took)
     })

@@ -51,6 +51,14 @@ export function elapsed(since: Instant, now: Instant): number {
 }
 
 /**
+ * Milliseconds that something has taken, as the timers count them. Deadlines are measured with it: while a caller waits, a
+ * step of the wall clock must not end the wait.
+ */
+export function duration(since: Instant, now: Instant): number {
+  return now.monotonic - since.monotonic
+}
+
+/**
  * Calls back after `delay` milliseconds, unless the returned function is called first. The timer alone does not keep the
  * process alive: see {@link keepAlive}.
  */

@@ -1,4 +1,4 @@
-import { elapsed, type Instant, instant, keepAlive } from '../base/clock.ts'
+import { duration, elapsed, type Instant, instant, keepAlive } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { KeyNotFoundError, KeyRevokedError, KeysUnavailableError } from '../base/errors/request-errors.ts'
@@ -695,7 +695,7 @@ export class ProviderCache {
   }
 
   #since(startedAt: Instant): number {
-    return elapsed(startedAt, instant(this.#context.clock))
+    return duration(startedAt, instant(this.#context.clock))
   }
 
   #transitionContext(): TransitionContext {

@@ -1,4 +1,4 @@
-import { type Clock, elapsed, instant, schedule, sleep } from '../base/clock.ts'
+import { type Clock, duration, instant, schedule, sleep } from '../base/clock.ts'
 import { UpstreamTimedOutError } from '../base/errors/upstream-errors.ts'
 import { type Random, retryDelay } from './backoff.ts'
 import type { RetryPolicy } from './cache-options.ts'
@@ -28,7 +28,7 @@ export async function withRetries<Value>(
 ): Promise<Value> {
   const { clock, random, closed } = context
   const startedAt = instant(clock)
-  const timeLeft = (): number => policy.deadline - elapsed(startedAt, instant(clock))
+  const timeLeft = (): number => policy.deadline - duration(startedAt, instant(clock))
   let delay = policy.initialBackoff
   for (let retry = 0; ; retry += 1) {
     closed.throwIfAborted()

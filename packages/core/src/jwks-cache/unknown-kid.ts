@@ -1,4 +1,4 @@
-import { elapsed, type Instant, instant, keepAlive, settledWithin } from '../base/clock.ts'
+import { duration, type Instant, instant, keepAlive, settledWithin } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeyNotFoundError, KeyRevokedError, type KeysUnavailableError } from '../base/errors/request-errors.ts'
 import { resolveOperation, traced } from '../base/instrumentation.ts'
@@ -79,7 +79,7 @@ export function createUnknownKidSearch(
   const { budget } = upstream
 
   function timeLeft({ askedAt }: KeyQuery, now: Instant): number {
-    return retryPolicy.deadline - elapsed(askedAt, now)
+    return retryPolicy.deadline - duration(askedAt, now)
   }
 
   function nextStep(query: KeyQuery): Step {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type Clock, elapsed, type Instant, instant, schedule, settledWithin } from '../base/clock.ts'
+import { type Clock, duration, elapsed, type Instant, instant, schedule, settledWithin } from '../base/clock.ts'
 import { FleetFetchFailedError } from '../base/errors/store-errors.ts'
 import { isObject } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
@@ -110,7 +110,7 @@ export function createFetchLease(
         release()
         return { kind: 'unchanged' }
       }
-      const isLate = elapsed(startedAt, instant(clock)) >= deadline
+      const isLate = duration(startedAt, instant(clock)) >= deadline
       if (isLate || closed.aborted) return ALONE
       if (holder === 'none') ask = acquire
       else {

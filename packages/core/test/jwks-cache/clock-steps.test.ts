@@ -1,6 +1,6 @@
-import type { ManualClock } from '@jwks-auth/testing'
+import { type ManualClock, memoryStore } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { atOnce, nextEvent, rejectionOf, setScene, startAuthenticator } from './scene.ts'
+import { atOnce, nextEvent, rejectionOf, setScene, startAuthenticator, until } from './scene.ts'
 
 const SECOND = 1_000
 const HOUR = 3_600 * SECOND
@@ -165,6 +165,67 @@ describe('a wall clock that is set back', () => {
     step(clock, -DAY)
     await clock.advance(20 * SECOND)
     expect(await refused).toMatchObject({ ...unavailable, cause: { code: 'ERR_UPSTREAM_TIMED_OUT' } })
+  })
+})
+
+describe.each(steps)('a step of %s while a request waits', (_, size) => {
+  it('does not end the attempts of the fetch', async () => {
+    const { clock, issuer, resolve } = await setScene({
+      provider: { retryPolicy: { maxRetries: 1, initialBackoff: SECOND, jitter: 'none' } },
+    })
+    issuer.answerOnce('jwks', { kind: 'reply', status: 500 })
+    const resolved = resolve()
+    await issuer.waitForRequests(1)
+    await until(() => clock.pendingTimers === 1)
+    step(clock, size)
+    await clock.advance(SECOND)
+    expect(await resolved).toEqual(['key-1'])
+  })
+
+  it('does not end the fetch before it began, where a store is slow', async () => {
+    let finish: (() => void) | undefined
+    let isSlow = false
+    const load = async (): Promise<void> => {
+      if (isSlow) await new Promise<void>((resolve) => (finish = resolve))
+    }
+    const store = { ...memoryStore(), load }
+    const { clock, issuer, resolve } = await setScene({ registry: { store, storeTimeout: SECOND } })
+    issuer.answerOnce('jwks', { kind: 'slow-body', bytes: 100 })
+    isSlow = true
+    const resolved = resolve()
+    await until(() => finish !== undefined)
+    isSlow = false
+    step(clock, size)
+    finish?.()
+    await issuer.waitForRequests(1)
+    await clock.advance(1)
+    expect(await resolved).toEqual(['key-1'])
+  })
+
+  it('does not keep an unknown kid that waited for a refresh from a refetch', async () => {
+    const { clock, issuer, resolve } = await setScene({ provider: { prefetch: 'never' } })
+    await resolve()
+    await clock.advance(600 * SECOND)
+    issuer.answerOnce('jwks', { kind: 'slow-body', bytes: 100 })
+    const refreshed = resolve()
+    await issuer.waitForRequests(2)
+    const refetched = resolve('key-2')
+    await issuer.rotate()
+    step(clock, size)
+    expect(await refreshed).toEqual(['key-1'])
+    expect(await refetched).toContain('key-2')
+  })
+
+  it('does not change how long an event says that the fetch took', async () => {
+    const { clock, issuer, registry, resolve } = await setScene()
+    issuer.answerOnce('jwks', { kind: 'slow-body', bytes: 100 })
+    const refreshed = nextEvent(registry, 'refresh')
+    const resolved = resolve()
+    await issuer.waitForRequests(1)
+    step(clock, size)
+    await resolved
+    expect((await refreshed).duration).toBeLessThan(SECOND)
+    expect((await refreshed).duration).toBeGreaterThanOrEqual(0)
   })
 })
 
