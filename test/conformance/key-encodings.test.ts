@@ -3,10 +3,14 @@ import fc from 'fast-check'
 import { calculateJwkThumbprint, createLocalJWKSet, importJWK, jwtVerify, SignJWT } from 'jose'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parseToken } from '../../packages/core/src/auth/parse-token.ts'
-import { verifySignature } from '../../packages/core/src/auth/verify-signature.ts'
-import { createKeyImporter } from '../../packages/core/src/jwks/import-key.ts'
+import { verifySignature } from '../../packages/core/src/auth/signing-key.ts'
 import { readKeySet, selectKeys } from '../../packages/core/src/jwks/key-set.ts'
-import { readKey, thumbprintOf, type VerificationKey } from '../../packages/core/src/jwks/verification-key.ts'
+import {
+  createKeyImporter,
+  readKey,
+  thumbprintOf,
+  type VerificationKey,
+} from '../../packages/core/src/jwks/verification-key.ts'
 import { type PublishedKey, reencodings } from './key-encodings.ts'
 
 const curves = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' } as const

@@ -11,7 +11,7 @@ import {
 import { readRetryAfter } from '../../packages/core/src/http/retry-after.ts'
 import { createKeySet } from '../../packages/core/src/jwks/key-set.ts'
 import { conditionalHeaders } from '../../packages/core/src/jwks-cache/key-set-response.ts'
-import { lifetimesOf, timeToLive } from '../../packages/core/src/jwks-cache/lifetimes.ts'
+import { lifetimesOf, timeToLive } from '../../packages/core/src/jwks-cache/policy.ts'
 import { providerDefaults } from '../../packages/core/src/registry/provider-options.ts'
 import { startAuthenticatorFor, startRegistryWith, verdict } from '../integration/start.ts'
 import { fragments, headerValue } from './arbitraries.ts'

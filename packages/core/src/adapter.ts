@@ -18,11 +18,10 @@ export {
   refuseWithoutAuthenticator,
 } from './auth/recorded-authentication.ts'
 export { frameworkError } from './auth/refusal.ts'
-export { toAuthRequest } from './base/auth-request.ts'
-export { type FrameworkRequest, frameworkRequest } from './base/framework-request.ts'
+export { type FrameworkRequest, frameworkRequest, toAuthRequest } from './base/auth-request.ts'
 export type { Operation, OperationName, OperationOutcome, Tracer } from './base/instrumentation.ts'
 export { isResponseOver, type NodeResponse } from './base/node-response.ts'
-export { isThenable } from './base/thenable.ts'
+export { isThenable } from './base/steps.ts'
 export { instrument, usageOf } from './registry/observe.ts'
 export type { ProviderUsage } from './registry/provider-usage.ts'
 export { createSeriesTable, type Series, type SeriesLabels, type SeriesTable } from './registry/series.ts'

@@ -31,7 +31,14 @@ export {
   tokenFromQuery,
 } from './auth/token-sources.ts'
 export type { UntilInvalidOptions } from './auth/until-invalid.ts'
-export type { AuthRequest, AuthRequestLike, FetchHeaders, FetchRequest } from './base/auth-request.ts'
+export {
+  type AuthRequest,
+  type AuthRequestLike,
+  type FetchHeaders,
+  type FetchRequest,
+  type NodeHeaders,
+  nodeHeaders,
+} from './base/auth-request.ts'
 export type { Clock } from './base/clock.ts'
 export {
   AudienceNotAllowedError,
@@ -102,7 +109,6 @@ export {
   UpstreamUnreachableError,
   UpstreamUrlNotAllowedError,
 } from './base/errors/upstream-errors.ts'
-export { type NodeHeaders, nodeHeaders } from './base/node-headers.ts'
 export type { ProviderKey } from './base/provider-key.ts'
 export type { Network } from './http/address-rules.ts'
 export type { CertificateAuthorities } from './http/connection.ts'

@@ -1,7 +1,7 @@
 import type { TokenHeader } from '../../../packages/core/src/auth/parse-token.ts'
-import { verifySignature } from '../../../packages/core/src/auth/verify-signature.ts'
-import { createKeyImporter } from '../../../packages/core/src/jwks/import-key.ts'
+import { verifySignature } from '../../../packages/core/src/auth/signing-key.ts'
 import { type KeySetReading, readKeySet, selectKeys } from '../../../packages/core/src/jwks/key-set.ts'
+import { createKeyImporter } from '../../../packages/core/src/jwks/verification-key.ts'
 
 /** What becomes of a key set of one key. */
 export function readSetOf(key: object): KeySetReading {

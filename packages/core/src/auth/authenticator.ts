@@ -1,6 +1,5 @@
-import { type AuthRequestLike, toAuthRequest } from '../base/auth-request.ts'
+import { type AuthRequestLike, isFrameworkRequest, toAuthRequest } from '../base/auth-request.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
-import { isFrameworkRequest } from '../base/framework-request.ts'
 import { identifierOption, knownOptions, objectOption } from '../base/options.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { internals, internalsOf, type Registry } from '../registry/registry.ts'

@@ -3,7 +3,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { AuthRequest } from '../base/auth-request.ts'
 import { ClaimsRejectedError } from '../base/errors/claim-errors.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
-import { isThenable } from '../base/thenable.ts'
+import { isThenable } from '../base/steps.ts'
 import type { Auth } from './auth.ts'
 
 /** A schema for claims. */

@@ -1,4 +1,4 @@
-import type { AuthRequest } from '../base/auth-request.ts'
+import { type AuthRequest, headerOf, isSameOrigin } from '../base/auth-request.ts'
 import { RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
 import {
   AuthorizationMalformedError,
@@ -6,9 +6,8 @@ import {
   TokenMalformedError,
   TokenTooLongError,
 } from '../base/errors/request-errors.ts'
-import { headerOf } from '../base/framework-request.ts'
 import { booleanOption, knownOptions, objectOption, stringOption, stringsOption } from '../base/options.ts'
-import { isThenable } from '../base/thenable.ts'
+import { isThenable } from '../base/steps.ts'
 
 /**
  * Extracts the token of a request; `undefined` where there is none. May be asynchronous. A function of the application
@@ -101,7 +100,7 @@ export function tokenFromCookie(name: string, options: CookieSourceOptions = {})
   const source: TokenSource = (request) => {
     const values = cookieValues(headerOf(request, 'cookie'), name)
     if (values.length === 0) return undefined
-    if (isProtected && isUnsafe(request) && !isSameOrigin(request) && !isAllowedOrigin(request, origins)) {
+    if (isProtected && isUnsafe(request) && isSameOrigin(request) !== true && !isAllowedOrigin(request, origins)) {
       throw new CrossSiteRequestError()
     }
     return onlyOne(values, 'the cookie with the token came more than once')
@@ -217,16 +216,6 @@ function cookieValues(header: string | readonly string[] | undefined, name: stri
 /** True for a request that may change something. A WebSocket handshake is a GET, and CORS does not apply to it. */
 function isUnsafe(request: AuthRequest): boolean {
   return !SAFE_METHODS.has(request.method) || headerOf(request, 'upgrade') !== undefined
-}
-
-/** By Fetch Metadata, or, from a browser without it, by an `Origin` that is the requested host. */
-function isSameOrigin(request: AuthRequest): boolean {
-  const site = headerOf(request, 'sec-fetch-site')
-  const origin = headerOf(request, 'origin')
-  const host = headerOf(request, 'host') ?? headerOf(request, ':authority')
-  if (site !== undefined) return site === 'same-origin'
-  if (typeof origin !== 'string' || typeof host !== 'string') return false
-  return /^https?:\/\//.test(origin) && origin.replace(/^https?:\/\//, '') === host.toLowerCase()
 }
 
 function isAllowedOrigin(request: AuthRequest, origins: ReadonlySet<string>): boolean {

@@ -100,3 +100,123 @@ function recordOf(headers: FetchHeaders): AuthRequest['headers'] {
 function notARequest(reason: string): TypeError {
   return new TypeError(`authenticate takes an AuthRequest or a fetch Request: ${reason}`)
 }
+
+/** What the requests of Express, Koa, Fastify and plain Node have in common. */
+export interface FrameworkRequest {
+  /** The method, in upper case. */
+  readonly method?: string | undefined
+  /** The request target as the client sent it, where a framework changes `url` under a mount. */
+  readonly originalUrl?: string | undefined
+  /** The request target, where there is no `originalUrl`: plain Node. */
+  readonly url?: string | undefined
+  /** The host name without port, by the framework's rules for proxies. */
+  readonly hostname?: string | undefined
+}
+
+/** Reads a framework's request lazily: most requests need one header and nothing else. */
+class LazyAuthRequest implements AuthRequest {
+  readonly raw: FrameworkRequest
+  readonly #node: NodeHeaders
+  #headers: AuthRequest['headers'] | undefined
+
+  constructor(request: FrameworkRequest, node: NodeHeaders) {
+    this.raw = request
+    this.#node = node
+  }
+
+  get method(): string {
+    return this.raw.method ?? 'GET'
+  }
+
+  get url(): string {
+    return this.raw.originalUrl ?? this.raw.url ?? '/'
+  }
+
+  get hostname(): string | undefined {
+    return this.raw.hostname
+  }
+
+  get headers(): AuthRequest['headers'] {
+    this.#headers ??= nodeHeaders(this.#node)
+    return this.#headers
+  }
+
+  header(name: string): string | readonly string[] | undefined {
+    return nodeHeader(this.#node, name)
+  }
+}
+
+/**
+ * Returns the request of a framework on Node in the form that an authenticator takes.
+ *
+ * @param request the framework's own request, which resolvers and callbacks get as `raw`
+ * @param node the Node request under it
+ */
+export function frameworkRequest(request: FrameworkRequest, node: NodeHeaders): AuthRequest {
+  return new LazyAuthRequest(request, node)
+}
+
+/** True for a request that {@link frameworkRequest} made. */
+export function isFrameworkRequest(request: unknown): request is AuthRequest {
+  return request instanceof LazyAuthRequest
+}
+
+/** Returns one header of a request, by its lower-case name. Of a framework's request it reads no other header. */
+export function headerOf(request: AuthRequest, name: string): string | readonly string[] | undefined {
+  return request instanceof LazyAuthRequest ? request.header(name) : headerIn(request.headers, name)
+}
+
+/**
+ * Whether a page of the same origin caused a request: by Fetch Metadata, or, from a browser without it, by an `Origin` that
+ * is the requested host. `undefined` for a request with neither, which no current browser sends with an unsafe method.
+ */
+export function isSameOrigin(request: AuthRequest): boolean | undefined {
+  const site = headerOf(request, 'sec-fetch-site')
+  if (site !== undefined) return site === 'same-origin'
+  const origin = headerOf(request, 'origin')
+  if (origin === undefined) return undefined
+  const host = headerOf(request, 'host') ?? headerOf(request, ':authority')
+  if (typeof origin !== 'string' || typeof host !== 'string') return false
+  return /^https?:\/\//.test(origin) && origin.replace(/^https?:\/\//, '') === host.toLowerCase()
+}
+
+/** The headers of a Node request. */
+export interface NodeHeaders {
+  /** Headers by lower-case name, repeated ones joined or dropped by Node. */
+  readonly headers: AuthRequest['headers']
+  /** Names and values in turn, as they were sent. */
+  readonly rawHeaders?: readonly string[] | undefined
+}
+
+/**
+ * Returns one header, by its lower-case name; an array where it came more than once. `headers` does not show that: Node
+ * silently drops a second `Authorization` or `Host`, and joins other repeated headers.
+ */
+export function nodeHeader({ headers, rawHeaders }: NodeHeaders, name: string): string | readonly string[] | undefined {
+  if (rawHeaders === undefined) return headers[name]
+  let count = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) if (isNamed(rawHeaders[at], name)) count += 1
+  return count > 1 ? rawHeaders.filter((_, at) => at % 2 === 1 && isNamed(rawHeaders[at - 1], name)) : headers[name]
+}
+
+/** Compares lengths first, since most names differ in length. */
+function isNamed(written: string | undefined, name: string): boolean {
+  if (written === undefined || written.length !== name.length) return false
+  return written === name || written.toLowerCase() === name
+}
+
+/** Returns all headers, with an array for each that came more than once. Use it instead of a Node request's `headers`. */
+export function nodeHeaders({ headers, rawHeaders }: NodeHeaders): AuthRequest['headers'] {
+  if (rawHeaders === undefined) return headers
+  // Counting `headers` is not enough: a middleware may have added as many as Node left out.
+  const seen = new Map<string, string[]>()
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? '').toLowerCase()
+    const values = seen.get(name)
+    if (values === undefined) seen.set(name, [rawHeaders[at + 1] ?? ''])
+    else values.push(rawHeaders[at + 1] ?? '')
+  }
+  if (seen.size * 2 === rawHeaders.length) return headers
+  const repeated = [...seen].filter(([, values]) => values.length > 1)
+  return { ...headers, ...Object.fromEntries(repeated) }
+}

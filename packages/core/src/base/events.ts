@@ -1,5 +1,5 @@
 import diagnosticsChannel from 'node:diagnostics_channel'
-import { isThenable } from './thenable.ts'
+import { isThenable } from './steps.ts'
 
 /**
  * Calls the listeners of one event type, and publishes the event on `node:diagnostics_channel`. A listener that throws,

@@ -32,3 +32,34 @@ async function resume<Result>(
   }
   return steps.next(value)
 }
+
+/**
+ * True for anything with a `then` method (ECMAScript §27.2). Use this instead of `instanceof Promise`: zone.js, bluebird
+ * and test frameworks replace `globalThis.Promise`.
+ */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
+  return 'then' in value && typeof value.then === 'function'
+}
+
+/**
+ * The result of a promise, or the reason of the signal as soon as that aborts. What the promise does afterwards is
+ * ignored.
+ */
+export async function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return await new Promise<Value>((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    promise.then(
+      (value) => {
+        signal.removeEventListener('abort', onAbort)
+        resolve(value)
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', onAbort)
+        reject(error)
+      },
+    )
+  })
+}

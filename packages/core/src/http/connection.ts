@@ -7,7 +7,7 @@ import {
   UpstreamRequestFailedError,
   type UpstreamStep,
 } from '../base/errors/upstream-errors.ts'
-import { orAborted } from './abort.ts'
+import { orAborted } from '../base/steps.ts'
 import { type AddressCheck, type AddressRules, createAddressCheck } from './address-rules.ts'
 import type { NameResolver } from './name-resolution.ts'
 import { hasPinnedKey } from './pinned-keys.ts'

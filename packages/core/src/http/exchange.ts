@@ -1,6 +1,6 @@
 import { UpstreamRequestFailedError } from '../base/errors/upstream-errors.ts'
 import type { Attempt } from './connection.ts'
-import type { IncomingBody } from './read-body.ts'
+import type { IncomingBody } from './content-coding.ts'
 
 /** One GET to one URL; redirects are not followed. */
 export interface ExchangeRequest {

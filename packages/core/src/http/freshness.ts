@@ -1,6 +1,5 @@
 import CachePolicy from 'http-cache-semantics'
-import { deltaSeconds, parseAge, parseCacheControl, parseExpires } from './cache-directives.ts'
-import { parseHttpDate } from './http-date.ts'
+import { deltaSeconds, parseAge, parseCacheControl, parseExpires, parseHttpDate } from './cache-directives.ts'
 
 /**
  * The caching headers of a stored response, as plain data that can be written to a snapshot. The form and the rules are

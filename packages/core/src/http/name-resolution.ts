@@ -1,6 +1,6 @@
 import type { LookupAddress, LookupAllOptions } from 'node:dns'
 import { LRUCache } from 'lru-cache'
-import { orAborted } from './abort.ts'
+import { orAborted } from '../base/steps.ts'
 
 /** Resolves a name to all of its addresses, as `lookup` of `node:dns` does. */
 export type ResolveName = (

@@ -1,4 +1,4 @@
-import { parseHttpDate } from './http-date.ts'
+import { parseHttpDate } from './cache-directives.ts'
 
 /**
  * Reads `Retry-After` (RFC 9110 §10.2.3), given as seconds or as a date.

@@ -11,16 +11,15 @@ import {
   UpstreamUnreachableError,
   UpstreamUrlNotAllowedError,
 } from '../base/errors/upstream-errors.ts'
+import { orAborted } from '../base/steps.ts'
 import { valueText } from '../base/value-text.ts'
-import { orAborted } from './abort.ts'
 import { bunExchange, isBun } from './bun-exchange.ts'
 import { Attempt, type ConnectionParts, type ConnectionRules, createConnect } from './connection.ts'
-import { ACCEPTED_CODINGS } from './content-coding.ts'
+import { ACCEPTED_CODINGS, discardBody, readBody } from './content-coding.ts'
 import { createDispatcherExchange, type Exchange, type HttpDispatcher, type IncomingResponse } from './exchange.ts'
 import type { ResponseHeaders } from './freshness.ts'
 import { createGuardedClients, type GuardedClients } from './guarded-clients.ts'
 import { createNameResolver, type ResolveName } from './name-resolution.ts'
-import { discardBody, readBody } from './read-body.ts'
 import { type RequestHeaders, readRequestHeaders } from './request-headers.ts'
 import type { TransportResponse } from './response.ts'
 import { createDefaultTrustAnchors } from './trust-anchors.ts'

@@ -23,8 +23,7 @@ import {
   unite,
 } from './immutable-keys.ts'
 import type { FetchedKeySet, RefusedContent } from './key-set-response.ts'
-import { type Lifetimes, lifetimesOf, UNLIMITED } from './lifetimes.ts'
-import type { RefreshFailure } from './policy.ts'
+import { type Lifetimes, lifetimesOf, type RefreshFailure, UNLIMITED } from './policy.ts'
 import type { Revocations } from './revocations.ts'
 
 /** A cached key set and how long it may be used. */

@@ -8,7 +8,7 @@ import type { CacheOptions } from '../jwks-cache/cache-options.ts'
 import type { CachedKeys } from '../jwks-cache/cache-state.ts'
 import type { ImmutableHistory, KidTimes } from '../jwks-cache/immutable-keys.ts'
 import type { RefusedContent } from '../jwks-cache/key-set-response.ts'
-import { lifetimesOf, UNLIMITED } from '../jwks-cache/lifetimes.ts'
+import { lifetimesOf, UNLIMITED } from '../jwks-cache/policy.ts'
 import type { SnapshotRefusal, VerifiedPayload } from '../stores/integrity.ts'
 
 /** What a snapshot was made for: one that was made for anything else is refused. */

@@ -13,7 +13,7 @@ import type { Transport } from '../http/transport.ts'
 import { parseUrl } from '../http/url-rules.ts'
 import type { KeySet } from '../jwks/key-set.ts'
 import type { JwksRequest, JwksSource } from '../jwks-cache/jwks-source.ts'
-import { timeToLive } from '../jwks-cache/lifetimes.ts'
+import { timeToLive } from '../jwks-cache/policy.ts'
 import type { CheckedRegistration } from './registration.ts'
 
 /** The key set's URL, as the issuer's metadata has it. */

@@ -1,5 +1,5 @@
 import { type Clock, keepAlive, schedule } from '../base/clock.ts'
-import { isThenable } from '../base/thenable.ts'
+import { isThenable } from '../base/steps.ts'
 
 /** Look-ups that run at the same time. */
 const MAX_CONCURRENT = 16

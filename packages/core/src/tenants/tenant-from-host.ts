@@ -1,4 +1,4 @@
-import { headerOf } from '../base/framework-request.ts'
+import { headerOf } from '../base/auth-request.ts'
 import { stringOption } from '../base/options.ts'
 import { isAbsoluteForm, type TenantResolver } from './tenant-resolver.ts'
 

@@ -1,7 +1,7 @@
 import { type Clock, elapsed, type Instant, instant } from '../base/clock.ts'
 import { TenantLookupFailedError } from '../base/errors/request-errors.ts'
 import { isIdentifier } from '../base/options.ts'
-import { isThenable } from '../base/thenable.ts'
+import { isThenable } from '../base/steps.ts'
 import { createLookupLimit } from './lookup-limit.ts'
 import { type CachedTenants, createTenantCache, type TenantCacheBounds } from './tenant-cache.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { hasSameMembers } from '../../src/auth/duplicate-members.ts'
+import { hasSameMembers } from '../../src/auth/parse-token.ts'
 
 /** JSON text as a list of members, so that it can say the same name twice. */
 type Written =

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { hasSameMembers } from '../../src/auth/duplicate-members.ts'
+import { hasSameMembers } from '../../src/auth/parse-token.ts'
 
 /** A name as JSON, every character of it escaped or none. */
 const literal = fc

@@ -7,8 +7,8 @@ import {
   type VerifyKeyObjectInput,
 } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { createSignatureCheck } from '../../src/auth/verify-signature.ts'
-import type { ImportedKey } from '../../src/jwks/import-key.ts'
+import { createSignatureCheck } from '../../src/auth/signing-key.ts'
+import type { ImportedKey } from '../../src/jwks/verification-key.ts'
 
 const signingInput = 'header.payload'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { frameworkRequest } from '../../src/adapter.ts'
-import { headerOf } from '../../src/base/framework-request.ts'
+import { headerOf } from '../../src/base/auth-request.ts'
 import { nodeHeaders } from '../../src/index.ts'
 
 const rawHeaders = ['Host', 'a', 'Authorization', 'Bearer x', 'AUTHORIZATION', 'Bearer y', 'X-Tenant', 'acme']

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { storedPolicy } from '../../src/http/freshness.ts'
-import { type LifetimeOptions, lifetimesOf, timeToLive } from '../../src/jwks-cache/lifetimes.ts'
+import { type LifetimeOptions, lifetimesOf, timeToLive } from '../../src/jwks-cache/policy.ts'
 import { providerDefaults } from '../../src/registry/provider-options.ts'
 
 const now = Date.UTC(2025, 0, 1)

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { createKeyImporter } from '../../src/jwks/import-key.ts'
-import { readKey } from '../../src/jwks/verification-key.ts'
+import { createKeyImporter, readKey } from '../../src/jwks/verification-key.ts'
 import { keyPairFor } from './sample-keys.ts'
 
 // In a file of its own, because Node prints each such warning once per thread. Node 20.19 prints one when Web Crypto
