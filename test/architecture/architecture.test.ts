@@ -12,7 +12,7 @@ import { unbuiltProjects } from './workspace.ts'
 const repository = readRepository()
 
 /** Files in the longest import chain of core. The restructuring brings it down to 14; then the limit is 14. */
-const longestChainAllowed = 26
+const longestChainAllowed = 19
 
 /** Why these files and functions are longer than the limit: `path` or `path#function`, and the reason. */
 const reasonsForLength: Readonly<Record<string, string>> = {

@@ -2,12 +2,8 @@ import { validateHeaderValue } from 'node:http'
 import { createTestIssuer } from '@jwks-auth/testing'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import {
-  freshnessOf,
-  type ResponseHeaders,
-  revalidatedPolicy,
-  storedPolicy,
-} from '../../packages/core/src/http/freshness.ts'
+import { freshnessOf, revalidatedPolicy, storedPolicy } from '../../packages/core/src/http/freshness.ts'
+import type { ResponseHeaders } from '../../packages/core/src/http/response.ts'
 import { readRetryAfter } from '../../packages/core/src/http/retry-after.ts'
 import { createKeySet } from '../../packages/core/src/jwks/key-set.ts'
 import { conditionalHeaders } from '../../packages/core/src/jwks-cache/key-set-response.ts'

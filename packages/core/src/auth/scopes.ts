@@ -1,7 +1,7 @@
 import { isObject, objectOption, stringListOption, stringOption, stringsOption } from '../base/options.ts'
 import type { AccessTokenClaims } from './auth.ts'
 import type { Claims } from './check-claims.ts'
-import { bytesOfJson, cloneJson } from './verified-token.ts'
+import { bytesOfJson, cloneJson } from './json-clone.ts'
 
 /** The option `scopes`: claim paths, or a function that returns the scopes of a token. */
 export type ScopeSource = string | readonly string[] | ((claims: AccessTokenClaims) => readonly string[])

@@ -1,5 +1,6 @@
 import CachePolicy from 'http-cache-semantics'
 import { deltaSeconds, parseAge, parseCacheControl, parseExpires, parseHttpDate } from './cache-directives.ts'
+import type { ResponseHeaders } from './response.ts'
 
 /**
  * The caching headers of a stored response, as plain data that can be written to a snapshot. The form and the rules are
@@ -36,9 +37,6 @@ export interface StoredPolicy {
   /** The request's `Cache-Control` directives. */
   readonly reqcc: Readonly<Record<string, string>>
 }
-
-/** Response headers by lower-case name. */
-export type ResponseHeaders = Readonly<Record<string, string | undefined>>
 
 /** How long a response may be used according to its own headers. */
 export interface Freshness {

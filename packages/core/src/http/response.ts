@@ -1,4 +1,5 @@
-import type { ResponseHeaders } from './freshness.ts'
+/** Response headers by lower-case name. */
+export type ResponseHeaders = Readonly<Record<string, string | undefined>>
 
 /** A response, its redirects followed. */
 export interface TransportResponse {

@@ -1,6 +1,5 @@
 import { type Clock, elapsed, instant, schedule } from '../base/clock.ts'
-import { type CacheState, cachedKeys } from './cache-state.ts'
-import { usableFor } from './policy.ts'
+import { type PolicyState, usableFor } from './policy.ts'
 
 /** Notices when a provider can no longer, or again, serve requests. */
 export interface Availability {
@@ -21,7 +20,7 @@ const SHORTEST_DELAY = 1
  * fetches, and can be served.
  */
 export function createAvailability(
-  { state, report }: { state(): CacheState; report(change: 'unavailable' | 'recovered'): void },
+  { state, report }: { state(): PolicyState; report(change: 'unavailable' | 'recovered'): void },
   clock: Clock,
 ): Availability {
   let isUnavailable = false
@@ -34,9 +33,9 @@ export function createAvailability(
 
   /** Milliseconds that the cached keys may serve; negative where they may not. */
   function timeLeft(): number {
-    const cached = cachedKeys(state())
+    const { cached, failure } = state()
     if (cached === undefined) return Number.NEGATIVE_INFINITY
-    return usableFor(cached.lifetimes, state().failure) - elapsed(cached.fetchedAt, instant(clock))
+    return usableFor(cached.lifetimes, failure) - elapsed(cached.fetchedAt, instant(clock))
   }
 
   function check(): void {

@@ -1,9 +1,9 @@
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeySetMalformedError, UpstreamStatusError } from '../base/errors/upstream-errors.ts'
 import { isOlder, revalidatedPolicy, type StoredPolicy, storedPolicy, validatorsOf } from '../http/freshness.ts'
+import type { TransportResponse } from '../http/response.ts'
 import { readRetryAfter } from '../http/retry-after.ts'
 import { type KeySet, type RefusedKeys, readKeySetInTurns } from '../jwks/key-set.ts'
-import type { JwksResponse } from './jwks-source.ts'
 
 /** A key set with what HTTP said of it. */
 export interface KnownKeySet {
@@ -104,3 +104,26 @@ function parseJson(text: string): unknown {
 function malformed(reason: string, content: RefusedContent = NOTHING_REFUSED): UnusableKeySet {
   return new UnusableKeySet(new KeySetMalformedError(reason), content)
 }
+
+/** One request for a key set. */
+export interface JwksRequest {
+  /** The headers to send to a URL. */
+  headersFor(url: string): Readonly<Record<string, string>>
+  /** Aborts the exchange. */
+  readonly signal: AbortSignal
+  /** Milliseconds for the headers to arrive, and between two parts of the body. */
+  readonly timeout: number
+  /** True when the last refresh failed: perhaps the key set has moved. */
+  readonly relocate: boolean
+  /** Called when a request is written to a connection. */
+  onSent?(): void
+}
+
+/** A response, and the URL that it came from. */
+export interface JwksResponse extends TransportResponse {
+  /** The requested URL. */
+  readonly url: string
+}
+
+/** Fetches a provider's key set. The cache knows no URL; the source finds it. */
+export type JwksSource = (request: JwksRequest) => Promise<JwksResponse>

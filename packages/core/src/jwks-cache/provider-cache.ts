@@ -29,7 +29,7 @@ import {
 } from './cache-state.ts'
 import { NOTHING_REFUSED } from './key-set-response.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { backoffLeft, decide, decideAfterFailure, lifetimesOf, UNLIMITED } from './policy.ts'
+import { backoffLeft, decide, decideAfterFailure, lifetimesOf, type PolicyState, UNLIMITED } from './policy.ts'
 import { createRefreshAhead, type RefreshAhead } from './refresh-ahead.ts'
 import type { Revocation, Revocations } from './revocations.ts'
 import {
@@ -169,7 +169,7 @@ export class ProviderCache {
       context.clock,
     )
     this.#availability = createAvailability(
-      { state: () => this.#state, report: (change) => this.#emit([[change, {}]]) },
+      { state: () => this.#policyState(), report: (change) => this.#emit([[change, {}]]) },
       context.clock,
     )
   }
@@ -382,10 +382,7 @@ export class ProviderCache {
 
   /** Counts as a use, and starts a refresh that is due, for connections whose token was verified with these keys. */
   keepCurrent(): void {
-    const decision = decide(
-      { cached: cachedKeys(this.#state), failure: this.#state.failure },
-      instant(this.#context.clock),
-    )
+    const decision = decide(this.#policyState(), instant(this.#context.clock))
     if (decision === 'wait' || decision.endsWith('-and-refresh')) this.#refreshInBackground()
     this.#used()
   }
@@ -396,8 +393,7 @@ export class ProviderCache {
     asks: Asks,
   ): Found | JwksAuthError | Promise<Found | JwksAuthError> {
     if (this.#context.closed.aborted) return this.#missed(new RegistryClosedError(), asks)
-    const cached = cachedKeys(this.#state)
-    const decision = decide({ cached, failure: this.#state.failure }, instant(this.#context.clock))
+    const decision = decide(this.#policyState(), instant(this.#context.clock))
     if (decision === 'refuse') {
       this.#availability.check()
       return this.#missed(this.#unavailable(), asks)
@@ -433,13 +429,11 @@ export class ProviderCache {
     const flight = this.#flight?.done ?? this.#start(reason, () => this.#isFresh())
     this.#context.instrumentation.tracer?.waitsFor(flight)
     const outcome = await keepAlive(this.#orLoaded(flight))
-    const cached = cachedKeys(this.#state)
-    if (cached === undefined) return this.#unavailable(outcome?.ok === false ? outcome.error : undefined)
-    const decision =
-      outcome?.ok === false
-        ? decideAfterFailure({ cached, failure: this.#state.failure }, instant(this.#context.clock))
-        : 'serve'
-    if (decision === 'refuse') return this.#unavailable(outcome?.ok === false ? outcome.error : undefined)
+    const failure = outcome?.ok === false ? outcome : undefined
+    const state = this.#policyState()
+    if (state.cached === undefined) return this.#unavailable(failure?.error)
+    const decision = failure === undefined ? 'serve' : decideAfterFailure(state, instant(this.#context.clock))
+    if (decision === 'refuse') return this.#unavailable(failure?.error)
     this.#used()
     return { keySet: this.#state.usable, isStale: decision === 'serve-stale' }
   }
@@ -606,10 +600,13 @@ export class ProviderCache {
     return kid !== undefined && this.#revocations.has(kid)
   }
 
+  #policyState(): PolicyState {
+    return { cached: cachedKeys(this.#state), failure: this.#state.failure }
+  }
+
   /** The keys that may be used now: while a refetch lasted, their stale window may have ended. */
   #usableNow(): KeySet {
-    const cached = cachedKeys(this.#state)
-    const decision = decideAfterFailure({ cached, failure: this.#state.failure }, instant(this.#context.clock))
+    const decision = decideAfterFailure(this.#policyState(), instant(this.#context.clock))
     return decision === 'refuse' ? EMPTY.usable : this.#state.usable
   }
 

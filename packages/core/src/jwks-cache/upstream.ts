@@ -8,11 +8,12 @@ import type { Random } from './backoff.ts'
 import type { FetchReason, RegistryEvents } from './cache-events.ts'
 import type { RetryPolicy } from './cache-options.ts'
 import type { FetchLimit } from './fetch-limit.ts'
-import type { JwksResponse, JwksSource } from './jwks-source.ts'
 import {
   conditionalHeaders,
   type FetchedKeySet,
   isOutdated,
+  type JwksResponse,
+  type JwksSource,
   type KnownKeySet,
   NOTHING_REFUSED,
   type RefusedContent,

@@ -12,7 +12,7 @@ import { readRetryAfter } from '../http/retry-after.ts'
 import type { Transport } from '../http/transport.ts'
 import { parseUrl } from '../http/url-rules.ts'
 import type { KeySet } from '../jwks/key-set.ts'
-import type { JwksRequest, JwksSource } from '../jwks-cache/jwks-source.ts'
+import type { JwksRequest, JwksSource } from '../jwks-cache/key-set-response.ts'
 import { timeToLive } from '../jwks-cache/policy.ts'
 import type { CheckedRegistration } from './registration.ts'
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import {
   freshnessOf,
-  type ResponseHeaders,
   revalidatedPolicy,
   storedPolicy,
   validatorsOf,
   withoutValidators,
 } from '../../src/http/freshness.ts'
+import type { ResponseHeaders } from '../../src/http/response.ts'
 
 const url = 'https://issuer.example/jwks'
 const receivedAt = Date.UTC(2025, 0, 1)

@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { freshnessOf, validatorsOf } from '../../src/http/freshness.ts'
-import type { JwksResponse } from '../../src/jwks-cache/jwks-source.ts'
 import {
   conditionalHeaders,
   type FetchedKeySet,
   isOutdated,
+  type JwksResponse,
   readResponse,
   UNCONDITIONAL_HEADERS,
   UnusableKeySet,
