@@ -208,6 +208,10 @@ describe('links between documents', () => {
     },
   )
 
+  it('may lead to an anchor that is written out', () => {
+    expect(brokenLinks([{ path: 'a.md', text: '[b](#b-1)\n<a id="b-1"></a>\n' }])).toEqual([])
+  })
+
   it('are not looked for in code', () => {
     expect(brokenLinks([{ path: 'a.md', text: '```ts\nconst a = [b](c)\n```\n' }])).toEqual([])
   })

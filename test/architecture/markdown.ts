@@ -16,11 +16,11 @@ export function markdownFiles(files: readonly SourceFile[]): SourceFile[] {
 /** Relative links that lead to no file or folder of the repository, or to no heading of that file. */
 export function brokenLinks(files: readonly SourceFile[]): string[] {
   const texts = new Map(files.map(({ path, text }) => [path, text]))
+  const anchors = new Map(markdownFiles(files).map(({ path, text }) => [path, anchorsOf(text)]))
   const folders = new Set(files.flatMap(({ path }) => foldersOf(path)))
   const isThere = (target: string, anchor: string | undefined): boolean => {
-    const text = texts.get(target)
-    if (text === undefined) return anchor === undefined && folders.has(target)
-    return anchor === undefined || anchorsOf(text).has(anchor)
+    if (anchor !== undefined) return anchors.get(target)?.has(anchor) ?? false
+    return texts.has(target) || folders.has(target)
   }
   return markdownFiles(files).flatMap(({ path, text }) =>
     linksIn(text).flatMap((link) => {
@@ -54,18 +54,18 @@ function linksIn(text: string): string[] {
     .filter((target) => !/^[a-z][a-z0-9+.-]*:/i.test(target))
 }
 
-/** The anchors that GitHub gives to headings. */
+/** The anchors that GitHub gives to headings, and those that are written out. */
 function anchorsOf(text: string): Set<string> {
-  const headings = [...withoutFences(text).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => heading)
-  return new Set(
-    headings.map((heading) =>
-      heading
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-        .trim()
-        .replaceAll(' ', '-'),
-    ),
+  const prose = withoutFences(text)
+  const headings = [...prose.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .trim()
+      .replaceAll(' ', '-'),
   )
+  const written = [...prose.matchAll(/<a id="([^"]+)"><\/a>/g)].map(([, id = '']) => id)
+  return new Set([...headings, ...written])
 }
 
 function foldersOf(path: string): string[] {
