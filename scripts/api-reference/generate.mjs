@@ -8,7 +8,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Application, Comment, Converter, ReferenceReflection } from 'typedoc'
+import { Application, Comment, Converter, ParameterReflection, ReferenceReflection, ReferenceType } from 'typedoc'
 
 /** @typedef {{ name: string, source: string, summary: string }} EntryPoint */
 /** @typedef {Partial<import('typedoc').TypeDocOptions & import('typedoc-plugin-markdown').PluginOptions>} Options */
@@ -58,6 +58,31 @@ function arrange(project, entries) {
     }
     module.comment ??= new Comment([text(sentences.join('\n\n'))])
   }
+}
+
+/**
+ * Names parameters that are taken apart in the signature, and drops notes of what overrides what: each of fifty errors
+ * overrides the constructor of its base class.
+ *
+ * @param {import('typedoc').ProjectReflection} project
+ */
+function simplify(project) {
+  for (const reflection of Object.values(project.reflections)) {
+    if (reflection.isDeclaration() || reflection.isSignature()) delete reflection.overwrites
+    if (reflection instanceof ParameterReflection && reflection.name === '__namedParameters') {
+      reflection.name = parameterName(reflection.type)
+    }
+  }
+}
+
+/**
+ * The name that a parameter gets from its type: `options`, or the type's own name.
+ *
+ * @param {import('typedoc').SomeType | undefined} type
+ */
+function parameterName(type) {
+  if (!(type instanceof ReferenceType) || /^(?:Omit|Pick)$/.test(type.name)) return 'parts'
+  return type.name.endsWith('Options') ? 'options' : type.name.slice(0, 1).toLowerCase() + type.name.slice(1)
 }
 
 /** @param {import('typedoc').DeclarationReflection} reflection */
@@ -134,12 +159,7 @@ async function generate(folder) {
   const entries = entryPoints()
   const app = await Application.bootstrapWithPlugins(options(entries, folder))
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => arrange(project, entries))
-  app.converter.on(Converter.EVENT_RESOLVE_END, ({ project }) => {
-    // Each error overrides its base class's constructor; a note at each of fifty would hide the rest.
-    for (const reflection of Object.values(project.reflections)) {
-      if (reflection.isDeclaration() || reflection.isSignature()) delete reflection.overwrites
-    }
-  })
+  app.converter.on(Converter.EVENT_RESOLVE_END, ({ project }) => simplify(project))
   const project = await app.convert()
   if (project === undefined) return false
   app.validate(project)
