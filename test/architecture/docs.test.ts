@@ -9,7 +9,7 @@ import { providerLocationNames } from '../../packages/core/src/registry/provider
 import { providerDefaults, providerOptionNames } from '../../packages/core/src/registry/provider-options.ts'
 import { checkRegistryOptions, registryOptionNames } from '../../packages/core/src/registry/registry-options.ts'
 import { compileExamples } from './examples.ts'
-import { brokenLinks, examplesIn, markdownFiles, tableRows } from './markdown.ts'
+import { brokenLinks, examplesIn, markdownFiles, relativeLinks, repositoryUrl, tableRows } from './markdown.ts'
 import { readRepository } from './source-file.ts'
 
 const repository = readRepository()
@@ -208,13 +208,68 @@ describe('links between documents', () => {
     },
   )
 
+  it.each(['blob/main/docs/b.md', 'blob/main/docs', 'tree/main/docs/a.md', 'tree/main/d', 'blob/v1/docs/a.md', 'wiki'])(
+    'are found broken on GitHub: %s',
+    (path) => {
+      const files = [{ path: 'docs/a.md', text: `# A\n[b](${repositoryUrl}/${path})` }]
+      expect(brokenLinks(files)).toEqual([`docs/a.md links to ${repositoryUrl}/${path}`])
+    },
+  )
+
+  it.each(['blob/main/docs/a.md', 'blob/main/docs/a.md#a', 'tree/main/docs', 'tree/main/docs/'])(
+    'may be on GitHub: %s',
+    (path) => {
+      expect(brokenLinks([{ path: 'docs/a.md', text: `# A\n[b](${repositoryUrl}/${path})` }])).toEqual([])
+    },
+  )
+
+  it('may lead to an anchor that is written out', () => {
+    expect(brokenLinks([{ path: 'a.md', text: '[b](#b-1)\n<a id="b-1"></a>\n' }])).toEqual([])
+  })
+
   it('are not looked for in code', () => {
     expect(brokenLinks([{ path: 'a.md', text: '```ts\nconst a = [b](c)\n```\n' }])).toEqual([])
   })
 })
 
+describe('the README of a package', () => {
+  const readmes = [...documents].filter(([path]) => /^packages\/[^/]+\/README\.md$/.test(path))
+
+  it('has absolute links to other files, so that they work on npm', () => {
+    expect(readmes.length).toBeGreaterThanOrEqual(12)
+    expect(readmes.flatMap(([path, text]) => relativeLinks({ path, text }))).toEqual([])
+  })
+
+  it.each(['[a](../b.md)', '![a](b.png)', '[a]: ../b.md', '<img src="b.png">', '[a](/b.md)'])(
+    'is found to have a relative one: %s',
+    (text) => {
+      expect(relativeLinks({ path: 'a.md', text })).toEqual([expect.stringMatching(/^a\.md links to .*b\.(?:md|png)$/)])
+    },
+  )
+
+  it('may have links to web sites and to its own headings', () => {
+    expect(relativeLinks({ path: 'a.md', text: '[a](#b) [c](https://example.com/d)' })).toEqual([])
+  })
+
+  it('links to the API reference of each entry point', () => {
+    const pages = repository.flatMap(({ path }) => /^docs\/api\/(?!README).+\.md$/.exec(path) ?? [])
+    const missing = pages.filter((page) => {
+      const [, folder = ''] = /^docs\/api\/([^/.]+)/.exec(page) ?? []
+      return !documents.get(`packages/${folder}/README.md`)?.includes(`(${repositoryUrl}/blob/main/${page})`)
+    })
+    expect(missing).toEqual([])
+    expect(pages.length).toBeGreaterThanOrEqual(14)
+  })
+
+  it.each(readmes)('is in the repository that its manifest names: %s', (path) => {
+    const { text = '{}' } = repository.find((file) => file.path === path.replace('README.md', 'package.json')) ?? {}
+    expect(JSON.parse(text)).toMatchObject({ repository: { url: `git+${repositoryUrl}.git` } })
+  })
+})
+
 describe('examples in documents', () => {
   // Those of the adapters change global types, so each README is compiled by itself, in test/contract.
+  // Signatures in docs/api are generated from sources that the compiler has checked, and are no programs.
   // Those of docs/migrating.md use libraries that change them, too: test/migrating.
   const paths = [...documents.keys()].filter((path) =>
     /^(?:README|docs\/(?!migrating|nestjs\.)[^/]+|packages\/(?:core|opentelemetry|prometheus|redis)\/README)\.md$/.test(

@@ -1,4 +1,8 @@
-// What only adapters and exporters need: applications import `@jwks-auth/core` or an adapter.
+/**
+ * What only adapters and exporters need: applications import `@jwks-auth/core` or an adapter.
+ *
+ * @packageDocumentation
+ */
 export {
   anyScopeGuard,
   authenticationGuard,

@@ -1,5 +1,9 @@
-// What only `@jwks-auth/cli` needs: the rules themselves, so that it judges as an authenticator does. No public
-// contract: docs/decisions/021-diagnostics.md.
+/**
+ * What only `@jwks-auth/cli` needs: the rules themselves, so that it judges as an authenticator does. No public contract:
+ * it changes in any release, as docs/decisions/021-diagnostics.md says.
+ *
+ * @packageDocumentation
+ */
 
 export { requestOptionNames } from './auth/auth-options.ts'
 export { checkProviders, selectProvider } from './auth/auth-providers.ts'

@@ -90,7 +90,7 @@ export {
   TokenTooLongError,
   TokenTypeNotAllowedError,
 } from './base/errors/request-errors.ts'
-export { FleetFetchFailedError, StoreFailedError } from './base/errors/store-errors.ts'
+export { FleetFetchFailedError, StoreFailedError, type StoreFailure } from './base/errors/store-errors.ts'
 export {
   ContentCodingNotSupportedError,
   KeyPinMismatchError,
@@ -115,7 +115,7 @@ export type { CertificateAuthorities } from './http/connection.ts'
 export type { HttpDispatcher } from './http/exchange.ts'
 export type { RequestHeaders } from './http/request-headers.ts'
 export type { SignatureAlgorithm } from './jwks/algorithms.ts'
-export type { KeySetChanges } from './jwks/key-set.ts'
+export type { KeySetChanges, RefusedKey } from './jwks/key-set.ts'
 export type { KeyRefusal } from './jwks/verification-key.ts'
 export type {
   FetchEvent,
@@ -138,6 +138,7 @@ export type {
 export type { RetryPolicy } from './jwks-cache/cache-options.ts'
 export type { Metrics } from './jwks-cache/metrics.ts'
 export type { RestoreReport } from './persistence/persistence.ts'
+export type { StoreSide } from './persistence/store-circuit.ts'
 export { createRegistry } from './registry/create-registry.ts'
 export { type EventLogger, type LogEventsOptions, logEvents } from './registry/log-events.ts'
 export type { ProviderLocation } from './registry/provider-location.ts'
