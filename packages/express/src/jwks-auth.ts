@@ -88,7 +88,7 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
  * Returns who is calling, typed with the claims of `Register`, in handlers that {@link jwksAuth} protects.
  *
  * @throws AuthenticatorNotRunError where no `jwksAuth` ran: a mistake in the application
- * @throws TokenMissingError, with the status 401, where `credentialsRequired: false` let a request without a token pass
+ * @throws RequestNotAuthenticatedError, with the status 401, where `credentialsRequired: false` let a request without a token pass
  */
 export function getAuth(req: Pick<Request, 'headers'>): Auth {
   return authOf(req)

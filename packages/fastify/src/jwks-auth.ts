@@ -166,7 +166,7 @@ function hookOf(property?: string): onRequestHookHandler {
  * Returns who is calling, typed with the claims of `Register`, in handlers that {@link jwksAuth} protects.
  *
  * @throws AuthenticatorNotRunError where no `jwksAuth` ran: a mistake in the application
- * @throws TokenMissingError, with the status 401, where `credentialsRequired: false` let a request without a token pass
+ * @throws RequestNotAuthenticatedError, with the status 401, where `credentialsRequired: false` let a request without a token pass
  */
 export function getAuth(request: Pick<FastifyRequest, 'id'>): Auth {
   return authOf(request)

@@ -74,7 +74,7 @@ export function jwksAuth<Claims = AccessTokenClaims>(options: JwksAuthOptions<Cl
  * middlewares gives `ctx.state.auth`, or else that of `Register`.
  *
  * @throws AuthenticatorNotRunError where no `jwksAuth` ran: a mistake in the application
- * @throws TokenMissingError, with the status 401, where `credentialsRequired: false` let a request without a token pass
+ * @throws RequestNotAuthenticatedError, with the status 401, where `credentialsRequired: false` let a request without a token pass
  */
 export function getAuth<Claims = RegisteredClaims>(ctx: {
   readonly state: { readonly auth?: Auth<Claims> | undefined }

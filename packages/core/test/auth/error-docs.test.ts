@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { refusalRows } from '../../src/auth/refusal.ts'
+import { RequestRefusedError } from '../../src/base/errors/jwks-auth-error.ts'
 import type { ErrorCode } from '../../src/index.ts'
 import { errorOfCode } from '../base/error-classes.ts'
 
@@ -30,5 +31,13 @@ describe('docs/errors.md', () => {
     expect({ name, status }).toEqual({ name: errorOfCode[code]().name, status: statusOf(code) })
     expect(cause).not.toBe('')
     expect(advice).toBeTruthy()
+  })
+})
+
+describe('the table of responses', () => {
+  it('has a row for each error that refuses a request, so that none is answered with 503 by mistake', () => {
+    const refusals = codes.filter((code) => errorOfCode[code]() instanceof RequestRefusedError)
+    expect(refusals.length).toBeGreaterThan(20)
+    expect(refusals.filter((code) => refusalRows[code] === undefined)).toEqual([])
   })
 })
