@@ -44,6 +44,9 @@ export function optional<Value, Default = undefined>(
   return { check, default: byDefault as Default }
 }
 
+/** An option that its users check, together with others. */
+export const anyValue: Option<unknown> = optional((_, value) => value)
+
 /** A whole number within bounds. */
 export function integer<Default extends number | undefined = undefined>(
   bounds: Bounds,
@@ -67,27 +70,25 @@ export function choice<const Choice extends string, Default extends Choice | und
   return { ...optional((name, value) => choiceOption(name, value, choices), byDefault), choices }
 }
 
-/** Something to call; its arguments and results are not checked. */
+/** A function, whose arguments and results are not checked. */
 export function callback<Callback>(): Option<Callback | undefined> {
-  return optional((name, value) => {
-    functionOption(name, value)
-    return value as Callback
-  })
+  return optional(functionOption<Callback>)
 }
 
 /**
  * Checks the options of a table, and fills in the defaults. Members that the table lacks are left out.
  *
- * @param where prefix of the names in messages, such as `"tenants.acme."`
+ * @param where prefix of the names in messages, such as `"tenants.acme."`, or what makes such a name
  */
 export function readOptions<Table extends object>(
-  where: string,
+  where: string | ((name: string) => string),
   given: Unchecked,
   table: Table,
 ): CheckedOptions<Table> {
   const checked = Object.entries(table as Readonly<Record<string, Option<unknown>>>).map(([name, option]) => {
     const isAbsent = given[name] === undefined && Object.hasOwn(option, 'default')
-    return [name, isAbsent ? option.default : option.check(where + name, given[name])]
+    if (isAbsent) return [name, option.default]
+    return [name, option.check(typeof where === 'string' ? where + name : where(name), given[name])]
   })
   return Object.freeze(Object.fromEntries(checked)) as CheckedOptions<Table>
 }
@@ -108,6 +109,15 @@ export function argumentOptions<Table extends object>(
   const given = objectOption(`${callee} options`, value)
   knownOptions(callee, given, Object.keys(table))
   return readOptions('', given, table)
+}
+
+/** Checks the options of another package's function. They are few, so the message names them all. */
+export function packageOptions<Table extends object>(value: unknown, table: Table): CheckedOptions<Table> {
+  const given = objectOption('options', value)
+  const names = Object.keys(table)
+  const unknown = Object.keys(given).find((name) => given[name] !== undefined && !names.includes(name))
+  if (unknown === undefined) return readOptions('', given, table)
+  throw new TypeError(`options has no option ${JSON.stringify(unknown)}; it takes ${names.join(', ')}`)
 }
 
 /** Ten years, in milliseconds: a longer duration is a mistake. */
@@ -166,11 +176,6 @@ function editDistance(from: string, to: string): number {
   return row.at(-1) ?? 0
 }
 
-/** The default for what is absent; `null` is not absent but wrong, and goes to the check. */
-export function withDefault(value: unknown, byDefault: unknown): unknown {
-  return value === undefined ? byDefault : value
-}
-
 /** Inclusive bounds of a number. */
 export interface Bounds {
   readonly min: number
@@ -224,8 +229,9 @@ export function choiceOption<const Choice extends string>(
 }
 
 /** Something to call. */
-export function functionOption(name: string, value: unknown): void {
+export function functionOption<Callback = unknown>(name: string, value: unknown): Callback {
   if (typeof value !== 'function') throw new TypeError(`${name} must be a function`)
+  return value as Callback
 }
 
 const IDENTIFIER = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/
