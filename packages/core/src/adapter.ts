@@ -1,5 +1,5 @@
 /**
- * What only adapters and exporters need: applications import `@jwks-auth/core` or an adapter.
+ * What only other packages of this repository need: applications import `@jwks-auth/core` or an adapter.
  *
  * @packageDocumentation
  */
@@ -26,6 +26,7 @@ export { type FrameworkRequest, frameworkRequest, toAuthRequest } from './base/a
 export type { Operation, OperationName, OperationOutcome, Tracer } from './base/instrumentation.ts'
 export { isResponseOver, type NodeResponse } from './base/node-response.ts'
 export {
+  type AnyTable,
   boolean,
   type Check,
   type CheckedOptions,

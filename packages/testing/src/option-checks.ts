@@ -1,12 +1,19 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { type Check, type CheckedOptions, isObject, objectOption, readOptions } from '@jwks-auth/core/adapter'
+import {
+  type AnyTable,
+  type Check,
+  type CheckedOptions,
+  isObject,
+  objectOption,
+  readOptions,
+} from '@jwks-auth/core/adapter'
 
 /**
  * Refuses options that nothing would read, and values that cannot be meant; fills in the defaults.
  *
  * @throws TypeError naming the first offending option.
  */
-export function checkOptions<Table extends object>(
+export function checkOptions<Table extends AnyTable>(
   owner: string,
   options: unknown,
   table: Table,

@@ -118,7 +118,6 @@ export interface CheckedAuthOptions {
   readonly maxTokenBytes: number
   readonly challenge: ChallengeParameters
   readonly passErrors: boolean
-  readonly property: string
 }
 
 const knownNames = [

@@ -8,6 +8,7 @@ export type Check<Value> = (name: string, value: unknown) => Value
 
 /** One option. */
 export interface Option<Value> {
+  /** Checks a value that is given. */
   readonly check: Check<Value>
   /** The value where the option is absent. An option without this member is required: absent, it fails its check. */
   readonly default?: Value
@@ -21,6 +22,9 @@ export interface Option<Value> {
 export type OptionTable<Options, Checked extends Values<Options> = Values<Options>> = {
   readonly [Name in keyof Options]-?: Option<Checked[Name]>
 }
+
+/** A table of any options. */
+export type AnyTable = Readonly<Record<string, Option<unknown>>>
 
 type Values<Options> = { readonly [Name in keyof Options]-?: unknown }
 
@@ -80,12 +84,12 @@ export function callback<Callback>(): Option<Callback | undefined> {
  *
  * @param where prefix of the names in messages, such as `"tenants.acme."`, or what makes such a name
  */
-export function readOptions<Table extends object>(
+export function readOptions<Table extends AnyTable>(
   where: string | ((name: string) => string),
   given: Unchecked,
   table: Table,
 ): CheckedOptions<Table> {
-  const checked = Object.entries(table as Readonly<Record<string, Option<unknown>>>).map(([name, option]) => {
+  const checked = Object.entries(table).map(([name, option]) => {
     const isAbsent = given[name] === undefined && Object.hasOwn(option, 'default')
     if (isAbsent) return [name, option.default]
     return [name, option.check(typeof where === 'string' ? where + name : where(name), given[name])]
@@ -94,14 +98,18 @@ export function readOptions<Table extends object>(
 }
 
 /** Checks an option that is an object with options of its own. */
-export function memberOptions<Table extends object>(name: string, value: unknown, table: Table): CheckedOptions<Table> {
+export function memberOptions<Table extends AnyTable>(
+  name: string,
+  value: unknown,
+  table: Table,
+): CheckedOptions<Table> {
   const given = objectOption(name, value)
   knownOptions(name, given, Object.keys(table))
   return readOptions(`${name}.`, given, table)
 }
 
 /** Checks the object of options that a function takes. */
-export function argumentOptions<Table extends object>(
+export function argumentOptions<Table extends AnyTable>(
   callee: string,
   value: unknown,
   table: Table,
@@ -112,7 +120,7 @@ export function argumentOptions<Table extends object>(
 }
 
 /** Checks the options of another package's function. They are few, so the message names them all. */
-export function packageOptions<Table extends object>(value: unknown, table: Table): CheckedOptions<Table> {
+export function packageOptions<Table extends AnyTable>(value: unknown, table: Table): CheckedOptions<Table> {
   const given = objectOption('options', value)
   const names = Object.keys(table)
   const unknown = Object.keys(given).find((name) => given[name] !== undefined && !names.includes(name))
