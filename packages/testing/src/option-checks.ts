@@ -40,7 +40,7 @@ export function integer(least: number, most: number): Check<number> {
 
 /** Accepts a list of these words. */
 export function listOf<Word extends string>(words: readonly Word[]): Check<readonly Word[]> {
-  const isList = (value: unknown) => Array.isArray(value) && value.every((part) => words.includes(part))
+  const isList = (value: unknown) => Array.isArray(value) && value.every((part) => words.some((word) => word === part))
   return valid(isList, `a list of ${words.map((word) => `'${word}'`).join(', ')}`)
 }
 

@@ -1,4 +1,4 @@
-import { choice, isObject, type OptionTable, optional } from '@jwks-auth/core/adapter'
+import { type Complete, choice, isObject, type OptionTable, optional } from '@jwks-auth/core/adapter'
 import { type SigningAlgorithm, signingAlgorithms } from './keys.ts'
 import { checkOptions, headerValue, integer, text, valid } from './option-checks.ts'
 
@@ -35,24 +35,7 @@ export interface TestIssuerOptions {
 }
 
 /** What an issuer is set up with, nothing left open. */
-export interface IssuerSettings {
-  /** The algorithm of the first key. */
-  readonly algorithm: SigningAlgorithm
-  /** The name of the first key, if it was given one. */
-  readonly kid: string | undefined
-  /** The default `aud`. */
-  readonly audience: string | readonly string[] | undefined
-  /** The path, or an empty string. */
-  readonly path: string
-  /** The port to ask for. */
-  readonly port: number
-  /** The `Cache-Control` of key sets. */
-  readonly cacheControl: string | undefined
-  /** The only media type of key sets; any is acceptable where it is `undefined`. */
-  readonly keySetType: string | undefined
-  /** Where the time comes from. */
-  readonly clock: IssuerClock
-}
+export type IssuerSettings = Complete<TestIssuerOptions, 'kid' | 'audience' | 'cacheControl' | 'keySetType'>
 
 /** Whether a string is a path that an issuer or its key set can have. */
 export function isIssuerPath(value: unknown): value is string {

@@ -57,9 +57,9 @@ export const tokenCacheTable: OptionTable<TokenCacheOptions, TokenCacheBounds> =
 
 const requestTable = {
   claims: optional(checkSchema),
-  validate: callback<Validate>(),
-  isRevoked: callback<IsRevoked>(),
-  onRefused: callback<OnRefused>(),
+  validate: optional(callback<Validate>()),
+  isRevoked: optional(callback<IsRevoked>()),
+  onRefused: optional(callback<OnRefused>()),
   scopes: optional(checkScopeSource, standardScopes),
   impliedScopes: optional(checkImpliedScopes),
   challengeScopes: optional(checkChallengeScopes, []),
@@ -83,7 +83,7 @@ type TenantOptions = Pick<MultiTenantOptions, 'tenants' | 'tenant' | 'tenantCach
 
 const tenantTable = {
   tenants: anyValue,
-  tenant: callback<TenantResolver>(),
+  tenant: optional(callback<TenantResolver>()),
   tenantCache: optional(
     (name, value) => memberOptions(name, value, tenantCacheTable),
     readOptions('', {}, tenantCacheTable),

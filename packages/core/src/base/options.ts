@@ -74,9 +74,12 @@ export function choice<const Choice extends string, Default extends Choice | und
   return { ...optional((name, value) => choiceOption(name, value, choices), byDefault), choices }
 }
 
-/** A function, whose arguments and results are not checked. */
-export function callback<Callback>(): Option<Callback | undefined> {
-  return optional(functionOption<Callback>)
+/** Checks that a value is a function. Its arguments and results are not checked. */
+export function callback<Callback>(): Check<Callback> {
+  return (name, value) => {
+    functionOption(name, value)
+    return value as Callback
+  }
 }
 
 /**
@@ -237,9 +240,8 @@ export function choiceOption<const Choice extends string>(
 }
 
 /** Something to call. */
-export function functionOption<Callback = unknown>(name: string, value: unknown): Callback {
+export function functionOption(name: string, value: unknown): void {
   if (typeof value !== 'function') throw new TypeError(`${name} must be a function`)
-  return value as Callback
 }
 
 const IDENTIFIER = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/

@@ -1,6 +1,6 @@
 import {
   argumentOptions,
-  functionOption,
+  callback,
   isIdentifier,
   type OptionTable,
   optional,
@@ -26,7 +26,7 @@ export interface CheckedStatusOptions {
 }
 
 const table: OptionTable<StatusHandlerOptions<unknown>, CheckedStatusOptions> = {
-  authorize: { check: functionOption<CheckedStatusOptions['authorize']> },
+  authorize: { check: callback<CheckedStatusOptions['authorize']>() },
   required: optional((name, value) => stringListOption(name, value).map(providerNamed), []),
 }
 

@@ -103,7 +103,7 @@ describe('a table of options', () => {
     [{ path: 'a', isOpen: 0 }, 'x.isOpen must be true or false'],
     [{ path: 'a', mode: 'other' }, "x.mode must be one of 'fast', 'slow'"],
     [{}, 'x.path must be a non-empty string'],
-    [{ path: 'a', sise: 1 }, 'x has no option "sise"; did you mean "size"?'],
+    [{ path: 'a', sizes: 1 }, 'x has no option "sizes"; did you mean "size"?'],
     [[], 'x must be an object'],
   ])('refuses %j', (given, message) => {
     expect(() => memberOptions('x', given, table)).toThrow(new TypeError(message))
@@ -111,7 +111,7 @@ describe('a table of options', () => {
 
   it('says which function was given no options', () => {
     expect(() => argumentOptions('f', null, table)).toThrow(new TypeError('f options must be an object'))
-    expect(() => argumentOptions('f', { sise: 1 }, table)).toThrow(/^f has no option "sise"/)
+    expect(() => argumentOptions('f', { sizes: 1 }, table)).toThrow(/^f has no option "sizes"/)
     expect(argumentOptions('f', { path: 'a' }, table).path).toBe('a')
   })
 
