@@ -1,5 +1,5 @@
 /**
- * What only adapters and exporters need: applications import `@jwks-auth/core` or an adapter.
+ * What only other packages of this repository need: applications import `@jwks-auth/core` or an adapter.
  *
  * @packageDocumentation
  */
@@ -25,6 +25,22 @@ export { frameworkError } from './auth/refusal.ts'
 export { type FrameworkRequest, frameworkRequest, toAuthRequest } from './base/auth-request.ts'
 export type { Operation, OperationName, OperationOutcome, Tracer } from './base/instrumentation.ts'
 export { isResponseOver, type NodeResponse } from './base/node-response.ts'
+export {
+  type AnyTable,
+  boolean,
+  type Check,
+  type CheckedOptions,
+  type Complete,
+  choice,
+  integer,
+  isObject,
+  type Option,
+  type OptionTable,
+  objectOption,
+  optional,
+  packageOptions,
+  readOptions,
+} from './base/options.ts'
 export { isThenable } from './base/steps.ts'
 export { instrument, usageOf } from './registry/observe.ts'
 export type { ProviderUsage } from './registry/provider-usage.ts'

@@ -5,9 +5,8 @@
  * @packageDocumentation
  */
 
-export { requestOptionNames } from './auth/auth-options.ts'
 export { checkProviders, selectProvider } from './auth/auth-providers.ts'
-export { checkAuthOptions } from './auth/check-auth-options.ts'
+export { checkAuthOptions, requestOptionNames } from './auth/check-auth-options.ts'
 export { checkBasicClaims, checkClaims, checkType, issuerOf } from './auth/check-claims.ts'
 export { DEFAULT_NAME } from './auth/check-tenants.ts'
 export { claimRuleNames } from './auth/claim-rules.ts'

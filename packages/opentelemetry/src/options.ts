@@ -1,3 +1,12 @@
+import {
+  type Check,
+  type Complete,
+  integer,
+  isObject,
+  type OptionTable,
+  optional,
+  packageOptions,
+} from '@jwks-auth/core/adapter'
 import { type MeterProvider, metrics, type TracerProvider, trace } from '@opentelemetry/api'
 
 /** Options of `installOpenTelemetry`. */
@@ -14,18 +23,13 @@ export interface OpenTelemetryOptions {
 }
 
 /** The options after all checks. */
-export interface CheckedOpenTelemetryOptions {
-  /** Records the spans. */
-  readonly tracerProvider: TracerProvider
-  /** Records the metrics. */
-  readonly meterProvider: MeterProvider
-  /** How many pairs have attributes of their own. */
-  readonly maxSeries: number
-}
+export type CheckedOpenTelemetryOptions = Complete<OpenTelemetryOptions>
 
-const KNOWN = ['tracerProvider', 'meterProvider', 'maxSeries']
-const DEFAULT_MAX_SERIES = 200
-const LARGEST_MAX_SERIES = 100_000
+const table = {
+  tracerProvider: optional(withMethod<TracerProvider>('getTracer')),
+  meterProvider: optional(withMethod<MeterProvider>('getMeter')),
+  maxSeries: integer({ min: 1, max: 100_000 }, 200),
+} satisfies OptionTable<OpenTelemetryOptions>
 
 /**
  * Checks the options once.
@@ -33,37 +37,14 @@ const LARGEST_MAX_SERIES = 100_000
  * @throws TypeError that names a wrong option
  */
 export function checkOptions(options: unknown): CheckedOpenTelemetryOptions {
-  if (!isObject(options)) throw new TypeError('options must be an object')
-  const unknown = Object.keys(options).find((name) => options[name] !== undefined && !KNOWN.includes(name))
-  if (unknown !== undefined) {
-    throw new TypeError(`options has no option ${JSON.stringify(unknown)}; it takes ${KNOWN.join(', ')}`)
+  const checked = packageOptions(options, table)
+  const { tracerProvider = trace.getTracerProvider(), meterProvider = metrics.getMeterProvider() } = checked
+  return { ...checked, tracerProvider, meterProvider }
+}
+
+function withMethod<Provider>(method: string): Check<Provider> {
+  return (name, value) => {
+    if (isObject(value) && typeof value[method] === 'function') return value as Provider
+    throw new TypeError(`${name} must have a method ${method}`)
   }
-  const {
-    tracerProvider = trace.getTracerProvider(),
-    meterProvider = metrics.getMeterProvider(),
-    maxSeries = DEFAULT_MAX_SERIES,
-  } = options
-  if (!isTracerProvider(tracerProvider)) throw new TypeError('tracerProvider must have a method getTracer')
-  if (!isMeterProvider(meterProvider)) throw new TypeError('meterProvider must have a method getMeter')
-  if (
-    typeof maxSeries !== 'number' ||
-    !Number.isInteger(maxSeries) ||
-    maxSeries < 1 ||
-    maxSeries > LARGEST_MAX_SERIES
-  ) {
-    throw new TypeError(`maxSeries must be a whole number from 1 to ${LARGEST_MAX_SERIES}`)
-  }
-  return { tracerProvider, meterProvider, maxSeries }
-}
-
-function isTracerProvider(value: unknown): value is TracerProvider {
-  return isObject(value) && typeof value['getTracer'] === 'function'
-}
-
-function isMeterProvider(value: unknown): value is MeterProvider {
-  return isObject(value) && typeof value['getMeter'] === 'function'
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
 }

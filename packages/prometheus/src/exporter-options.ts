@@ -1,3 +1,4 @@
+import { type Complete, integer, isObject, type OptionTable, optional, packageOptions } from '@jwks-auth/core/adapter'
 import { register as defaultRegister, type Registry as PrometheusRegistry } from 'prom-client'
 
 /** Options of {@link installDefaultExporter}. */
@@ -15,16 +16,12 @@ export interface ExporterOptions {
 }
 
 /** The options after all checks. */
-export interface CheckedExporterOptions {
-  /** Where the metrics go. */
-  readonly register: PrometheusRegistry
-  /** How many pairs have label values of their own. */
-  readonly maxSeries: number
-}
+export type CheckedExporterOptions = Complete<ExporterOptions>
 
-const KNOWN = ['register', 'maxSeries']
-const DEFAULT_MAX_SERIES = 200
-const LARGEST_MAX_SERIES = 100_000
+const table = {
+  register: optional(checkRegister, defaultRegister),
+  maxSeries: integer({ min: 1, max: 100_000 }, 200),
+} satisfies OptionTable<ExporterOptions>
 
 /**
  * Checks the options once.
@@ -32,30 +29,14 @@ const LARGEST_MAX_SERIES = 100_000
  * @throws TypeError that names a wrong option
  */
 export function checkExporterOptions(options: unknown): CheckedExporterOptions {
-  if (!isObject(options)) throw new TypeError('options must be an object')
-  const unknown = Object.keys(options).find((name) => options[name] !== undefined && !KNOWN.includes(name))
-  if (unknown !== undefined) {
-    throw new TypeError(`options has no option ${JSON.stringify(unknown)}; it takes ${KNOWN.join(', ')}`)
-  }
-  const { register = defaultRegister, maxSeries = DEFAULT_MAX_SERIES } = options
-  if (!isPrometheusRegistry(register)) throw new TypeError('register must be a registry of prom-client')
-  if (
-    typeof maxSeries !== 'number' ||
-    !Number.isInteger(maxSeries) ||
-    maxSeries < 1 ||
-    maxSeries > LARGEST_MAX_SERIES
-  ) {
-    throw new TypeError(`maxSeries must be a whole number from 1 to ${LARGEST_MAX_SERIES}`)
-  }
-  return { register, maxSeries }
+  return packageOptions(options, table)
 }
 
 /** By its methods: an application may have another copy of prom-client. */
-function isPrometheusRegistry(value: unknown): value is PrometheusRegistry {
+function checkRegister(name: string, value: unknown): PrometheusRegistry {
   const methods = ['registerMetric', 'getSingleMetric', 'removeSingleMetric', 'metrics']
-  return isObject(value) && methods.every((method) => typeof value[method] === 'function')
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
+  if (isObject(value) && methods.every((method) => typeof value[method] === 'function')) {
+    return value as unknown as PrometheusRegistry
+  }
+  throw new TypeError(`${name} must be a registry of prom-client`)
 }

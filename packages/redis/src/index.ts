@@ -1,2 +1,3 @@
 export type { ChannelListener, RedisClient } from './redis-client.ts'
-export { type RedisStoreOptions, redisStore } from './redis-store.ts'
+export { redisStore } from './redis-store.ts'
+export type { RedisStoreOptions } from './store-options.ts'

@@ -1,18 +1,37 @@
+import { boolean, type Complete, isObject, type OptionTable, optional, packageOptions } from '@jwks-auth/core/adapter'
 import type { RedisClient } from './redis-client.ts'
 
-/** Options of the store after all checks. */
-export interface CheckedStoreOptions {
-  /** The client, as given. */
+/** The options of `redisStore`. */
+export interface RedisStoreOptions {
+  /**
+   * The client, yours to make and to close: `Redis` or `Cluster` of ioredis (5.11 or later, or 6) or iovalkey, or a
+   * {@link RedisClient} of your own. A `keyPrefix` is put before keys and the channel; its first braces must not be `{}`,
+   * which would spread the keys of one provider over several slots of Redis Cluster.
+   */
   readonly client: RedisClient
-  /** The prefix of keys and channel. */
-  readonly namespace: string
-  /** Whether the store has coordination. */
-  readonly coordinate: boolean
+  /**
+   * The prefix of all keys and of the channel: 1 to 64 of `A-Z a-z 0-9 _ . : -`. Default `'jwks-auth'`. Processes that
+   * use the same one share snapshots, revocations and leases, and therefore need the same `integrityKey`.
+   */
+  readonly namespace?: string | undefined
+  /**
+   * Whether processes share their fetches, their failures and their budget for unknown `kid`s, and notify each other of
+   * changes. Default `true`. With `false` there are snapshots and revocations only, and each process fetches for itself.
+   */
+  readonly coordinate?: boolean | undefined
+}
+
+/** Options of the store after all checks. */
+export interface CheckedStoreOptions extends Complete<RedisStoreOptions> {
   /** The client's prefix; empty without one. */
   readonly keyPrefix: string
 }
 
-const KNOWN = ['client', 'namespace', 'coordinate']
+const table = {
+  client: { check: checkClient },
+  namespace: optional(checkNamespace, 'jwks-auth'),
+  coordinate: boolean(true),
+} satisfies OptionTable<RedisStoreOptions>
 
 /**
  * Checks the options once, when the store is made.
@@ -20,18 +39,18 @@ const KNOWN = ['client', 'namespace', 'coordinate']
  * @throws TypeError that names a wrong option
  */
 export function checkStoreOptions(options: unknown): CheckedStoreOptions {
-  if (!isObject(options)) throw new TypeError('options must be an object')
-  const unknown = Object.keys(options).find((name) => options[name] !== undefined && !KNOWN.includes(name))
-  if (unknown !== undefined) {
-    throw new TypeError(`options has no option ${JSON.stringify(unknown)}; it takes ${KNOWN.join(', ')}`)
-  }
-  const { client, namespace = 'jwks-auth', coordinate = true } = options
-  if (!isClient(client)) throw new TypeError(clientProblem(client))
-  if (typeof namespace !== 'string' || !/^[A-Za-z0-9_.:-]{1,64}$/.test(namespace)) {
-    throw new TypeError('namespace must be 1 to 64 characters of A-Z, a-z, 0-9, "_", ".", ":" and "-"')
-  }
-  if (typeof coordinate !== 'boolean') throw new TypeError('coordinate must be true or false')
-  return { client, namespace, coordinate, keyPrefix: keyPrefixOf(client) }
+  const checked = packageOptions(options, table)
+  return { ...checked, keyPrefix: keyPrefixOf(checked.client) }
+}
+
+function checkClient(_: string, value: unknown): RedisClient {
+  if (!isClient(value)) throw new TypeError(clientProblem(value))
+  return value
+}
+
+function checkNamespace(name: string, value: unknown): string {
+  if (typeof value === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(value)) return value
+  throw new TypeError(`${name} must be 1 to 64 characters of A-Z, a-z, 0-9, "_", ".", ":" and "-"`)
 }
 
 /**
@@ -65,11 +84,11 @@ function clientProblem(value: unknown): string {
   return optionalMethodProblem(value) ?? `${mustBe}: ${missingMethods(value).join(' and ')} is missing`
 }
 
-function missingMethods(value: Record<string, unknown>): readonly string[] {
+function missingMethods(value: Readonly<Record<string, unknown>>): readonly string[] {
   return ['evalsha', 'eval'].filter((name) => typeof value[name] !== 'function')
 }
 
-function optionalMethodProblem(value: Record<string, unknown>): string | undefined {
+function optionalMethodProblem(value: Readonly<Record<string, unknown>>): string | undefined {
   const wrong = ['duplicate', 'listen'].find((name) => value[name] !== undefined && typeof value[name] !== 'function')
   return wrong === undefined ? undefined : `client.${wrong} must be a function`
 }
@@ -78,10 +97,6 @@ function optionalMethodProblem(value: Record<string, unknown>): string | undefin
  * node-redis 4 and later spell it `evalSha`. Versions up to 3 have `evalsha`, but take a callback and return no promise;
  * `internal_send_command` is theirs alone.
  */
-function isNodeRedis(value: Record<string, unknown>): boolean {
+function isNodeRedis(value: Readonly<Record<string, unknown>>): boolean {
   return typeof value['evalSha'] === 'function' || typeof value['internal_send_command'] === 'function'
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -87,8 +87,8 @@ export async function createTestIssuer(options: TestIssuerOptions = {}): Promise
       return log.count(endpoint)
     },
     async waitForRequests(count, endpoint, timeout = defaultWait) {
-      if (!requestNumber.holds(count)) throw new TypeError(`waitForRequests: count must be ${requestNumber.mustBe}`)
-      if (!milliseconds.holds(timeout)) throw new TypeError(`waitForRequests: timeout must be ${milliseconds.mustBe}`)
+      requestNumber('waitForRequests: count', count)
+      milliseconds('waitForRequests: timeout', timeout)
       if (endpoint !== undefined) checkEndpoint('waitForRequests', endpoint, requestEndpoints)
       await log.waitFor(count, endpoint, timeout)
     },

@@ -1,5 +1,6 @@
+import { boolean, choice, type OptionTable, optional } from '@jwks-auth/core/adapter'
 import { type CryptoKey, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose'
-import { checkOptions, type Expectation, oneOf, text } from './option-checks.ts'
+import { checkOptions, text } from './option-checks.ts'
 
 /** The algorithms that an issuer's own keys can have (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). */
 export const signingAlgorithms = [
@@ -67,16 +68,8 @@ export interface KeyRing {
   readonly find: (kid: string) => TestKey
 }
 
-/** What the options of a key have to be. */
-export const keyExpectations: Readonly<Record<'algorithm' | 'kid', Expectation>> = Object.freeze({
-  algorithm: oneOf(signingAlgorithms),
-  kid: text,
-})
-
-const rotateExpectations = Object.freeze({
-  ...keyExpectations,
-  keepPrevious: { holds: (value: unknown) => typeof value === 'boolean', mustBe: 'true or false' },
-})
+const keyTable = { algorithm: choice(signingAlgorithms), kid: optional(text) } satisfies OptionTable<TestKeyOptions>
+const rotateTable = { ...keyTable, keepPrevious: boolean(true) } satisfies OptionTable<RotateOptions>
 
 /** Makes a key ring that holds one key, published and signing. */
 export async function createKeyRing(algorithm: SigningAlgorithm, kid: string | undefined): Promise<KeyRing> {
@@ -109,17 +102,21 @@ export async function createKeyRing(algorithm: SigningAlgorithm, kid: string | u
       return { keys: published.map((key) => ({ ...key.publicJwk })) }
     },
     async rotate(options) {
-      checkOptions('rotate', options, rotateExpectations)
-      const key = await generateTestKey(options.algorithm ?? signing.alg, options.kid ?? nextKid())
+      const {
+        algorithm = signing.alg,
+        kid: wanted = nextKid(),
+        keepPrevious,
+      } = checkOptions('rotate', options, rotateTable)
+      const key = await generateTestKey(algorithm, wanted)
       const previous = signing
       signing = key
       publish(key)
-      if (options.keepPrevious === false) published = Object.freeze(published.filter((other) => other !== previous))
+      if (!keepPrevious) published = Object.freeze(published.filter((other) => other !== previous))
       return key
     },
     async add(options) {
-      checkOptions('addKey', options, keyExpectations)
-      const key = await generateTestKey(options.algorithm ?? signing.alg, options.kid ?? nextKid())
+      const { algorithm = signing.alg, kid: wanted = nextKid() } = checkOptions('addKey', options, keyTable)
+      const key = await generateTestKey(algorithm, wanted)
       publish(key)
       return key
     },

@@ -1,5 +1,6 @@
 import { setImmediate as macrotask } from 'node:timers/promises'
-import { checkOptions, type Expectation } from './option-checks.ts'
+import { optional } from '@jwks-auth/core/adapter'
+import { checkOptions, valid } from './option-checks.ts'
 
 /** How to make a manual clock. */
 export interface ManualClockOptions {
@@ -37,9 +38,9 @@ interface Timer {
   readonly callback: () => void
 }
 
-const defaultNow = Date.UTC(2025, 0, 1)
 const mostTimersAtOneInstant = 10_000
-const finite: Expectation = { holds: Number.isFinite, mustBe: 'a finite number' }
+const finite = valid<number>(Number.isFinite, 'a finite number')
+const table = { now: optional(finite, Date.UTC(2025, 0, 1)) }
 
 /**
  * Makes a clock for code that takes its time from an injected one.
@@ -47,10 +48,10 @@ const finite: Expectation = { holds: Number.isFinite, mustBe: 'a finite number' 
  * @throws TypeError for an unknown option, or a time that is not finite.
  */
 export function createManualClock(options: ManualClockOptions = {}): ManualClock {
-  checkOptions('createManualClock', options, { now: finite })
+  const { now } = checkOptions('createManualClock', options, table)
   const timers = new Map<object, Timer>()
   let elapsed = 0
-  let shownAtStart = options.now ?? defaultNow
+  let shownAtStart = now
   let lastTurn: Promise<void> = Promise.resolve()
 
   const run = async (target: number): Promise<void> => {
@@ -104,7 +105,7 @@ export function createManualClock(options: ManualClockOptions = {}): ManualClock
 }
 
 function requireFinite(method: string, value: unknown): void {
-  if (!finite.holds(value)) throw new TypeError(`${method}: the time must be ${finite.mustBe}`)
+  finite(`${method}: the time`, value)
 }
 
 /** The next timer at or before a time; of two for the same time, the one that was set first. */

@@ -1,6 +1,7 @@
 import type { Clock, FleetCoordination, ProviderKey, RevocationStore, SnapshotStore } from '@jwks-auth/core'
+import { type OptionTable, optional } from '@jwks-auth/core/adapter'
 import { memoryFleet } from './memory-fleet.ts'
-import { checkOptions, type Expectation, integer } from './option-checks.ts'
+import { checkOptions, listOf, valid, milliseconds as waitable } from './option-checks.ts'
 
 /** A call of a {@link MemoryStore}. */
 export interface StoreCall {
@@ -87,19 +88,17 @@ export interface MemoryStore extends SnapshotStore {
 }
 
 const realTime: Pick<Clock, 'setTimeout'> = { setTimeout: (callback, delay) => setTimeout(callback, delay) }
-const waitable = integer(0, 2_147_483_647)
 const allParts: readonly MemoryStorePart[] = ['setAside', 'warnings', 'revocations', 'coordination']
 
-const checks: Readonly<Record<keyof MemoryStoreOptions, Expectation>> = {
-  parts: {
-    holds: (value) => Array.isArray(value) && value.every((part) => allParts.some((known) => known === part)),
-    mustBe: `a list of ${allParts.map((part) => `'${part}'`).join(', ')}`,
-  },
-  clock: {
-    holds: (value) => typeof value === 'object' && value !== null && 'monotonic' in value,
-    mustBe: 'a clock with a method monotonic',
-  },
-}
+const table = {
+  parts: optional(listOf(allParts)),
+  clock: optional(
+    valid<Pick<Clock, 'monotonic'>>(
+      (value) => typeof value === 'object' && value !== null && 'monotonic' in value,
+      'a clock with a method monotonic',
+    ),
+  ),
+} satisfies OptionTable<MemoryStoreOptions>
 
 /**
  * Creates an empty store in memory. Arguments and results are copied through JSON, as with a real store.
@@ -107,8 +106,7 @@ const checks: Readonly<Record<keyof MemoryStoreOptions, Expectation>> = {
  * @throws TypeError for an unknown option or part
  */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
-  checkOptions('memoryStore', options, checks)
-  const { parts = [], clock = performanceClock } = options
+  const { parts = [], clock = performanceClock } = checkOptions('memoryStore', options, table)
   const kept = new Map<string, { readonly key: ProviderKey; readonly text: string }>()
   const calls: StoreCall[] = []
   const misbehaviours = new Map<StoreMethod, (...values: unknown[]) => unknown>()
@@ -216,7 +214,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       obstacle = () => stalled
     },
     delay(milliseconds, delayClock = realTime) {
-      if (!waitable.holds(milliseconds)) throw new TypeError(`delay: milliseconds must be ${waitable.mustBe}`)
+      waitable('delay: milliseconds', milliseconds)
       obstacle = () => new Promise((resolve) => void delayClock.setTimeout(resolve, milliseconds))
     },
     misbehave(method, behaviour) {

@@ -1,5 +1,6 @@
-import { keyExpectations, type SigningAlgorithm } from './keys.ts'
-import { checkOptions, headerValue, integer, isRecord } from './option-checks.ts'
+import { type Complete, choice, isObject, type OptionTable, optional } from '@jwks-auth/core/adapter'
+import { type SigningAlgorithm, signingAlgorithms } from './keys.ts'
+import { checkOptions, headerValue, integer, text, valid } from './option-checks.ts'
 
 /** A source of time. */
 export interface IssuerClock {
@@ -34,35 +35,7 @@ export interface TestIssuerOptions {
 }
 
 /** What an issuer is set up with, nothing left open. */
-export interface IssuerSettings {
-  /** The algorithm of the first key. */
-  readonly algorithm: SigningAlgorithm
-  /** The name of the first key, if it was given one. */
-  readonly kid: string | undefined
-  /** The default `aud`. */
-  readonly audience: string | readonly string[] | undefined
-  /** The path, or an empty string. */
-  readonly path: string
-  /** The port to ask for. */
-  readonly port: number
-  /** The `Cache-Control` of key sets. */
-  readonly cacheControl: string | undefined
-  /** The only media type of key sets; any is acceptable where it is `undefined`. */
-  readonly keySetType: string | undefined
-  /** Where the time comes from. */
-  readonly clock: IssuerClock
-}
-
-const defaults: IssuerSettings = Object.freeze({
-  algorithm: 'RS256',
-  kid: undefined,
-  audience: undefined,
-  path: '',
-  port: 0,
-  cacheControl: 'max-age=600',
-  keySetType: undefined,
-  clock: Date,
-})
+export type IssuerSettings = Complete<TestIssuerOptions, 'kid' | 'audience' | 'cacheControl' | 'keySetType'>
 
 /** Whether a string is a path that an issuer or its key set can have. */
 export function isIssuerPath(value: unknown): value is string {
@@ -70,34 +43,29 @@ export function isIssuerPath(value: unknown): value is string {
   return !value.split('/').some((segment) => segment === '.' || segment === '..')
 }
 
-const expectations = Object.freeze({
-  ...keyExpectations,
-  audience: {
-    holds: (value: unknown) => [value].flat().every((one) => typeof one === 'string'),
-    mustBe: 'a string or a list of strings',
-  },
-  path: { holds: isIssuerPath, mustBe: "a path such as '/oauth2/default'" },
-  port: integer(0, 65_535),
-  cacheControl: headerValue,
-  keySetType: headerValue,
-  clock: {
-    holds: (value: unknown) =>
-      typeof value === 'function' || isRecord(value) ? typeof Reflect.get(value, 'now') === 'function' : false,
-    mustBe: 'an object with a function now',
-  },
-})
+const table = {
+  algorithm: choice(signingAlgorithms, 'RS256'),
+  kid: optional(text),
+  audience: optional(
+    valid<string | readonly string[]>(
+      (value) => [value].flat().every((one) => typeof one === 'string'),
+      'a string or a list of strings',
+    ),
+  ),
+  path: optional(valid<string>(isIssuerPath, "a path such as '/oauth2/default'"), ''),
+  port: optional(integer(0, 65_535), 0),
+  cacheControl: optional(headerValue, 'max-age=600'),
+  keySetType: optional(headerValue),
+  clock: optional(valid<IssuerClock>(isClock, 'an object with a function now'), Date),
+} satisfies OptionTable<TestIssuerOptions>
+
+function isClock(value: unknown): boolean {
+  return (typeof value === 'function' || isObject(value)) && typeof Reflect.get(value, 'now') === 'function'
+}
 
 /** Checks options and fills in the defaults. */
 export function settle(options: TestIssuerOptions): IssuerSettings {
-  checkOptions('createTestIssuer', options, expectations)
-  return {
-    algorithm: options.algorithm ?? defaults.algorithm,
-    kid: options.kid,
-    audience: options.audience,
-    path: options.path ?? defaults.path,
-    port: options.port ?? defaults.port,
-    cacheControl: Object.hasOwn(options, 'cacheControl') ? options.cacheControl : defaults.cacheControl,
-    keySetType: options.keySetType,
-    clock: options.clock ?? defaults.clock,
-  }
+  const settings = checkOptions('createTestIssuer', options, table)
+  const hasCacheControl = Object.hasOwn(options, 'cacheControl')
+  return { ...settings, cacheControl: hasCacheControl ? options.cacheControl : settings.cacheControl }
 }

@@ -1,7 +1,8 @@
+import { objectOption } from '@jwks-auth/core/adapter'
 import { type AnswerHeaders, mergeHeaders, type ServedDocument, strongEtag } from './document.ts'
 import type { KeyRing } from './keys.ts'
 import { type MetadataMembers, oauthMetadata, oauthPath, openidMetadata, openidPath } from './metadata.ts'
-import { headerFields, isRecord } from './option-checks.ts'
+import { headerFields } from './option-checks.ts'
 import { type IssuerSettings, isIssuerPath } from './options.ts'
 import type { IssuerEndpoint, RequestEndpoint } from './request-log.ts'
 import { checkEndpoint, issuerEndpoints } from './script.ts'
@@ -74,7 +75,7 @@ export function createPublication(settings: IssuerSettings, keys: KeyRing, origi
       jwksPath = `${settings.path}${path}`
     },
     setMetadata(members, endpoint) {
-      if (!isRecord(members)) throw new TypeError('setMetadata: members must be an object')
+      objectOption('setMetadata: members', members)
       if (endpoint !== undefined) checkEndpoint('setMetadata', endpoint, ['openid', 'oauth'])
       for (const each of endpoint === undefined ? (['openid', 'oauth'] as const) : [endpoint]) {
         metadata.set(each, { ...members })
@@ -82,7 +83,7 @@ export function createPublication(settings: IssuerSettings, keys: KeyRing, origi
     },
     setHeaders(endpoint, fields) {
       checkEndpoint('setHeaders', endpoint)
-      if (!headerFields.holds(fields)) throw new TypeError(`setHeaders: headers must be ${headerFields.mustBe}`)
+      headerFields('setHeaders: headers', fields)
       headers.set(endpoint, { ...fields })
     },
   }

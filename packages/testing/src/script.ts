@@ -1,15 +1,6 @@
+import { choice, isObject, type Option, optional } from '@jwks-auth/core/adapter'
 import type { Answer, AnswerFunction } from './answers.ts'
-import {
-  anyText,
-  checkOptions,
-  type Expectation,
-  headerFields,
-  headerValue,
-  integer,
-  isRecord,
-  milliseconds,
-  oneOf,
-} from './option-checks.ts'
+import { anyText, checkOptions, headerFields, headerValue, integer, milliseconds, valid } from './option-checks.ts'
 import type { IssuerEndpoint, ReceivedRequest } from './request-log.ts'
 
 /** The answers that an issuer is scripted to give. */
@@ -29,33 +20,31 @@ export const issuerEndpoints: readonly IssuerEndpoint[] = Object.freeze(['jwks',
 
 /** Refuses an endpoint that does not exist. */
 export function checkEndpoint(method: string, endpoint: unknown, known: readonly string[] = issuerEndpoints): void {
-  const expectation = oneOf(known)
-  if (!expectation.holds(endpoint)) throw new TypeError(`${method}: the endpoint must be ${expectation.mustBe}`)
+  choice(known).check(`${method}: the endpoint`, endpoint)
 }
 
-const timed = { kind: anyText, delay: milliseconds }
-const headed = { ...timed, headers: headerFields }
-const bytes = integer(0, Number.MAX_SAFE_INTEGER)
-const body: Expectation = {
-  holds: (value) => typeof value === 'string' || value instanceof Uint8Array,
-  mustBe: 'a string or a Uint8Array',
-}
-const redirectStatus: Expectation = {
-  holds: (value) => [301, 302, 303, 307, 308].some((status) => status === value),
-  mustBe: '301, 302, 303, 307 or 308',
-}
+const kind = optional(anyText)
+const timed = { kind, delay: optional(milliseconds) }
+const headed = { ...timed, headers: optional(headerFields) }
+const bytes = optional(integer(0, Number.MAX_SAFE_INTEGER))
+const body = optional(
+  valid((value) => typeof value === 'string' || value instanceof Uint8Array, 'a string or a Uint8Array'),
+)
+const redirectStatus = optional(
+  valid((value) => [301, 302, 303, 307, 308].some((status) => status === value), '301, 302, 303, 307 or 308'),
+)
 
-const members: Readonly<Record<Answer['kind'], Readonly<Record<string, Expectation>>>> = Object.freeze({
+const members: Readonly<Record<Answer['kind'], Readonly<Record<string, Option<unknown>>>>> = Object.freeze({
   normal: headed,
-  reply: { ...headed, status: integer(200, 599), body },
-  redirect: { ...headed, location: headerValue, status: redirectStatus },
+  reply: { ...headed, status: optional(integer(200, 599)), body },
+  redirect: { ...headed, location: optional(headerValue), status: redirectStatus },
   garbage: headed,
-  hang: { kind: anyText },
+  hang: { kind },
   'hang-after-headers': headed,
   'stalled-body': { ...headed, bytes },
-  'slow-body': { ...headed, interval: milliseconds, bytes: integer(1, Number.MAX_SAFE_INTEGER) },
+  'slow-body': { ...headed, interval: optional(milliseconds), bytes: optional(integer(1, Number.MAX_SAFE_INTEGER)) },
   'truncated-body': { ...headed, bytes },
-  'oversized-body': { ...headed, bytes, framing: oneOf(['content-length', 'chunked']) },
+  'oversized-body': { ...headed, bytes, framing: choice(['content-length', 'chunked']) },
   gzip: headed,
   'truncated-gzip': { ...headed, bytes },
   reset: timed,
@@ -109,7 +98,7 @@ function checkAnswer(method: string, answer: unknown): void {
 }
 
 function checkPlainAnswer(method: string, answer: unknown): void {
-  if (!isRecord(answer)) throw new TypeError(`${method}: an answer must be an object or a function`)
+  if (!isObject(answer)) throw new TypeError(`${method}: an answer must be an object or a function`)
   const { kind } = answer
   if (!isKind(kind)) throw new TypeError(`${method}: unknown kind of answer '${String(kind)}'`)
   checkOptions(`${method}, '${kind}'`, answer, members[kind])

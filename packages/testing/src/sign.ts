@@ -8,9 +8,10 @@ import {
   sign,
 } from 'node:crypto'
 import { promisify } from 'node:util'
+import { isObject, type OptionTable, objectOption, optional } from '@jwks-auth/core/adapter'
 import type { CryptoKey, JWK } from 'jose'
 import type { TestKey } from './keys.ts'
-import { anyText, checkOptions, isRecord, members } from './option-checks.ts'
+import { anyText, checkOptions, valid } from './option-checks.ts'
 
 /** Claims of a token, of any type. One that is `undefined` is left out, a default one too. */
 export type TokenClaims = Readonly<Record<string, unknown>>
@@ -62,27 +63,25 @@ const signAsync = promisify(
   ) => sign(hash, data, key, done),
 )
 
-const expectations = Object.freeze({
-  key: {
-    holds: (value: unknown) => typeof value === 'string' || (isRecord(value) && isRecord(value.privateJwk)),
-    mustBe: 'a kid or a TestKey',
-  },
-  kid: anyText,
-  alg: anyText,
-  typ: anyText,
-  header: members,
-  signWith: {
-    holds: (value: unknown) => isCryptoKey(value) || isRecord(value),
-    mustBe: 'a CryptoKey or a private JWK',
-  },
-  payloadText: anyText,
-  headerText: anyText,
-})
+const table = {
+  key: optional(valid((value) => typeof value === 'string' || isTestKey(value), 'a kid or a TestKey')),
+  kid: optional(anyText),
+  alg: optional(anyText),
+  typ: optional(anyText),
+  header: optional(objectOption),
+  signWith: optional(valid((value) => isCryptoKey(value) || isObject(value), 'a CryptoKey or a private JWK')),
+  payloadText: optional(anyText),
+  headerText: optional(anyText),
+} satisfies OptionTable<SignOverrides>
+
+function isTestKey(value: unknown): boolean {
+  return isObject(value) && isObject(value['privateJwk'])
+}
 
 /** Refuses claims and overrides that make no sense. */
 export function checkSign(claims: unknown, overrides: unknown): void {
-  if (!isRecord(claims)) throw new TypeError('sign: claims must be an object')
-  checkOptions('sign', overrides, expectations)
+  objectOption('sign: claims', claims)
+  checkOptions('sign', overrides, table)
 }
 
 /**
@@ -137,7 +136,7 @@ function webCryptoParameters(key: CryptoKey): { name: string; hash?: string; sal
     return { name, hash: curve === 'P-521' ? 'SHA-512' : curve === 'P-384' ? 'SHA-384' : 'SHA-256' }
   }
   if (name !== 'RSA-PSS') return { name }
-  const hash = 'hash' in key.algorithm && isRecord(key.algorithm.hash) ? String(key.algorithm.hash.name) : 'SHA-256'
+  const hash = 'hash' in key.algorithm && isObject(key.algorithm.hash) ? String(key.algorithm.hash.name) : 'SHA-256'
   return { name, saltLength: Number(hash.slice('SHA-'.length)) / 8 }
 }
 

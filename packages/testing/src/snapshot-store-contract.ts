@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import type { SnapshotStore } from '@jwks-auth/core'
+import { type OptionTable, optional } from '@jwks-auth/core/adapter'
 import { generationCases, noticeCases, revocationNoticeCases } from './contract/generation-cases.ts'
 import { leaseCases } from './contract/lease-cases.ts'
 import { revocationCases } from './contract/revocation-cases.ts'
 import { setAsideCases, snapshotCases } from './contract/snapshot-cases.ts'
 import type { Case, StorePart, StorePlace } from './contract/store-place.ts'
-import { checkOptions } from './option-checks.ts'
+import { checkOptions, listOf } from './option-checks.ts'
 
 /** One case of the contract, for any test runner: `test(name, run)`. */
 export interface StoreContractCase {
@@ -23,12 +24,7 @@ export interface SnapshotStoreContractOptions {
 
 const allParts: readonly StorePart[] = ['setAside', 'revocations', 'coordination']
 
-const checks = {
-  parts: {
-    holds: (value: unknown) => Array.isArray(value) && value.every((part) => allParts.some((known) => known === part)),
-    mustBe: `a list of ${allParts.map((part) => `'${part}'`).join(', ')}`,
-  },
-}
+const table = { parts: optional(listOf(allParts)) } satisfies OptionTable<SnapshotStoreContractOptions>
 
 /**
  * What a registry expects of its store, as cases to run one by one. Each has a new place from `createPlace`, which must
@@ -40,8 +36,7 @@ export function snapshotStoreContract(
   createPlace: () => StorePlace | Promise<StorePlace>,
   options: SnapshotStoreContractOptions = {},
 ): readonly StoreContractCase[] {
-  checkOptions('snapshotStoreContract', options, checks)
-  const parts = options.parts ?? []
+  const { parts = [] } = checkOptions('snapshotStoreContract', options, table)
   const has = (part: StorePart): boolean => parts.includes(part)
   const cases: readonly Case[] = [
     hasParts(parts),

@@ -179,22 +179,3 @@ export interface MultiTenantOptions extends ProviderOptions, ClaimRuleOptions {
 export type JwksAuthOptions<Claims = unknown, Seen = Claims> = (SingleTenantOptions | MultiTenantOptions) &
   RequestOptions<Claims, Seen> &
   RegistryChoice
-
-/** The names of {@link RequestOptions}. */
-export const requestOptionNames: readonly (keyof RequestOptions<unknown>)[] = Object.freeze([
-  'claims',
-  'validate',
-  'isRevoked',
-  'onRefused',
-  'scopes',
-  'impliedScopes',
-  'challengeScopes',
-  'tokenCache',
-  'credentialsRequired',
-  'getToken',
-  'maxTokenBytes',
-  'realm',
-  'resourceMetadata',
-  'passErrors',
-  'property',
-])

@@ -1,20 +1,28 @@
 import {
-  booleanOption,
+  anyValue,
+  boolean,
+  type Complete,
+  callback,
   functionOption,
-  integerOption,
+  integer,
+  isObject,
   knownOptions,
+  memberOptions,
+  type OptionTable,
   objectOption,
+  optional,
+  readOptions,
   stringListOption,
   stringOption,
   type Unchecked,
-  withDefault,
 } from '../base/options.ts'
 import { parseUrl } from '../http/url-rules.ts'
 import { providerLocationNames } from '../registry/provider-location.ts'
 import { providerOptionNames } from '../registry/provider-options.ts'
 import { registryOptionNames } from '../registry/registry-options.ts'
+import { tenantCacheTable } from '../tenants/tenant-cache.ts'
 import type { TenantResolver } from '../tenants/tenant-resolver.ts'
-import { requestOptionNames, type TokenCacheOptions } from './auth-options.ts'
+import type { MultiTenantOptions, RequestOptions, TokenCacheOptions } from './auth-options.ts'
 import type { CheckedProvider } from './auth-providers.ts'
 import type { ClaimsSchema, IsRevoked, OnRefused, Validate } from './callbacks.ts'
 import {
@@ -28,11 +36,62 @@ import {
 } from './check-tenants.ts'
 import { claimRuleNames } from './claim-rules.ts'
 import type { ChallengeParameters } from './refusal.ts'
-import { createScopeReader, type ScopeReader, scopeOption } from './scopes.ts'
+import {
+  checkImpliedScopes,
+  checkScopeSource,
+  type ScopeReader,
+  scopeOption,
+  standardScopes,
+  withImplied,
+} from './scopes.ts'
 import { type TokenSource, tokenFromHeader } from './token-sources.ts'
 
 /** {@link TokenCacheOptions}, complete and checked. */
-export type TokenCacheBounds = { readonly [Name in keyof TokenCacheOptions]-?: number }
+export type TokenCacheBounds = Complete<TokenCacheOptions>
+
+/** Members of the option `tokenCache`. */
+export const tokenCacheTable: OptionTable<TokenCacheOptions, TokenCacheBounds> = {
+  max: integer({ min: 1, max: 10_000_000 }, 10_000),
+  maxBytes: integer({ min: 1 }, 16_777_216),
+}
+
+const requestTable = {
+  claims: optional(checkSchema),
+  validate: optional(callback<Validate>()),
+  isRevoked: optional(callback<IsRevoked>()),
+  onRefused: optional(callback<OnRefused>()),
+  scopes: optional(checkScopeSource, standardScopes),
+  impliedScopes: optional(checkImpliedScopes),
+  challengeScopes: optional(checkChallengeScopes, []),
+  tokenCache: optional(checkTokenCache, readOptions('', {}, tokenCacheTable)),
+  credentialsRequired: boolean(true),
+  getToken: optional(checkSources, [tokenFromHeader()]),
+  maxTokenBytes: integer({ min: 1 }, 16_384),
+  realm: optional(checkRealm, 'api'),
+  resourceMetadata: optional(checkMetadataUrl),
+  passErrors: boolean(false),
+  property: optional(stringOption, 'auth'),
+} satisfies OptionTable<RequestOptions<unknown>>
+
+/** The options for every request. */
+export const requestOptionTable: OptionTable<RequestOptions<unknown>> = requestTable
+
+/** The names of {@link RequestOptions}. */
+export const requestOptionNames: readonly string[] = Object.keys(requestTable)
+
+type TenantOptions = Pick<MultiTenantOptions, 'tenants' | 'tenant' | 'tenantCache'>
+
+const tenantTable = {
+  tenants: anyValue,
+  tenant: optional(callback<TenantResolver>()),
+  tenantCache: optional(
+    (name, value) => memberOptions(name, value, tenantCacheTable),
+    readOptions('', {}, tenantCacheTable),
+  ),
+} satisfies OptionTable<TenantOptions>
+
+/** The options about tenants. */
+export const tenantOptionTable: OptionTable<TenantOptions> = tenantTable
 
 /** The options of `jwksAuth`, complete and checked as far as this needs no registry. */
 export interface CheckedAuthOptions {
@@ -59,15 +118,14 @@ export interface CheckedAuthOptions {
   readonly maxTokenBytes: number
   readonly challenge: ChallengeParameters
   readonly passErrors: boolean
-  readonly property: string
 }
 
-const tenantOptionNames = ['tenants', 'tenant', 'tenantCache']
-const knownNames: readonly string[] = [
-  ...new Set([
-    ...[...providerConfigNames, ...tenantOptionNames, ...requestOptionNames],
-    ...['registry', ...registryOptionNames],
-  ]),
+const knownNames = [
+  ...providerConfigNames,
+  ...Object.keys(tenantTable),
+  ...requestOptionNames,
+  'registry',
+  ...registryOptionNames,
 ]
 
 /**
@@ -80,28 +138,21 @@ export function checkAuthOptions(value: unknown): CheckedAuthOptions {
   knownOptions('jwksAuth', given, knownNames)
   const { registryOptions, providerDefaults } = splitRegistryOptions(given)
   const isSingleTenant = given['tenants'] === undefined
+  const providers = checkProviders(given, providerDefaults)
+  const { scopes, impliedScopes, getToken, realm, challengeScopes, resourceMetadata, ...request } = readOptions(
+    '',
+    given,
+    requestTable,
+  )
   return {
-    ...checkProviders(given, providerDefaults),
-    resolver: checkResolver(given['tenant'], isSingleTenant),
+    ...providers,
     isSingleTenant,
     registryOptions,
     registry: given['registry'],
-    claims: checkSchema(given['claims']),
-    validate: checkCallback('validate', given['validate']) as Validate | undefined,
-    isRevoked: checkCallback('isRevoked', given['isRevoked']) as IsRevoked | undefined,
-    onRefused: checkCallback('onRefused', given['onRefused']) as OnRefused | undefined,
-    scopesOf: createScopeReader(given['scopes'], given['impliedScopes']),
-    tokenCache: checkTokenCache(given['tokenCache']),
-    credentialsRequired: booleanOption('credentialsRequired', withDefault(given['credentialsRequired'], true)),
-    sources: checkSources(given['getToken']),
-    maxTokenBytes: integerOption('maxTokenBytes', withDefault(given['maxTokenBytes'], 16_384), { min: 1 }),
-    challenge: {
-      realm: checkRealm(given['realm']),
-      scopes: checkChallengeScopes(given['challengeScopes']),
-      resourceMetadata: checkMetadataUrl(given['resourceMetadata']),
-    },
-    passErrors: booleanOption('passErrors', withDefault(given['passErrors'], false)),
-    property: stringOption('property', withDefault(given['property'], 'auth')),
+    ...request,
+    scopesOf: impliedScopes === undefined ? scopes : (claims) => withImplied(scopes(claims), impliedScopes),
+    sources: getToken,
+    challenge: { realm, scopes: challengeScopes, resourceMetadata },
   }
 }
 
@@ -111,7 +162,7 @@ function splitRegistryOptions(given: Unchecked) {
     // An explicit `undefined` is checked there.
     const integrityKey = Object.hasOwn(given, 'integrityKey') ? { integrityKey: given['integrityKey'] } : {}
     const registryOptions = { ...pick(given, registryOptionNames), ...integrityKey }
-    const ofProviders = providerOptionNames.filter((name) => !(registryOptionNames as readonly string[]).includes(name))
+    const ofProviders = providerOptionNames.filter((name) => !registryOptionNames.includes(name))
     return { registryOptions, providerDefaults: pick(given, [...ofProviders, ...claimRuleNames]) }
   }
   for (const name of registryOptionNames) {
@@ -126,18 +177,19 @@ function splitRegistryOptions(given: Unchecked) {
 function checkProviders(
   given: Unchecked,
   providerDefaults: Unchecked,
-): Pick<CheckedAuthOptions, 'providers' | 'lookup'> {
+): Pick<CheckedAuthOptions, 'providers' | 'lookup' | 'resolver'> {
   const { tenants, tenantCache } = given
   const isLookup = typeof tenants === 'function'
   if (tenantCache !== undefined && !isLookup)
     throw new TypeError('tenantCache has no effect unless tenants is a function')
-  if (tenants === undefined) return { providers: [singleProvider(given, providerDefaults)], lookup: undefined }
+  const none = { lookup: undefined, resolver: undefined }
+  if (tenants === undefined) return { ...none, providers: [singleProvider(given, providerDefaults)] }
   for (const name of providerLocationNames) {
     if (given[name] !== undefined) throw new TypeError(`${name} cannot be set beside tenants: each tenant has its own`)
   }
-  return isLookup
-    ? { providers: [], lookup: checkLookup(tenants, tenantCache, providerDefaults) }
-    : { providers: checkTenants(tenants, providerDefaults), lookup: undefined }
+  const { tenant: resolver, tenantCache: bounds } = readOptions('', given, tenantTable)
+  if (isLookup) return { providers: [], lookup: checkLookup(tenants, bounds, providerDefaults), resolver }
+  return { ...none, providers: checkTenants(tenants, providerDefaults), resolver }
 }
 
 function singleProvider(given: Unchecked, providerDefaults: Unchecked): CheckedProvider {
@@ -145,68 +197,41 @@ function singleProvider(given: Unchecked, providerDefaults: Unchecked): CheckedP
   return checkProvider(DEFAULT_NAME, DEFAULT_NAME, '', pick(given, providerLocationNames), providerDefaults)
 }
 
-function checkResolver(value: unknown, isSingleTenant: boolean): TenantResolver | undefined {
-  if (isSingleTenant || value === undefined) return undefined
-  functionOption('tenant', value)
-  return value as TenantResolver
-}
-
-function checkSources(value: unknown): readonly TokenSource[] {
-  if (value === undefined) return [tokenFromHeader()]
+function checkSources(name: string, value: unknown): readonly TokenSource[] {
   const sources: readonly unknown[] = Array.isArray(value) ? value : [value]
-  if (sources.length === 0) throw new TypeError('getToken must have at least one source')
+  if (sources.length === 0) throw new TypeError(`${name} must have at least one source`)
   return sources.map((source) => {
-    functionOption('getToken', source)
+    functionOption(name, source)
     return source as TokenSource
   })
 }
 
-function checkCallback(name: string, value: unknown): unknown {
-  if (value !== undefined) functionOption(name, value)
-  return value
-}
-
-function checkSchema(value: unknown): ClaimsSchema | undefined {
-  if (value === undefined) return undefined
+function checkSchema(name: string, value: unknown): ClaimsSchema {
   const standard = (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value
-  if (!standard) throw new TypeError('claims must be a Standard Schema, such as one of zod, valibot or arktype')
+  if (!standard) throw new TypeError(`${name} must be a Standard Schema, such as one of zod, valibot or arktype`)
   return value as ClaimsSchema
 }
 
 /** `undefined` for `false`. */
-function checkTokenCache(value: unknown): TokenCacheBounds | undefined {
+function checkTokenCache(name: string, value: unknown): TokenCacheBounds | undefined {
   if (value === false) return undefined
-  if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) {
-    throw new TypeError('tokenCache must be an object or false')
-  }
-  const given = objectOption('tokenCache', withDefault(value, {}))
-  knownOptions('tokenCache', given, ['max', 'maxBytes'])
-  return Object.freeze({
-    max: integerOption('tokenCache.max', withDefault(given['max'], 10_000), { min: 1, max: 10_000_000 }),
-    maxBytes: integerOption('tokenCache.maxBytes', withDefault(given['maxBytes'], 16_777_216), { min: 1 }),
-  })
+  if (!isObject(value)) throw new TypeError(`${name} must be an object or false`)
+  return memberOptions(name, value, tokenCacheTable)
 }
 
-function checkRealm(value: unknown): string {
-  if (value === undefined) return 'api'
-  const realm = stringOption('realm', value)
-  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/.test(realm)) {
-    throw new TypeError('realm must be printable ASCII without quotation marks and backslashes')
-  }
-  return realm
+function checkRealm(name: string, value: unknown): string {
+  const realm = stringOption(name, value)
+  if (/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/.test(realm)) return realm
+  throw new TypeError(`${name} must be printable ASCII without quotation marks and backslashes`)
 }
 
-function checkChallengeScopes(value: unknown): readonly string[] {
-  if (value === undefined) return []
-  return stringListOption('challengeScopes', value).map((scope) => scopeOption('challengeScopes', scope))
+function checkChallengeScopes(name: string, value: unknown): readonly string[] {
+  return stringListOption(name, value).map((scope) => scopeOption(name, scope))
 }
 
-function checkMetadataUrl(value: unknown): string | undefined {
-  if (value === undefined) return undefined
-  const url = parseUrl(stringOption('resourceMetadata', value))
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new TypeError('resourceMetadata must be an absolute URL')
-  }
+function checkMetadataUrl(name: string, value: unknown): string {
+  const url = parseUrl(stringOption(name, value))
+  if (url === undefined || !/^https?:$/.test(url.protocol)) throw new TypeError(`${name} must be an absolute URL`)
   // As URLs are written: without anything that could end the quoted string that it goes into.
   return url.href.replaceAll('"', '%22').replaceAll('\\', '%5C')
 }

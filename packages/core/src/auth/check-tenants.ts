@@ -1,11 +1,4 @@
-import {
-  identifierOption,
-  integerOption,
-  knownOptions,
-  objectOption,
-  type Unchecked,
-  withDefault,
-} from '../base/options.ts'
+import { identifierOption, knownOptions, objectOption, type Unchecked } from '../base/options.ts'
 import { checkEffects, mergeProviderOptions } from '../registry/check-provider-options.ts'
 import { providerLocationNames } from '../registry/provider-location.ts'
 import { providerOptionNames } from '../registry/provider-options.ts'
@@ -54,35 +47,15 @@ export function checkTenants(value: unknown, providerDefaults: Unchecked): reado
  *
  * @throws TypeError that names the option
  */
-export function checkLookup(lookUp: unknown, tenantCache: unknown, providerDefaults: Unchecked): CheckedLookup {
+export function checkLookup(lookUp: unknown, bounds: TenantCacheBounds, providerDefaults: Unchecked): CheckedLookup {
   return {
     lookUp: lookUp as CheckedLookup['lookUp'],
-    bounds: checkTenantCache(tenantCache),
+    bounds,
     providerDefaults,
     // Each tenant may have an audience of its own.
-    defaultRules: checkClaimRules('', {
-      ...providerDefaults,
-      audience: withDefault(providerDefaults['audience'], false),
-    }),
+    defaultRules: checkClaimRules('', { audience: false, ...providerDefaults }),
   }
 }
-
-function checkTenantCache(value: unknown): TenantCacheBounds {
-  const given = objectOption('tenantCache', withDefault(value, {}))
-  knownOptions('tenantCache', given, ['max', 'ttl', 'negativeTtl', 'staleTtl', 'timeout'])
-  const number = (name: string, byDefault: number, min: number, max: number): number =>
-    integerOption(`tenantCache.${name}`, withDefault(given[name], byDefault), { min, max })
-  return Object.freeze({
-    max: number('max', 10_000, 1, 10_000_000),
-    ttl: number('ttl', 300_000, 0, LONGEST),
-    negativeTtl: number('negativeTtl', 10_000, 0, LONGEST),
-    staleTtl: number('staleTtl', 3_600_000, 0, LONGEST),
-    timeout: number('timeout', 3_000, 1, LONGEST),
-  })
-}
-
-/** Ten years, in milliseconds. */
-const LONGEST = 315_360_000_000
 
 /**
  * Checks the configuration of a tenant that was looked up.

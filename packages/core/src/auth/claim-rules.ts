@@ -1,4 +1,14 @@
-import { choiceOption, integerOption, objectOption, stringsOption, type Unchecked } from '../base/options.ts'
+import {
+  choice,
+  integer,
+  type OptionTable,
+  objectOption,
+  optional,
+  readOptions,
+  stringsOption,
+  TEN_YEARS,
+  type Unchecked,
+} from '../base/options.ts'
 import { checkTenantIds } from './issuer-template.ts'
 
 /** Rules for the claims of a provider's tokens. Beside `tenants`, each is a default for every provider. */
@@ -44,20 +54,6 @@ export interface ClaimRuleOptions {
   readonly cnf?: 'verify' | 'ignore' | undefined
 }
 
-/** The names of {@link ClaimRuleOptions}. */
-export const claimRuleNames: readonly (keyof ClaimRuleOptions)[] = Object.freeze([
-  'audience',
-  'boundClaims',
-  'clientIds',
-  'allowedTenantIds',
-  'requiredClaims',
-  'clockTolerance',
-  'maxTokenAge',
-  'typ',
-  'profile',
-  'cnf',
-])
-
 /** Claim rules, complete and checked. */
 export interface ClaimRules {
   /** Absent where any audience is accepted. */
@@ -74,11 +70,27 @@ export interface ClaimRules {
   readonly cnf: 'verify' | 'ignore'
 }
 
-/** Ten years, in milliseconds. */
-const LONGEST = 315_360_000_000
-
 /** RFC 9068 §2.2, beside `iss` and `exp`. */
 const RFC9068_CLAIMS = ['aud', 'sub', 'client_id', 'iat', 'jti']
+
+const table = {
+  audience: { check: checkAudience },
+  boundClaims: optional(checkBoundClaims, new Map()),
+  clientIds: optional(stringSet),
+  allowedTenantIds: optional(checkTenantIds),
+  requiredClaims: optional(stringsOption, []),
+  clockTolerance: integer({ min: 0, max: TEN_YEARS }, 30_000),
+  maxTokenAge: integer({ min: 1, max: TEN_YEARS }),
+  typ: optional((name, value) => new Set(stringsOption(name, value).map(canonicalType))),
+  profile: choice(['rfc9068']),
+  cnf: choice(['verify', 'ignore'], 'verify'),
+} satisfies OptionTable<ClaimRuleOptions>
+
+/** The claim rules of a provider. */
+export const claimRuleTable: OptionTable<ClaimRuleOptions> = table
+
+/** The names of {@link ClaimRuleOptions}. */
+export const claimRuleNames: readonly string[] = Object.keys(table)
 
 /**
  * Checks a provider's claim rules.
@@ -87,42 +99,27 @@ const RFC9068_CLAIMS = ['aud', 'sub', 'client_id', 'iat', 'jti']
  * @throws TypeError that names the option
  */
 export function checkClaimRules(where: string, given: Unchecked): ClaimRules {
-  const {
-    audience,
-    clientIds,
-    requiredClaims,
-    clockTolerance = 30_000,
-    maxTokenAge,
-    typ,
-    profile,
-    cnf = 'verify',
-  } = given
-  if (audience === undefined) {
-    throw new TypeError(`${where}audience is required: the API's identifier, a list of them, or false to accept any`)
-  }
-  if (profile !== undefined) choiceOption(`${where}profile`, profile, ['rfc9068'])
-  if (profile !== undefined && typ !== undefined) {
-    throw new TypeError(`${where}typ cannot be set beside profile, which sets it`)
-  }
-  const ownClaims = requiredClaims === undefined ? [] : stringsOption(`${where}requiredClaims`, requiredClaims)
+  const { audience, allowedTenantIds, typ, profile, requiredClaims, ...rules } = readOptions(where, given, table)
+  const isRfc9068 = profile !== undefined
+  if (isRfc9068 && typ !== undefined) throw new TypeError(`${where}typ cannot be set beside profile, which sets it`)
   return Object.freeze({
-    audiences: audience === false ? undefined : new Set(stringsOption(`${where}audience`, audience)),
-    boundClaims: checkBoundClaims(`${where}boundClaims`, given['boundClaims']),
-    clientIds: clientIds === undefined ? undefined : new Set(stringsOption(`${where}clientIds`, clientIds)),
-    tenantIds: checkTenantIds(`${where}allowedTenantIds`, given['allowedTenantIds']),
-    requiredClaims: profile === undefined ? ownClaims : [...ownClaims, ...RFC9068_CLAIMS],
-    clockTolerance: integerOption(`${where}clockTolerance`, clockTolerance, { min: 0, max: LONGEST }),
-    maxTokenAge:
-      maxTokenAge === undefined
-        ? undefined
-        : integerOption(`${where}maxTokenAge`, maxTokenAge, { min: 1, max: LONGEST }),
-    types: checkTypes(`${where}typ`, profile === undefined ? typ : 'at+jwt'),
-    cnf: choiceOption(`${where}cnf`, cnf, ['verify', 'ignore']),
+    ...rules,
+    audiences: audience,
+    tenantIds: allowedTenantIds,
+    requiredClaims: isRfc9068 ? [...requiredClaims, ...RFC9068_CLAIMS] : requiredClaims,
+    types: isRfc9068 ? new Set(['at+jwt']) : typ,
   })
 }
 
-function checkTypes(name: string, value: unknown): ReadonlySet<string> | undefined {
-  return value === undefined ? undefined : new Set(stringsOption(name, value).map(canonicalType))
+function stringSet(name: string, value: unknown): ReadonlySet<string> {
+  return new Set(stringsOption(name, value))
+}
+
+/** `undefined` for any audience. */
+function checkAudience(name: string, value: unknown): ReadonlySet<string> | undefined {
+  if (value === false) return undefined
+  if (value !== undefined) return stringSet(name, value)
+  throw new TypeError(`${name} is required: the API's identifier, a list of them, or false to accept any`)
 }
 
 /** RFC 7515 §4.1.9: a media type without case, `application/` left out. */

@@ -4,7 +4,17 @@ import {
   ClaimsNotSufficientError,
   ScopeMissingError,
 } from '../base/errors/request-errors.ts'
-import { integerOption, isObject, knownOptions, objectOption, stringsOption } from '../base/options.ts'
+import {
+  integerOption,
+  isObject,
+  knownOptions,
+  type OptionTable,
+  objectOption,
+  optional,
+  readOptions,
+  stringsOption,
+  TEN_YEARS,
+} from '../base/options.ts'
 import { type Auth, authenticationOf, type RegisteredClaims } from './auth.ts'
 import { throwCallbackError } from './callbacks.ts'
 import { checkBoundClaims } from './claim-rules.ts'
@@ -38,8 +48,10 @@ export interface RequiredAuthentication {
   readonly maxAge?: number | undefined
 }
 
-/** Ten years, in milliseconds. */
-const LONGEST = 315_360_000_000
+const authenticationTable = {
+  acrValues: optional(checkAcrValues),
+  maxAge: optional((name, value) => integerOption(`${name}, in milliseconds,`, value, { min: 1_000, max: TEN_YEARS })),
+} satisfies OptionTable<RequiredAuthentication>
 
 const NO_SCOPES: readonly string[] = Object.freeze([])
 
@@ -123,12 +135,11 @@ function predicateOf(predicate: (claims: never) => unknown): (claims: unknown) =
  */
 export function authenticationGuard(required: RequiredAuthentication): Guard {
   const given = objectOption('requireAuthentication', required)
-  knownOptions('requireAuthentication', given, ['acrValues', 'maxAge'])
-  if (given['acrValues'] === undefined && given['maxAge'] === undefined) {
+  knownOptions('requireAuthentication', given, Object.keys(authenticationTable))
+  const { acrValues: accepted, maxAge } = readOptions('', given, authenticationTable)
+  if (accepted === undefined && maxAge === undefined) {
     throw new TypeError('requireAuthentication takes acrValues, maxAge or both')
   }
-  const accepted = given['acrValues'] === undefined ? undefined : checkAcrValues(given['acrValues'])
-  const maxAge = given['maxAge'] === undefined ? undefined : checkMaxAge(given['maxAge'])
   return {
     check(auth, now) {
       const { acr, authTime, clockTolerance } = authenticationOf(auth)
@@ -141,14 +152,10 @@ export function authenticationGuard(required: RequiredAuthentication): Guard {
 }
 
 /** They go into a challenge, with spaces between them. */
-function checkAcrValues(value: unknown): readonly string[] {
-  const values = stringsOption('acrValues', value)
+function checkAcrValues(name: string, value: unknown): readonly string[] {
+  const values = stringsOption(name, value)
   if (values.every(isScope)) return values
-  throw new TypeError('acrValues must be printable ASCII without spaces, quotation marks and backslashes')
-}
-
-function checkMaxAge(value: unknown): number {
-  return integerOption('maxAge, in milliseconds,', value, { min: 1_000, max: LONGEST })
+  throw new TypeError(`${name} must be printable ASCII without spaces, quotation marks and backslashes`)
 }
 
 /** True for an `auth_time` (OpenID Connect Core 1.0 §2, in seconds) within `maxAge`, and not in the future. */

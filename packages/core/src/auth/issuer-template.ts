@@ -15,8 +15,7 @@ export function isGuid(value: unknown): value is string {
  *
  * @throws TypeError that names the option
  */
-export function checkTenantIds(name: string, value: unknown): ReadonlySet<string> | undefined {
-  if (value === undefined) return undefined
+export function checkTenantIds(name: string, value: unknown): ReadonlySet<string> {
   const ids = stringsOption(name, value)
   const wrong = ids.findIndex((id) => !isGuid(id))
   if (wrong >= 0) throw new TypeError(`${name}[${wrong}] must be a GUID: the tid of a tenant's tokens`)

@@ -1,7 +1,9 @@
 import {
-  booleanOption,
-  knownOptions,
-  objectOption,
+  argumentOptions,
+  boolean,
+  type Check,
+  type OptionTable,
+  optional,
   stringListOption,
   stringOption,
   type Unchecked,
@@ -62,34 +64,29 @@ export interface ProtectedResource {
 /** RFC 9728 §3. */
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
-type Check = (name: string, value: unknown) => unknown
+const urls: Check<readonly string[]> = (name, value) => stringListOption(name, value).map((url) => checkUrl(name, url))
+const scopes: Check<readonly string[]> = (name, value) =>
+  stringListOption(name, value).map((scope) => scopeOption(name, scope))
 
-const text: Check = stringOption
-const texts: Check = stringListOption
+const table = {
+  resource: { check: checkUrl },
+  authorizationServers: optional(urls),
+  jwksUri: optional(checkUrl),
+  scopesSupported: optional(scopes),
+  bearerMethodsSupported: optional(stringListOption, ['header']),
+  resourceSigningAlgValuesSupported: optional(stringListOption),
+  resourceName: optional(stringOption),
+  resourceDocumentation: optional(checkUrl),
+  resourcePolicyUri: optional(checkUrl),
+  resourceTosUri: optional(checkUrl),
+  tlsClientCertificateBoundAccessTokens: boolean(),
+  authorizationDetailsTypesSupported: optional(stringListOption),
+  dpopSigningAlgValuesSupported: optional(stringListOption),
+  dpopBoundAccessTokensRequired: boolean(),
+} satisfies OptionTable<ProtectedResourceOptions>
 
-/** Member of the metadata and check of its value, by option. */
-const members: Readonly<Record<keyof ProtectedResourceOptions, readonly [member: string, check: Check]>> = {
-  resource: ['resource', text],
-  authorizationServers: [
-    'authorization_servers',
-    (name, value) => stringListOption(name, value).map((url) => checkUrl(name, url)),
-  ],
-  jwksUri: ['jwks_uri', checkUrl],
-  scopesSupported: [
-    'scopes_supported',
-    (name, value) => stringListOption(name, value).map((scope) => scopeOption(name, scope)),
-  ],
-  bearerMethodsSupported: ['bearer_methods_supported', texts],
-  resourceSigningAlgValuesSupported: ['resource_signing_alg_values_supported', texts],
-  resourceName: ['resource_name', text],
-  resourceDocumentation: ['resource_documentation', checkUrl],
-  resourcePolicyUri: ['resource_policy_uri', checkUrl],
-  resourceTosUri: ['resource_tos_uri', checkUrl],
-  tlsClientCertificateBoundAccessTokens: ['tls_client_certificate_bound_access_tokens', booleanOption],
-  authorizationDetailsTypesSupported: ['authorization_details_types_supported', texts],
-  dpopSigningAlgValuesSupported: ['dpop_signing_alg_values_supported', texts],
-  dpopBoundAccessTokensRequired: ['dpop_bound_access_tokens_required', booleanOption],
-}
+/** The options of `protectedResource`. */
+export const protectedResourceTable: OptionTable<ProtectedResourceOptions> = table
 
 /** Any origin may read it: it is public, and clients in browsers need it (MCP). It sets no cookies and reads none. */
 const CORS: Readonly<Record<string, string>> = Object.freeze({ 'access-control-allow-origin': '*' })
@@ -100,11 +97,10 @@ const CORS: Readonly<Record<string, string>> = Object.freeze({ 'access-control-a
  * @throws TypeError that names a wrong option
  */
 export function createProtectedResource(options: ProtectedResourceOptions): ProtectedResource {
-  const given = objectOption('protectedResource options', options)
-  knownOptions('protectedResource', given, Object.keys(members))
-  const resource = checkResource(given['resource'])
+  const checked = argumentOptions('protectedResource', options, table)
+  const resource = checkResource(checked.resource)
   const path = metadataPath(resource)
-  const body = JSON.stringify(metadataOf({ bearerMethodsSupported: ['header'], ...given }))
+  const body = JSON.stringify(metadataOf(checked))
   const headers = { ...CORS, 'content-type': 'application/json', 'cache-control': 'public, max-age=3600' }
   return {
     metadataUrl: resource.origin + path,
@@ -124,18 +120,16 @@ function metadataPath({ pathname, search }: URL): string {
   return WELL_KNOWN + (pathname === '/' ? '' : pathname) + search
 }
 
-function metadataOf(given: Unchecked): Unchecked {
-  const entries = Object.entries(members).flatMap(([name, [member, check]]) => {
-    const value = given[name]
-    return value === undefined ? [] : [[member, check(name, value)] as const]
-  })
-  return Object.fromEntries(entries)
+/** RFC 9728 has the same names in snake case. */
+function metadataOf(options: Unchecked): Unchecked {
+  const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [snakeCase(name), value]))
 }
 
 /** RFC 9728 §1.2, but with `http:` for development. */
-function checkResource(value: unknown): URL {
-  const url = parseUrl(checkUrl('resource', value))
-  if (url === undefined || url.hash !== '' || String(value).includes('#') || url.username !== '') {
+function checkResource(resource: string): URL {
+  const url = parseUrl(resource)
+  if (url === undefined || url.hash !== '' || resource.includes('#') || url.username !== '') {
     throw new TypeError('resource must be an absolute URL without a fragment and without credentials')
   }
   return url

@@ -28,31 +28,28 @@ export function scopeOption(name: string, value: unknown): string {
   throw new TypeError(`${name}: ${JSON.stringify(scope)} is not a scope; write each scope as an item of its own`)
 }
 
-/**
- * Creates the function that reads the scopes of tokens.
- *
- * @param scopes the option of that name
- * @param impliedScopes the option of that name
- * @throws TypeError that names the option
- */
-export function createScopeReader(scopes: unknown, impliedScopes: unknown): ScopeReader {
-  const read = checkSource(scopes)
-  if (impliedScopes === undefined) return read
-  const implied = new Map<string, readonly string[]>()
-  for (const [scope, others] of Object.entries(objectOption('impliedScopes', impliedScopes))) {
-    implied.set(stringOption('impliedScopes: a scope', scope), stringListOption(`impliedScopes.${scope}`, others))
-  }
-  return (claims) => withImplied(read(claims), implied)
-}
+/** Reads `scope`, or `scp` where there is no `scope`. */
+export const standardScopes: ScopeReader = ({ scope, scp }) => scopesIn(scope ?? scp)
 
-function checkSource(value: unknown): ScopeReader {
-  if (value === undefined) return ({ scope, scp }) => scopesIn(scope ?? scp)
+/** Checks the option `scopes`; returns the function that reads the scopes of tokens. */
+export function checkScopeSource(name: string, value: unknown): ScopeReader {
   if (typeof value === 'function') return scopesByFunction(value as (claims: unknown) => unknown)
   if (typeof value !== 'string' && !Array.isArray(value)) {
-    throw new TypeError('scopes must be a claim path, a list of claim paths or a function')
+    throw new TypeError(`${name} must be a claim path, a list of claim paths or a function`)
   }
-  const paths = stringsOption('scopes', value)
+  const paths = stringsOption(name, value)
   return (claims) => paths.flatMap((path) => scopesIn(claimAt(claims, path)))
+}
+
+/** Checks the option `impliedScopes`. */
+export function checkImpliedScopes(name: string, value: unknown): ReadonlyMap<string, readonly string[]> {
+  const scopes = Object.entries(objectOption(name, value))
+  return new Map(
+    scopes.map(([scope, others]) => [
+      stringOption(`${name}: a scope`, scope),
+      stringListOption(`${name}.${scope}`, others),
+    ]),
+  )
 }
 
 function scopesByFunction(read: (claims: unknown) => unknown): ScopeReader {
@@ -94,7 +91,10 @@ function ownMember(value: Claims, name: string): unknown {
 }
 
 /** Adds what scopes imply, transitively. A cycle ends where every scope in it has been seen. */
-function withImplied(scopes: readonly string[], implied: ReadonlyMap<string, readonly string[]>): readonly string[] {
+export function withImplied(
+  scopes: readonly string[],
+  implied: ReadonlyMap<string, readonly string[]>,
+): readonly string[] {
   const all = new Set(scopes)
   // A set visits what is added to it while it is iterated.
   for (const scope of all) for (const other of implied.get(scope) ?? []) all.add(other)

@@ -6,7 +6,16 @@ import {
   TokenMalformedError,
   TokenTooLongError,
 } from '../base/errors/request-errors.ts'
-import { booleanOption, knownOptions, objectOption, stringOption, stringsOption } from '../base/options.ts'
+import {
+  boolean,
+  knownOptions,
+  type OptionTable,
+  objectOption,
+  optional,
+  readOptions,
+  stringOption,
+  stringsOption,
+} from '../base/options.ts'
 import { isThenable } from '../base/steps.ts'
 
 /**
@@ -32,6 +41,11 @@ export interface CookieSourceOptions {
   /** Other origins whose requests may use the cookie, such as `https://app.example.com`. Not with `csrf: false`. Default none. */
   readonly origins?: string | readonly string[] | undefined
 }
+
+const cookieTable = {
+  csrf: boolean(true),
+  origins: optional(checkOrigins, new Set<string>()),
+} satisfies OptionTable<CookieSourceOptions>
 
 /** Marks sources whose tokens a shared cache could mistake for part of a public request. */
 const isPrivate: unique symbol = Symbol.for('@jwks-auth/core: private token source') as never
@@ -93,9 +107,8 @@ export function tokenFromCookie(name: string, options: CookieSourceOptions = {})
     throw new TypeError('tokenFromCookie name must be a cookie name')
   }
   const given = objectOption('tokenFromCookie options', options)
-  knownOptions('tokenFromCookie', given, ['csrf', 'origins'])
-  const isProtected = booleanOption('tokenFromCookie csrf', given['csrf'] ?? true)
-  const origins = checkOrigins(given['origins'])
+  knownOptions('tokenFromCookie', given, Object.keys(cookieTable))
+  const { csrf: isProtected, origins } = readOptions('tokenFromCookie ', given, cookieTable)
   if (!isProtected && origins.size > 0) throw new TypeError('tokenFromCookie origins has no effect with csrf: false')
   const source: TokenSource = (request) => {
     const values = cookieValues(headerOf(request, 'cookie'), name)
@@ -224,12 +237,11 @@ function isAllowedOrigin(request: AuthRequest, origins: ReadonlySet<string>): bo
 }
 
 /** Origins as browsers send them (RFC 6454 §6.2). */
-function checkOrigins(value: unknown): ReadonlySet<string> {
-  if (value === undefined) return new Set()
-  const origins = stringsOption('tokenFromCookie origins', value)
+function checkOrigins(name: string, value: unknown): ReadonlySet<string> {
+  const origins = stringsOption(name, value)
   for (const origin of origins) {
     if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
-      throw new TypeError('tokenFromCookie origins must be origins, such as "https://app.example.com"')
+      throw new TypeError(`${name} must be origins, such as "https://app.example.com"`)
     }
   }
   return new Set(origins)

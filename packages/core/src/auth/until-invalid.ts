@@ -3,7 +3,7 @@ import { TokenExpiredError, TokenTooOldError } from '../base/errors/claim-errors
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/registry-errors.ts'
 import { IssuerNotAllowedError, KeyNotFoundError, KeyRevokedError } from '../base/errors/request-errors.ts'
-import { knownOptions, objectOption } from '../base/options.ts'
+import { argumentOptions, type OptionTable, optional } from '../base/options.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { RegisteredProvider } from '../registry/registered-provider.ts'
 import { type VerifiedToken, verifiedOf } from './verified-token.ts'
@@ -13,6 +13,8 @@ export interface UntilInvalidOptions {
   /** Ends the waiting: the promise rejects with the signal's reason, and nothing remains. */
   readonly signal?: AbortSignal | undefined
 }
+
+const table = { signal: optional(checkSignal) } satisfies OptionTable<UntilInvalidOptions>
 
 /** The tokens of long-lived connections. */
 export interface Invalidations {
@@ -153,9 +155,7 @@ export function createInvalidations(clock: Clock, registry: { isClosed(): boolea
 
   return {
     async untilInvalid(auth, options) {
-      const given = objectOption('untilInvalid options', options)
-      knownOptions('untilInvalid', given, ['signal'])
-      const signal = checkSignal(given['signal'])
+      const { signal } = argumentOptions('untilInvalid', options, table)
       const verified = typeof auth === 'object' && auth !== null ? verifiedOf(auth) : undefined
       if (verified === undefined) throw new TypeError('untilInvalid takes an auth that an authenticator has returned')
       signal?.throwIfAborted()
@@ -181,7 +181,7 @@ function endOf(verified: VerifiedToken, now: number): Pick<Watch, 'endsAt' | 'is
   return { endsAt, isTooOld: tooOldAt < until }
 }
 
-function checkSignal(value: unknown): AbortSignal | undefined {
-  if (value === undefined || value instanceof AbortSignal) return value
-  throw new TypeError('signal must be an AbortSignal')
+function checkSignal(name: string, value: unknown): AbortSignal {
+  if (value instanceof AbortSignal) return value
+  throw new TypeError(`${name} must be an AbortSignal`)
 }

@@ -1,7 +1,138 @@
 /**
- * Checks of options, made once at creation. Each throws a `TypeError` that names the option and says
- * what it takes; `undefined` always means absent.
+ * Options, checked once at creation. The options of an object are one table: a name, a default, bounds and a check each.
+ * A check throws a `TypeError` that names the option and says what it takes; `undefined` always means absent.
  */
+
+/** Checks the value of an option, and returns it as it is passed on. */
+export type Check<Value> = (name: string, value: unknown) => Value
+
+/** One option. */
+export interface Option<Value> {
+  /** Checks a value that is given. */
+  readonly check: Check<Value>
+  /** The value where the option is absent. An option without this member is required: absent, it fails its check. */
+  readonly default?: Value
+  /** Bounds of a number. */
+  readonly bounds?: Bounds
+  /** The words of which it is one. */
+  readonly choices?: readonly string[]
+}
+
+/** The options of an object, by name: all of `Options` and no other. After the checks they are `Checked`. */
+export type OptionTable<Options, Checked extends Values<Options> = Values<Options>> = {
+  readonly [Name in keyof Options]-?: Option<Checked[Name]>
+}
+
+/** A table of any options. */
+export type AnyTable = Readonly<Record<string, Option<unknown>>>
+
+type Values<Options> = { readonly [Name in keyof Options]-?: unknown }
+
+/** What the options of a table are after their checks. */
+export type CheckedOptions<Table> = {
+  readonly [Name in keyof Table]: Table[Name] extends Option<infer Value> ? Value : never
+}
+
+/** Options of which those with a default are present, and only `Absent` may be absent. */
+export type Complete<Options, Absent extends keyof Options = never> = {
+  readonly [Name in keyof Options]-?: Name extends Absent
+    ? Options[Name] | undefined
+    : Exclude<Options[Name], undefined>
+}
+
+/** An option that may be absent. */
+export function optional<Value, Default = undefined>(
+  check: Check<Value>,
+  byDefault?: Default,
+): Option<Value | NoInfer<Default>> {
+  return { check, default: byDefault as Default }
+}
+
+/** An option that its users check, together with others. */
+export const anyValue: Option<unknown> = optional((_, value) => value)
+
+/** A whole number within bounds. */
+export function integer<Default extends number | undefined = undefined>(
+  bounds: Bounds,
+  byDefault?: Default,
+): Option<number | NoInfer<Default>> {
+  return { ...optional((name, value) => integerOption(name, value, bounds), byDefault), bounds }
+}
+
+/** `true` or `false`. */
+export function boolean<Default extends boolean | undefined = undefined>(
+  byDefault?: Default,
+): Option<boolean | NoInfer<Default>> {
+  return optional(booleanOption, byDefault)
+}
+
+/** One of a fixed set of words. */
+export function choice<const Choice extends string, Default extends Choice | undefined = undefined>(
+  choices: readonly Choice[],
+  byDefault?: Default,
+): Option<Choice | NoInfer<Default>> {
+  return { ...optional((name, value) => choiceOption(name, value, choices), byDefault), choices }
+}
+
+/** Checks that a value is a function. Its arguments and results are not checked. */
+export function callback<Callback>(): Check<Callback> {
+  return (name, value) => {
+    functionOption(name, value)
+    return value as Callback
+  }
+}
+
+/**
+ * Checks the options of a table, and fills in the defaults. Members that the table lacks are left out.
+ *
+ * @param where prefix of the names in messages, such as `"tenants.acme."`, or what makes such a name
+ */
+export function readOptions<Table extends AnyTable>(
+  where: string | ((name: string) => string),
+  given: Unchecked,
+  table: Table,
+): CheckedOptions<Table> {
+  const checked = Object.entries(table).map(([name, option]) => {
+    const isAbsent = given[name] === undefined && Object.hasOwn(option, 'default')
+    if (isAbsent) return [name, option.default]
+    return [name, option.check(typeof where === 'string' ? where + name : where(name), given[name])]
+  })
+  return Object.freeze(Object.fromEntries(checked)) as CheckedOptions<Table>
+}
+
+/** Checks an option that is an object with options of its own. */
+export function memberOptions<Table extends AnyTable>(
+  name: string,
+  value: unknown,
+  table: Table,
+): CheckedOptions<Table> {
+  const given = objectOption(name, value)
+  knownOptions(name, given, Object.keys(table))
+  return readOptions(`${name}.`, given, table)
+}
+
+/** Checks the object of options that a function takes. */
+export function argumentOptions<Table extends AnyTable>(
+  callee: string,
+  value: unknown,
+  table: Table,
+): CheckedOptions<Table> {
+  const given = objectOption(`${callee} options`, value)
+  knownOptions(callee, given, Object.keys(table))
+  return readOptions('', given, table)
+}
+
+/** Checks the options of another package's function. They are few, so the message names them all. */
+export function packageOptions<Table extends AnyTable>(value: unknown, table: Table): CheckedOptions<Table> {
+  const given = objectOption('options', value)
+  const names = Object.keys(table)
+  const unknown = Object.keys(given).find((name) => given[name] !== undefined && !names.includes(name))
+  if (unknown === undefined) return readOptions('', given, table)
+  throw new TypeError(`options has no option ${JSON.stringify(unknown)}; it takes ${names.join(', ')}`)
+}
+
+/** Ten years, in milliseconds: a longer duration is a mistake. */
+export const TEN_YEARS = 315_360_000_000
 
 /** An object whose members are not checked yet. */
 export type Unchecked = Readonly<Record<string, unknown>>
@@ -54,11 +185,6 @@ function editDistance(from: string, to: string): number {
     row = next
   }
   return row.at(-1) ?? 0
-}
-
-/** The default for what is absent; `null` is not absent but wrong, and goes to the check. */
-export function withDefault(value: unknown, byDefault: unknown): unknown {
-  return value === undefined ? byDefault : value
 }
 
 /** Inclusive bounds of a number. */

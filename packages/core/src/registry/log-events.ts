@@ -1,6 +1,6 @@
 import { elapsed, type Instant, instant } from '../base/clock.ts'
 import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
-import { integerOption, knownOptions, objectOption, withDefault } from '../base/options.ts'
+import { type Complete, integer, knownOptions, type OptionTable, objectOption, readOptions } from '../base/options.ts'
 import { type RegistryEvents, registryEventTypes } from '../jwks-cache/cache-events.ts'
 import { internals, internalsOf, type Registry } from './registry.ts'
 
@@ -32,7 +32,8 @@ interface Entry<Event> {
   readonly message: string
 }
 
-const DEFAULT_LINES = 60
+const table: OptionTable<LogEventsOptions, Complete<LogEventsOptions>> = { maxLinesPerMinute: integer({ min: 1 }, 60) }
+
 const MINUTE = 60_000
 
 /** What an operator has to act on is an error, what may become one a warning. */
@@ -83,8 +84,8 @@ export function logEvents(registry: Registry, logger: EventLogger, options: LogE
   const { clock } = internalsOf(registry)[internals]
   checkLogger(logger)
   const given = objectOption('options', options)
-  knownOptions('options', given, ['maxLinesPerMinute'])
-  const most = integerOption('maxLinesPerMinute', withDefault(given['maxLinesPerMinute'], DEFAULT_LINES), { min: 1 })
+  knownOptions('options', given, Object.keys(table))
+  const { maxLinesPerMinute: most } = readOptions('', given, table)
 
   function logType<Type extends keyof RegistryEvents>(
     type: Type,

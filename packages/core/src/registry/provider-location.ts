@@ -1,6 +1,6 @@
 import type { JSONWebKeySet } from 'jose'
 import { UpstreamUrlNotAllowedError } from '../base/errors/upstream-errors.ts'
-import { isObject, stringOption, stringsOption, type Unchecked } from '../base/options.ts'
+import { anyValue, isObject, type OptionTable, stringOption, stringsOption, type Unchecked } from '../base/options.ts'
 import { valueText } from '../base/value-text.ts'
 import { checkUrl, parseUrl } from '../http/url-rules.ts'
 import { type KeySet, readKeySet } from '../jwks/key-set.ts'
@@ -22,13 +22,16 @@ export interface ProviderLocation {
   readonly metadataUri?: string | undefined
 }
 
+/** The options that say where a provider is. {@link checkLocation} checks them. */
+export const providerLocationTable: OptionTable<ProviderLocation> = {
+  issuer: anyValue,
+  jwksUri: anyValue,
+  jwks: anyValue,
+  metadataUri: anyValue,
+}
+
 /** The names of {@link ProviderLocation}. */
-export const providerLocationNames: readonly (keyof ProviderLocation)[] = Object.freeze([
-  'issuer',
-  'jwksUri',
-  'jwks',
-  'metadataUri',
-])
+export const providerLocationNames: readonly string[] = Object.keys(providerLocationTable)
 
 /** A checked location. */
 export interface CheckedLocation {

@@ -1,52 +1,30 @@
-import type { Network } from '../http/address-rules.ts'
+import {
+  boolean,
+  type Complete,
+  choice,
+  choiceOption,
+  integer,
+  type OptionTable,
+  optional,
+  readOptions,
+  stringListOption,
+  stringsOption,
+} from '../base/options.ts'
+import { isAddressOrBlock, type Network } from '../http/address-rules.ts'
 import type { CertificateAuthorities } from '../http/connection.ts'
-import type { RequestHeaders } from '../http/request-headers.ts'
-import type { SignatureAlgorithm } from '../jwks/algorithms.ts'
-import type { CacheOptions, RetryPolicy } from '../jwks-cache/cache-options.ts'
+import { isSpkiHash } from '../http/pinned-keys.ts'
+import { headersFault, type RequestHeaders } from '../http/request-headers.ts'
+import { splitPem } from '../http/trust-anchors.ts'
+import { canonicalDomain } from '../http/url-rules.ts'
+import { type SignatureAlgorithm, signatureAlgorithms } from '../jwks/algorithms.ts'
+import { cacheOptionTable, type KeyCacheOptions, type RetryPolicy } from '../jwks-cache/cache-options.ts'
 
 /** What can be set for one provider, or for all in `defaults`. Durations are milliseconds, whole numbers. */
-export interface ProviderOptions {
-  /**
-   * Lead before expiry for the refresh ahead of it; 0 for none. Lead and jitter together never reach past half of
-   * the time to live. Default 30 000.
-   */
-  readonly refreshEarly?: number | undefined
-  /** Random offset on that schedule, earlier only, so that a fleet does not fetch all at once; 0 for none. Default 5 000. */
-  readonly prefetchJitter?: number | undefined
-  /**
-   * `'active'` refreshes ahead of expiry only if the keys were used since the last fetch, `'always'` does so
-   * always and fetches at registration, `'never'` waits for expiry. Default `'active'`.
-   */
-  readonly prefetch?: 'active' | 'always' | 'never' | undefined
-  /**
-   * How long past expiry keys serve while refreshes fail; 0 for not at all. A response's own `stale-if-error`
-   * (RFC 5861 §4) can lengthen it up to `maxStale`, for 5xx and network failures only, unless it is 0.
-   * Default 3 600 000 (an hour).
-   */
-  readonly staleWhileError?: number | undefined
-  /** Upper bound on stale use, whatever else allows it. Default 86 400 000 (a day). */
-  readonly maxStale?: number | undefined
-  /** Lower bound on a response's freshness lifetime; at least 1 000. Default 30 000. */
-  readonly minTtl?: number | undefined
-  /** Upper bound on a response's freshness lifetime; at least `minTtl`. Default 86 400 000 (a day). */
-  readonly maxTtl?: number | undefined
-  /** Time to live where a response gives no explicit freshness (RFC 9111 §4.2.1). Default 600 000 (ten minutes). */
-  readonly defaultTtl?: number | undefined
-  /**
-   * After a failed first fetch, requests fail immediately for this long instead of fetching again; doubles to 10 s while
-   * failures last; 0 fetches each time. Default 1 000.
-   */
-  readonly negativeCacheTtl?: number | undefined
-  /** At most one refetch per this long because of unknown `kid`s; at least 1. Default 10 000. */
-  readonly unknownKidCooldown?: number | undefined
+export interface ProviderOptions extends KeyCacheOptions {
   /** Bytes of a decoded response body, enforced while it streams; at least 1. Default 1 048 576. */
   readonly maxResponseBytes?: number | undefined
-  /** Entries of a set; those beyond it are not read. At least 1. Default 1 000; 100 where keys are immutable. */
-  readonly maxKeys?: number | undefined
   /** Redirects followed, 0 to 10; each target is checked like the first URL. Default 3. */
   readonly maxRedirects?: number | undefined
-  /** Retries within one refresh; what is not given keeps its default. */
-  readonly retryPolicy?: { readonly [Name in keyof RetryPolicy]?: RetryPolicy[Name] | undefined } | undefined
   /** Only `https:` URLs. Default: the registry's; a provider may be stricter, never laxer. */
   readonly requireHttps?: boolean | undefined
   /**
@@ -76,13 +54,6 @@ export interface ProviderOptions {
    */
   readonly pinnedSpki?: readonly string[] | undefined
   /**
-   * `'http'` caches keys as HTTP caching allows. `'immutable'` is for endpoints whose keys never change and whose calls
-   * cost something: keys are added by `kid` and written to the store at once, they neither expire nor change, and the
-   * endpoint is called only for a `kid` that is missing. Keys without a `kid` are not kept. Beside it, options about
-   * expiry are a `TypeError`; `prefetch: 'always'` fetches at registration where nothing is stored. Default `'http'`.
-   */
-  readonly keyLifetime?: 'http' | 'immutable' | undefined
-  /**
    * Request headers for the key set and the metadata: a record, or a function that is called for each fetch and may be
    * async. Sent to the configured origin only (that of `jwksUri`, `metadataUri` or `issuer`), not to the target of a
    * redirect or to a discovered `jwks_uri` at another origin. Headers of the connection and of the message framing, such
@@ -98,58 +69,78 @@ export interface ProviderOptions {
   readonly algorithms?: readonly SignatureAlgorithm[] | undefined
 }
 
+/** {@link ProviderOptions}, each checked by itself. */
+export interface ReadProviderOptions
+  extends Complete<ProviderOptions, 'requireHttps' | 'allowedDomains' | 'network' | 'headers' | 'ca'> {
+  readonly retryPolicy: RetryPolicy
+}
+
+/** The options of a provider. */
+export const providerOptionTable: OptionTable<ProviderOptions, ReadProviderOptions> = {
+  ...cacheOptionTable,
+  maxResponseBytes: integer({ min: 1 }, 1_048_576),
+  maxRedirects: integer({ min: 0, max: 10 }, 3),
+  requireHttps: boolean(),
+  allowedDomains: optional(checkDomains),
+  network: choice(['public', 'any']),
+  allowAddresses: optional(checkAddresses, []),
+  pinnedSpki: optional(checkPins, []),
+  headers: optional(checkHeaders),
+  ca: optional(checkAuthorities),
+  algorithms: optional(checkAlgorithms, signatureAlgorithms),
+}
+
 /** The names of {@link ProviderOptions}. */
-export const providerOptionNames: readonly (keyof ProviderOptions)[] = Object.freeze([
-  'refreshEarly',
-  'prefetchJitter',
-  'prefetch',
-  'staleWhileError',
-  'maxStale',
-  'minTtl',
-  'maxTtl',
-  'defaultTtl',
-  'negativeCacheTtl',
-  'unknownKidCooldown',
-  'maxResponseBytes',
-  'maxKeys',
-  'maxRedirects',
-  'retryPolicy',
-  'requireHttps',
-  'allowedDomains',
-  'network',
-  'allowAddresses',
-  'pinnedSpki',
-  'headers',
-  'ca',
-  'keyLifetime',
-  'algorithms',
-])
+export const providerOptionNames: readonly (keyof ProviderOptions)[] = Object.keys(
+  providerOptionTable,
+) as (keyof ProviderOptions)[]
 
 /** The defaults that do not depend on anything else. */
-export const providerDefaults: Readonly<CacheOptions> & {
-  readonly maxResponseBytes: number
-  readonly maxRedirects: number
-} = Object.freeze({
-  refreshEarly: 30_000,
-  prefetchJitter: 5_000,
-  prefetch: 'active',
-  keyLifetime: 'http',
-  staleWhileError: 3_600_000,
-  maxStale: 86_400_000,
-  minTtl: 30_000,
-  maxTtl: 86_400_000,
-  defaultTtl: 600_000,
-  negativeCacheTtl: 1_000,
-  unknownKidCooldown: 10_000,
-  maxResponseBytes: 1_048_576,
-  maxKeys: 1_000,
-  maxRedirects: 3,
-  retryPolicy: Object.freeze({
-    maxRetries: 2,
-    attemptTimeout: 3_000,
-    initialBackoff: 250,
-    maxBackoff: 2_000,
-    deadline: 8_000,
-    jitter: 'full',
-  }),
-})
+export const providerDefaults: ReadProviderOptions = readOptions('', {}, providerOptionTable)
+
+/** Domain names, canonical. */
+export function checkDomains(name: string, value: unknown): readonly string[] {
+  return stringListOption(name, value).map((domain, index) => {
+    const canonical = canonicalDomain(domain)
+    if (canonical === undefined) throw new TypeError(`${name}[${index}] must be a host name such as "example.com"`)
+    return canonical
+  })
+}
+
+function checkHeaders(name: string, value: unknown): RequestHeaders {
+  if (typeof value === 'function') return value as RequestHeaders
+  const fault = headersFault(value)
+  if (fault !== undefined) throw new TypeError(`${name} ${fault}`)
+  return Object.freeze({ ...(value as Readonly<Record<string, string>>) })
+}
+
+/** Certificates in PEM form, one in each text, or a function. */
+function checkAuthorities(name: string, value: unknown): CertificateAuthorities {
+  if (typeof value === 'function') return value as CertificateAuthorities
+  const certificates = splitPem(stringsOption(name, value))
+  if (certificates === undefined) throw new TypeError(`${name} must be certificates in PEM form, or a function`)
+  return Object.freeze(certificates)
+}
+
+function checkAddresses(name: string, value: unknown): readonly string[] {
+  return stringListOption(name, value).map((entry, index) => {
+    if (!isAddressOrBlock(entry)) throw new TypeError(`${name}[${index}] must be an IP address or a CIDR block`)
+    return entry
+  })
+}
+
+/** In one order, each once. */
+function checkPins(name: string, value: unknown): readonly string[] {
+  const pins = stringListOption(name, value)
+  for (const [index, pin] of pins.entries()) {
+    if (!isSpkiHash(pin)) throw new TypeError(`${name}[${index}] must be the base64 of a SHA-256 hash, 44 characters`)
+  }
+  return Object.freeze([...new Set(pins)].toSorted())
+}
+
+function checkAlgorithms(name: string, value: unknown): readonly SignatureAlgorithm[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw new TypeError(`${name} must be a list of at least one signature algorithm`)
+  }
+  return Object.freeze(value.map((item, index) => choiceOption(`${name}[${index}]`, item, signatureAlgorithms)))
+}

@@ -1,6 +1,14 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { ProviderTakenError } from '../base/errors/registry-errors.ts'
-import { identifierOption, isObject, knownOptions, objectOption, type Unchecked } from '../base/options.ts'
+import {
+  identifierOption,
+  isObject,
+  knownOptions,
+  type OptionTable,
+  objectOption,
+  readOptions,
+  type Unchecked,
+} from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { valueText } from '../base/value-text.ts'
 import type { Network } from '../http/address-rules.ts'
@@ -61,7 +69,13 @@ export interface RegistrationContext {
   existing(key: ProviderKey): CheckedRegistration | undefined
 }
 
-const registrationNames = ['tenant', 'provider', ...providerLocationNames, ...providerOptionNames]
+/** The names of a registration. */
+export const providerKeyTable: OptionTable<ProviderKey, ProviderKey> = {
+  tenant: { check: identifierOption },
+  provider: { check: identifierOption },
+}
+
+const registrationNames = [...Object.keys(providerKeyTable), ...providerLocationNames, ...providerOptionNames]
 
 /**
  * Checks a registration. Where the name is registered already, what is not given is taken from there.
@@ -76,10 +90,7 @@ export function checkRegistration(value: unknown, context: RegistrationContext):
   knownOptions(where === '' ? 'register' : where, given, registrationNames)
   // Elsewhere, defaults for several providers are merged in already.
   if (where === '') checkEffects(where, given)
-  const key = Object.freeze({
-    tenant: identifierOption(`${where}tenant`, given['tenant']),
-    provider: identifierOption(`${where}provider`, given['provider']),
-  })
+  const key = readOptions(where, given, providerKeyTable)
   const existing = context.existing(key)
   const base = existing === undefined ? defaults : givenBefore(existing, rules)
   const options = checkProviderOptions(where, mergeProviderOptions(base, given), rules)

@@ -1,21 +1,23 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import {
-  booleanOption,
+  boolean,
   functionOption,
-  integerOption,
+  integer,
   knownOptions,
+  type OptionTable,
   objectOption,
+  optional,
+  readOptions,
   stringOption,
   type Unchecked,
-  withDefault,
 } from '../base/options.ts'
 import { isBun } from '../http/bun-exchange.ts'
 import type { HttpDispatcher } from '../http/exchange.ts'
 import { checkIntegrityKeys, checkStore } from '../stores/check-store.ts'
 import { fileStore } from '../stores/file-store.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
-import { checkDomains, checkEffects, checkProviderOptions, type RegistryRules } from './check-provider-options.ts'
-import { type ProviderOptions, providerOptionNames } from './provider-options.ts'
+import { checkEffects, checkProviderOptions, type RegistryRules } from './check-provider-options.ts'
+import { checkDomains, type ProviderOptions, providerOptionNames } from './provider-options.ts'
 
 /** Options of `createRegistry`. */
 export interface RegistryOptions {
@@ -55,20 +57,25 @@ export interface RegistryOptions {
   readonly clock?: Clock | undefined
 }
 
+const table = {
+  requireHttps: boolean(true),
+  allowedDomains: optional(checkDomains, []),
+  defaults: optional(objectOption, {}),
+  store: optional((_, value) => checkStore(value)),
+  publicKeyPath: optional((name, value) => fileStore({ directory: stringOption(name, value) })),
+  storeTimeout: integer({ min: 1, max: 60_000 }, 250),
+  integrityKey: optional((_, value) => checkIntegrityKeys(value, undefined)),
+  maxProviders: integer({ min: 1, max: 10_000_000 }, 10_000),
+  maxConcurrentFetches: integer({ min: 1 }, 32),
+  dispatcher: optional(checkDispatcher),
+  clock: optional(checkClock, systemClock),
+} satisfies OptionTable<RegistryOptions>
+
+/** The options of `createRegistry`. */
+export const registryOptionTable: OptionTable<RegistryOptions> = table
+
 /** The names of {@link RegistryOptions}. */
-export const registryOptionNames: readonly (keyof RegistryOptions)[] = Object.freeze([
-  'requireHttps',
-  'allowedDomains',
-  'defaults',
-  'store',
-  'publicKeyPath',
-  'storeTimeout',
-  'integrityKey',
-  'maxProviders',
-  'maxConcurrentFetches',
-  'dispatcher',
-  'clock',
-])
+export const registryOptionNames: readonly string[] = Object.keys(table)
 
 /** Registry options, complete and checked. */
 export interface CheckedRegistryOptions {
@@ -92,44 +99,27 @@ export interface CheckedRegistryOptions {
 export function checkRegistryOptions(value: unknown): CheckedRegistryOptions {
   const given = objectOption('options', value)
   knownOptions('createRegistry', given, registryOptionNames)
-  const rules = checkRules(given)
-  const defaults = given['defaults'] === undefined ? {} : objectOption('defaults', given['defaults'])
+  checkStoreEffects(given)
+  const { requireHttps, allowedDomains, defaults, publicKeyPath, ...checked } = readOptions('', given, table)
+  const hasDispatcher = checked.dispatcher !== undefined
+  const rules = { requireHttps, allowedDomains, hasDispatcher, canGuardConnections: !isBun }
   knownOptions('defaults', defaults, providerOptionNames)
   checkEffects('defaults.', defaults)
   checkProviderOptions('defaults.', defaults, rules)
-  const store = checkStoreOptions(given)
-  checkStoreEffects(given, store)
-  return {
-    rules,
-    defaults: Object.freeze({ ...defaults }),
-    store,
-    storeTimeout: integerOption('storeTimeout', withDefault(given['storeTimeout'], 250), { min: 1, max: 60_000 }),
-    integrityKeys: checkIntegrityKeys(given['integrityKey'], store),
-    maxProviders: integerOption('maxProviders', withDefault(given['maxProviders'], 10_000), {
-      min: 1,
-      max: 10_000_000,
-    }),
-    maxConcurrentFetches: integerOption('maxConcurrentFetches', withDefault(given['maxConcurrentFetches'], 32), {
-      min: 1,
-    }),
-    dispatcher: checkDispatcher(given['dispatcher']),
-    clock: checkClock(given['clock']),
-  }
-}
-
-function checkStoreOptions(given: Unchecked): SnapshotStore | undefined {
-  const { store, publicKeyPath } = given
-  if (publicKeyPath === undefined) return store === undefined ? undefined : checkStore(store)
-  if (store !== undefined) throw new TypeError('publicKeyPath cannot be set beside store: it is short for a file store')
-  return fileStore({ directory: stringOption('publicKeyPath', publicKeyPath) })
+  const store = checked.store ?? publicKeyPath
+  const integrityKeys = checked.integrityKey ?? checkIntegrityKeys(undefined, store)
+  return { ...checked, rules, defaults: Object.freeze({ ...defaults }), store, integrityKeys }
 }
 
 /**
- * Refuses options about a store that is not there, and an `integrityKey` that is given as `undefined`: most often that is
- * an environment variable that is not set, and without a key whoever can write to the store is trusted.
+ * Refuses two stores, options about a store that is not there, and an `integrityKey` that is given as `undefined`: most
+ * often that is an environment variable that is not set, and without a key whoever can write to the store is trusted.
  */
-function checkStoreEffects(given: Unchecked, store: SnapshotStore | undefined): void {
-  if (store !== undefined) {
+function checkStoreEffects(given: Unchecked): void {
+  const hasStore = given['store'] !== undefined
+  const hasPath = given['publicKeyPath'] !== undefined
+  if (hasStore && hasPath) throw new TypeError('publicKeyPath cannot be set beside store: it is short for a file store')
+  if (hasStore || hasPath) {
     if (!Object.hasOwn(given, 'integrityKey') || given['integrityKey'] !== undefined) return
     throw new TypeError(
       'integrityKey is undefined: is an environment variable missing? Leave the option out, or set it to false, to trust whoever can write to the store',
@@ -140,26 +130,13 @@ function checkStoreEffects(given: Unchecked, store: SnapshotStore | undefined): 
   }
 }
 
-function checkRules(given: Unchecked): RegistryRules {
-  return {
-    requireHttps: booleanOption('requireHttps', withDefault(given['requireHttps'], true)),
-    allowedDomains: checkDomains('allowedDomains', withDefault(given['allowedDomains'], [])),
-    hasDispatcher: given['dispatcher'] !== undefined,
-    canGuardConnections: !isBun,
-  }
-}
-
-function checkDispatcher(value: unknown): HttpDispatcher | undefined {
-  if (value === undefined) return undefined
-  functionOption('dispatcher.request', objectOption('dispatcher', value)['request'])
+function checkDispatcher(name: string, value: unknown): HttpDispatcher {
+  functionOption(`${name}.request`, objectOption(name, value)['request'])
   return value as HttpDispatcher
 }
 
-function checkClock(value: unknown): Clock {
-  if (value === undefined) return systemClock
-  const clock = objectOption('clock', value)
-  functionOption('clock.now', clock['now'])
-  functionOption('clock.monotonic', clock['monotonic'])
-  functionOption('clock.setTimeout', clock['setTimeout'])
+function checkClock(name: string, value: unknown): Clock {
+  const clock = objectOption(name, value)
+  for (const method of ['now', 'monotonic', 'setTimeout']) functionOption(`${name}.${method}`, clock[method])
   return value as Clock
 }

@@ -1,4 +1,11 @@
-import { functionOption, isIdentifier, knownOptions, objectOption, stringListOption } from '../base/options.ts'
+import {
+  argumentOptions,
+  callback,
+  isIdentifier,
+  type OptionTable,
+  optional,
+  stringListOption,
+} from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 
 /** The options of a status handler. `Request` is what `authorize` gets: the framework's own request or context. */
@@ -18,18 +25,18 @@ export interface CheckedStatusOptions {
   readonly required: readonly ProviderKey[]
 }
 
+const table: OptionTable<StatusHandlerOptions<unknown>, CheckedStatusOptions> = {
+  authorize: { check: callback<CheckedStatusOptions['authorize']>() },
+  required: optional((name, value) => stringListOption(name, value).map(providerNamed), []),
+}
+
 /**
  * Checks the options of a status handler.
  *
  * @throws TypeError that names a wrong or missing option
  */
 export function checkStatusOptions(options: unknown): CheckedStatusOptions {
-  const given = objectOption('createStatusHandler options', options)
-  knownOptions('createStatusHandler', given, ['authorize', 'required'])
-  const { authorize } = given
-  functionOption('authorize', authorize)
-  const required = given['required'] === undefined ? [] : stringListOption('required', given['required'])
-  return { authorize: authorize as CheckedStatusOptions['authorize'], required: required.map(providerNamed) }
+  return argumentOptions('createStatusHandler', options, table)
 }
 
 function providerNamed(name: string): ProviderKey {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { knownOptions, objectOption, stringOption } from '../base/options.ts'
+import { knownOptions, type OptionTable, objectOption, readOptions, stringOption } from '../base/options.ts'
 import { checkDirectory } from './directory-path.ts'
 import { directoryWarnings } from './directory-warnings.ts'
 import { createFileFolder } from './file-folder.ts'
@@ -18,6 +18,10 @@ export interface FileStoreOptions {
   readonly directory: string
 }
 
+const table: OptionTable<FileStoreOptions, FileStoreOptions> = {
+  directory: { check: (name, value) => checkDirectory(stringOption(name, value)) },
+}
+
 /**
  * Keeps key sets in files, one each, and revocations in the directory `revoked` below. A file is replaced as a whole or
  * not at all, whenever a process dies, and has mode 0600. At most 16 MiB of a snapshot and 8 KiB of a revocation are read
@@ -33,9 +37,9 @@ export interface FileStoreOptions {
  * @throws TypeError that names a wrong option
  */
 export function fileStore(options: FileStoreOptions): SnapshotStore {
-  const checked = objectOption('options of fileStore', options)
-  knownOptions('fileStore', checked, ['directory'])
-  const directory = checkDirectory(stringOption('directory', checked['directory']))
+  const given = objectOption('options of fileStore', options)
+  knownOptions('fileStore', given, Object.keys(table))
+  const { directory } = readOptions('', given, table)
   const folder = createFileFolder({ directory, root: directory, longest: LONGEST_SNAPSHOT })
 
   return {

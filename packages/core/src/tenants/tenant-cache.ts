@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { type Clock, elapsed, type Instant, instant } from '../base/clock.ts'
+import { type Complete, integer, type OptionTable, TEN_YEARS } from '../base/options.ts'
 
 /** How looked-up tenants are cached. */
 export interface TenantCacheOptions {
@@ -19,7 +20,16 @@ export interface TenantCacheOptions {
 }
 
 /** {@link TenantCacheOptions}, complete and checked. */
-export type TenantCacheBounds = { readonly [Name in keyof TenantCacheOptions]-?: number }
+export type TenantCacheBounds = Complete<TenantCacheOptions>
+
+/** Members of the option `tenantCache`. */
+export const tenantCacheTable: OptionTable<TenantCacheOptions, TenantCacheBounds> = {
+  max: integer({ min: 1, max: 10_000_000 }, 10_000),
+  ttl: integer({ min: 0, max: TEN_YEARS }, 300_000),
+  negativeTtl: integer({ min: 0, max: TEN_YEARS }, 10_000),
+  staleTtl: integer({ min: 0, max: TEN_YEARS }, 3_600_000),
+  timeout: integer({ min: 1, max: TEN_YEARS }, 3_000),
+}
 
 /** A cached tenant. */
 export interface TenantEntry<Tenant> {

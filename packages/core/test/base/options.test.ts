@@ -1,15 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import {
+  argumentOptions,
+  boolean,
   booleanOption,
+  choice,
   choiceOption,
   identifierOption,
+  integer,
   integerOption,
   knownOptions,
+  memberOptions,
   objectOption,
+  optional,
+  readOptions,
   stringListOption,
   stringOption,
   stringsOption,
-  withDefault,
 } from '../../src/base/options.ts'
 
 describe('an option of the wrong kind is a TypeError that names it', () => {
@@ -25,7 +31,7 @@ describe('an option of the wrong kind is a TypeError that names it', () => {
     ['less than the least', (name) => integerOption(name, 0, { min: 1 })],
     ['more than the most', (name) => integerOption(name, 3, { min: 1, max: 2 })],
     ['a bigint', (name) => integerOption(name, 1n, { min: 0 })],
-    ['null for a number', (name) => integerOption(name, withDefault(null, 1), { min: 0 })],
+    ['null for a number', (name) => readOptions('', { [name]: null }, { [name]: integer({ min: 0 }, 1) })],
     ['1 for a boolean', (name) => booleanOption(name, 1)],
     ['"true" for a boolean', (name) => booleanOption(name, 'true')],
     ['an empty string', (name) => stringOption(name, '')],
@@ -61,7 +67,57 @@ describe('an option of the wrong kind is a TypeError that names it', () => {
 
   it('takes undefined for absent', () => {
     expect(() => knownOptions('register', { isuer: undefined }, ['issuer'])).not.toThrow()
-    expect(withDefault(undefined, 7)).toBe(7)
+    expect(readOptions('', { max: undefined }, { max: integer({ min: 0 }, 7) })).toEqual({ max: 7 })
+  })
+})
+
+describe('a table of options', () => {
+  const table = {
+    size: integer({ min: 1, max: 9 }, 5),
+    limit: integer({ min: 1 }),
+    isOpen: boolean(false),
+    mode: choice(['fast', 'slow'], 'fast'),
+    name: optional(stringOption),
+    path: { check: stringOption },
+  }
+
+  it('gives each option its default where it is absent or undefined', () => {
+    const defaults = { size: 5, limit: undefined, isOpen: false, mode: 'fast', name: undefined, path: 'a' }
+    expect(readOptions('', { path: 'a', size: undefined }, table)).toEqual(defaults)
+    expect(readOptions('', { path: 'a', other: 1 }, table)).not.toHaveProperty('other')
+  })
+
+  it('hands on what the checks return, and cannot be changed afterwards', () => {
+    const given = { size: 9, limit: 100, isOpen: true, mode: 'slow', name: 'n', path: 'a' }
+    const checked = readOptions('', given, table)
+    expect(checked).toEqual(given)
+    expect(checked).not.toBe(given)
+    expect(Object.isFrozen(checked)).toBe(true)
+    expect(readOptions('', { path: 'a' }, { path: optional(stringsOption) }).path).toEqual(['a'])
+  })
+
+  it.each([
+    [{ path: 'a', size: 10 }, 'x.size must be a whole number from 1 to 9'],
+    [{ path: 'a', size: null }, 'x.size must be a whole number from 1 to 9'],
+    [{ path: 'a', limit: 0 }, 'x.limit must be a whole number of at least 1'],
+    [{ path: 'a', isOpen: 0 }, 'x.isOpen must be true or false'],
+    [{ path: 'a', mode: 'other' }, "x.mode must be one of 'fast', 'slow'"],
+    [{}, 'x.path must be a non-empty string'],
+    [{ path: 'a', sizes: 1 }, 'x has no option "sizes"; did you mean "size"?'],
+    [[], 'x must be an object'],
+  ])('refuses %j', (given, message) => {
+    expect(() => memberOptions('x', given, table)).toThrow(new TypeError(message))
+  })
+
+  it('says which function was given no options', () => {
+    expect(() => argumentOptions('f', null, table)).toThrow(new TypeError('f options must be an object'))
+    expect(() => argumentOptions('f', { sizes: 1 }, table)).toThrow(/^f has no option "sizes"/)
+    expect(argumentOptions('f', { path: 'a' }, table).path).toBe('a')
+  })
+
+  it('says bounds and choices, to compare documentation with', () => {
+    expect(table.size).toMatchObject({ default: 5, bounds: { min: 1, max: 9 } })
+    expect(table.mode).toMatchObject({ default: 'fast', choices: ['fast', 'slow'] })
   })
 })
 
