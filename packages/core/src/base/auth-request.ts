@@ -74,7 +74,7 @@ export function toAuthRequest(request: AuthRequestLike): AuthRequest {
 }
 
 /** A header by its lower-case name, whatever case the record has; an array where it came more than once. */
-export function headerIn(headers: AuthRequest['headers'], name: string): string | readonly string[] | undefined {
+function headerIn(headers: AuthRequest['headers'], name: string): string | readonly string[] | undefined {
   let found: string | readonly string[] | undefined
   for (const key in headers) {
     if (key.length !== name.length || key.toLowerCase() !== name || !Object.hasOwn(headers, key)) continue
@@ -192,7 +192,7 @@ export interface NodeHeaders {
  * Returns one header, by its lower-case name; an array where it came more than once. `headers` does not show that: Node
  * silently drops a second `Authorization` or `Host`, and joins other repeated headers.
  */
-export function nodeHeader({ headers, rawHeaders }: NodeHeaders, name: string): string | readonly string[] | undefined {
+function nodeHeader({ headers, rawHeaders }: NodeHeaders, name: string): string | readonly string[] | undefined {
   if (rawHeaders === undefined) return headers[name]
   let count = 0
   for (let at = 0; at < rawHeaders.length; at += 2) if (isNamed(rawHeaders[at], name)) count += 1
