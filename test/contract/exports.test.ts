@@ -6,12 +6,13 @@ import * as express from '@jwks-auth/express'
 import * as fastify from '@jwks-auth/fastify'
 import * as fetchHandlers from '@jwks-auth/fetch'
 import * as koa from '@jwks-auth/koa'
+import * as mcp from '@jwks-auth/mcp'
 import * as nestjs from '@jwks-auth/nestjs'
 import { describe, expect, it } from 'vitest'
 
 const packages = fileURLToPath(new URL('../../packages/', import.meta.url))
 
-const adapters = { express, koa, fastify, fetch: fetchHandlers, nestjs }
+const adapters = { express, koa, fastify, fetch: fetchHandlers, nestjs, mcp }
 describe.each(Object.entries(adapters))('@jwks-auth/%s', (_, exported: object) => {
   it('exports everything of core, so that an application needs one import', () => {
     const names = Object.keys(core)
@@ -30,6 +31,8 @@ describe.each(Object.entries(adapters))('@jwks-auth/%s', (_, exported: object) =
       [fetchHandlers, ['getAuth', 'protect', ...guards]],
       // Decorators are guards there, and a module is what `jwksAuth` is elsewhere.
       [nestjs, ['createStatusHandler', 'getAuth', ...decorators, ...module]],
+      // Its guard and its metadata are members of what this returns.
+      [mcp, ['createMcpAuth']],
     ])
     expect(own.toSorted()).toEqual([...(names.get(exported) ?? common)].toSorted())
   })

@@ -4,8 +4,8 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createTestIssuer } from '@jwks-auth/testing'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { packPackages, run, temporaryFolder, tool } from './tarballs.ts'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { install, run, tagged, temporaryFolder } from './projects.ts'
 
 const fixture = fileURLToPath(new URL('fixtures/nest-app', import.meta.url))
 const readme = fileURLToPath(new URL('../../packages/nestjs/README.md', import.meta.url))
@@ -18,19 +18,13 @@ let manifest: { dependencies: object; jest: object }
 beforeAll(async () => {
   folder = await temporaryFolder()
   app = join(folder, 'nest-app')
-  const tarballs = await packPackages(folder)
   await cp(fixture, app, { recursive: true })
-  const overrides = Object.fromEntries(
-    tarballs
-      .filter(({ name }) => /core|nestjs|testing/.test(name))
-      .map(({ name, file }) => [name, `file:${file}`] as const),
-  )
   manifest = JSON.parse(await readFile(join(app, 'package.json'), 'utf8'))
-  manifest.dependencies = { ...manifest.dependencies, ...overrides }
+  const release = inject('release')
+  const ours = Object.entries(tagged(release)).filter(([name]) => /nestjs|testing/.test(name))
+  manifest.dependencies = { ...manifest.dependencies, ...Object.fromEntries(ours) }
   await writeFile(join(app, 'package.json'), JSON.stringify(manifest))
-  // JSON is YAML too.
-  await writeFile(join(app, 'pnpm-workspace.yaml'), JSON.stringify({ overrides }))
-  await run(app, tool('pnpm'), 'install', '--prefer-offline', '--ignore-scripts', '--no-frozen-lockfile')
+  await install(app, release, {})
 })
 
 afterAll(() => rm(folder, { recursive: true, force: true }))

@@ -3,8 +3,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { installTarballs, packageNames, packPackages, run, type Tarball, temporaryFolder, tool } from './tarballs.ts'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { installPackages, packageNames, run, temporaryFolder, tool } from './projects.ts'
 import { typedPrograms } from './typed-programs.ts'
 
 const oldCompiler = fileURLToPath(import.meta.resolve('typescript-api/bin/tsc'))
@@ -15,22 +15,21 @@ const compilers: Readonly<Record<string, readonly [command: string, ...args: str
   '7.0': [tool('tsc')],
 }
 
+const release = inject('release')
 let folder: string
-let tarballs: Tarball[]
 let consumer: string
 
 beforeAll(async () => {
   folder = await temporaryFolder()
-  tarballs = await packPackages(folder)
-  consumer = await installTarballs(folder, tarballs)
+  consumer = await installPackages(folder, release)
 })
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 function tarballOf(name: string): string {
-  const tarball = tarballs.find((candidate) => candidate.name === name)
-  if (!tarball) throw new Error(`${name} was not packed`)
-  return tarball.file
+  const found = release.packages.find((candidate) => candidate.name === name)
+  if (!found) throw new Error(`${name} was not published`)
+  return found.file
 }
 
 describe.each(packageNames)('%s', (name) => {
@@ -38,7 +37,7 @@ describe.each(packageNames)('%s', (name) => {
     const files = (await run(folder, 'tar', '-tzf', tarballOf(name))).trim().split('\n')
     expect(files).toEqual(
       expect.arrayContaining(
-        ['package.json', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts'].map(
+        ['package.json', 'LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts'].map(
           (file) => `package/${file}`,
         ),
       ),
@@ -72,15 +71,9 @@ describe.each(packageNames)('%s', (name) => {
     const flags = ['--no-warnings', '--input-type=module']
     expect(await run(consumer, process.execPath, ...flags, '--eval', script)).toBe('true\n')
   })
-
-  it('is loaded by a CommonJS program', async () => {
-    const script = `console.log(typeof require('${name}'))`
-    const flags = ['--no-warnings', '--input-type=commonjs']
-    expect(await run(consumer, process.execPath, ...flags, '--eval', script)).toBe('object\n')
-  })
 })
 
-describe('the command line, installed from its tarball', () => {
+describe('the command line, installed from the registry', () => {
   const command = (...args: string[]) => run(consumer, join(consumer, 'node_modules/.bin/jwks-auth'), ...args)
   let issuer: TestIssuer
 

@@ -1,24 +1,42 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-/** A package of the workspace, packed. */
-export interface Tarball {
+/** A manifest, or what a registry says about one version. */
+export interface Manifest {
   readonly name: string
-  readonly file: string
-}
-
-interface Manifest {
-  readonly name: string
+  readonly version: string
+  readonly private?: boolean
+  readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
-const repository = fileURLToPath(new URL('../../', import.meta.url))
-const folders = (await readdir(join(repository, 'packages'), { withFileTypes: true }))
+/** What a rehearsal published, and where. */
+export interface Release {
+  readonly registry: string
+  /** The tag that it was published under. */
+  readonly tag: string
+  /** The copy of the repository that it was published from, with the versions of the release. */
+  readonly workspace: string
+  readonly packages: readonly ReleasedPackage[]
+}
+
+/** A package as the registry has it. */
+export interface ReleasedPackage {
+  readonly name: string
+  readonly manifest: Manifest
+  readonly tags: Readonly<Record<string, string>>
+  /** Its tarball, downloaded from the registry. */
+  readonly file: string
+}
+
+export const repository: string = fileURLToPath(new URL('../../', import.meta.url))
+/** The folders of the packages. */
+export const folders: readonly string[] = (await readdir(join(repository, 'packages'), { withFileTypes: true }))
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name)
 
@@ -48,45 +66,35 @@ export function temporaryFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'jwks-auth-packaging-'))
 }
 
-/** Compiles a copy of the sources, so that no stale output is packed, and packs every package. */
-export async function packPackages(folder: string): Promise<Tarball[]> {
-  const copy = join(folder, 'workspace')
-  await mkdir(copy)
-  const files = ['package.json', 'pnpm-workspace.yaml', 'pnpm-lock.yaml', 'tsconfig.base.json', 'LICENSE']
-  await Promise.all(files.map((file) => cp(join(repository, file), join(copy, file))))
-  await symlink(join(repository, 'node_modules'), join(copy, 'node_modules'))
-  await cp(join(repository, 'packages'), join(copy, 'packages'), {
-    recursive: true,
-    verbatimSymlinks: true, // links between the packages then point into the copy
-    filter: (source) => basename(source) !== 'dist',
-  })
-  await run(copy, tool('tsc'), '-b', ...folders.map((name) => `packages/${name}`))
-  return Promise.all(folders.map((name) => pack(join(copy, 'packages', name), folder)))
-}
-
-async function pack(source: string, destination: string): Promise<Tarball> {
-  const output = await run(source, tool('pnpm'), 'pack', '--json', '--pack-destination', destination)
-  const { name, filename } = JSON.parse(output) as { name: string; filename: string }
-  return { name, file: join(destination, basename(filename)) }
-}
-
 /**
- * Makes a project that has the tarballs installed, and the frameworks that they are tried with. Nothing is
+ * Makes a project that has the packages installed by name and tag, and the frameworks that they are tried with. Nothing is
  * hoisted, so a package finds only the dependencies that it declares.
  */
-export async function installTarballs(folder: string, tarballs: readonly Tarball[]): Promise<string> {
+export async function installPackages(folder: string, release: Release): Promise<string> {
   const consumer = join(folder, 'consumer')
-  await mkdir(consumer)
-  const overrides = Object.fromEntries(tarballs.map(({ name, file }) => [name, `file:${file}`]))
   const schemas = { zod: await versionOf('test', 'zod'), valibot: await versionOf('test', 'valibot') }
   const types: Record<string, string> = {}
   for (const name of ['@types/node', '@types/express', '@types/koa']) types[name] = await versionOf('.', name)
-  const dependencies = { ...overrides, ...(await peers()), ...types, ...schemas }
+  const dependencies = { ...tagged(release), ...(await peers()), ...types, ...schemas }
+  await mkdir(consumer)
   await writeFile(join(consumer, 'package.json'), JSON.stringify({ private: true, dependencies }))
-  // JSON is YAML too.
-  await writeFile(join(consumer, 'pnpm-workspace.yaml'), JSON.stringify({ overrides, hoist: false }))
-  await run(consumer, tool('pnpm'), 'install', '--prefer-offline', '--ignore-scripts', '--no-frozen-lockfile')
+  await install(consumer, release, { hoist: false })
   return consumer
+}
+
+/** Our packages as dependencies of a project, by the tag of the release. */
+export function tagged({ packages, tag }: Release): Record<string, string> {
+  return Object.fromEntries(packages.map(({ name }) => [name, tag]))
+}
+
+/** Installs what a project's manifest says from the registry of the release, with these settings of pnpm. */
+export async function install(project: string, { registry }: Release, settings: object): Promise<void> {
+  await writeFile(join(project, '.npmrc'), `registry=${registry}\n`)
+  // JSON is YAML too.
+  await writeFile(join(project, 'pnpm-workspace.yaml'), JSON.stringify(settings))
+  // Its own cache of metadata: another rehearsal may have had the same port.
+  const cache = `--config.cache-dir=${join(project, '.cache')}`
+  await run(project, tool('pnpm'), 'install', cache, '--ignore-scripts', '--no-frozen-lockfile')
 }
 
 /** The peers of our packages, in the versions that they are developed with. */
@@ -99,7 +107,8 @@ async function peers(): Promise<Record<string, string>> {
   )
 }
 
-async function versionOf(workspace: string, name: string): Promise<string> {
+/** The version of a development dependency. */
+export async function versionOf(workspace: string, name: string): Promise<string> {
   const manifest = JSON.parse(await readFile(join(repository, workspace, 'package.json'), 'utf8')) as Manifest
   return manifest.devDependencies?.[name] ?? '*'
 }
