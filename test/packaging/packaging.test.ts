@@ -209,14 +209,13 @@ describe('typed claims', () => {
 
   async function compile(version: string, compilerOptions: object, files: readonly string[]): Promise<string> {
     // One program for each file: `Register` belongs to a program.
-    const outputs: string[] = []
     const [command, ...args] = compilers[version] ?? [tool('tsc')]
-    for (const file of files) {
+    const outputs = files.map(async (file) => {
       const project = join(consumer, `tsconfig.${file}.json`)
       await writeFile(project, JSON.stringify({ compilerOptions: { ...strict, ...compilerOptions }, files: [file] }))
-      outputs.push(await run(consumer, command, ...args, '-p', project))
-    }
-    return outputs.join('')
+      return await run(consumer, command, ...args, '-p', project)
+    })
+    return (await Promise.all(outputs)).join('')
   }
 
   describe.each(Object.keys(compilers))('in TypeScript %s', (version) => {
