@@ -90,7 +90,7 @@ export function base64url(bytes) {
 }
 
 /**
- * What HTTP hands over: bytes. A string made of them anew has no hash yet, which is what a look-up by it costs.
+ * What HTTP hands over: bytes. A string made of them anew has no hash yet, which is what a lookup by it costs.
  *
  * @param {readonly string[]} tokens
  */

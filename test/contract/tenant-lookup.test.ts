@@ -51,7 +51,7 @@ describe('a tenant that is looked up', () => {
   it.each<[string, () => unknown]>([
     ['throws', () => Promise.reject(new Error('secret'))],
     ['returns a wrong configuration', () => ({ isuer: 'secret' })],
-  ])('is 503 where the look-up %s', async (_, fail) => {
+  ])('is 503 where the lookup %s', async (_, fail) => {
     for (const { status, headers, body } of await ask(fail, 'acme')) {
       expect(status).toBe(503)
       expect(headers['retry-after']).toBe('1')

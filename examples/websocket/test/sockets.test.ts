@@ -1,7 +1,12 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Authenticator, createAuthenticator } from '@jwks-auth/core'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { type Authenticator, createAuthenticator, type SingleTenantOptions } from '@jwks-auth/core'
 import { createManualClock, createTestIssuer, type ManualClock, type TestIssuer } from '@jwks-auth/testing'
 import { io, type Socket } from 'socket.io-client'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -18,7 +23,7 @@ interface Scene {
   readonly port: number
 }
 
-async function start(): Promise<Scene> {
+async function start(options: Pick<SingleTenantOptions, 'publicKeyPath' | 'integrityKey'> = {}): Promise<Scene> {
   const clock = createManualClock({ now: Date.now() })
   const issuer = await createTestIssuer({ algorithm: 'ES256', audience, clock })
   const authenticator = createAuthenticator({
@@ -27,6 +32,7 @@ async function start(): Promise<Scene> {
     requireHttps: false,
     clock,
     retryPolicy: { maxRetries: 0 },
+    ...options,
   })
   const server = createServer((_, response) => response.writeHead(404).end())
   const sockets = serveWebSockets(server, authenticator, ({ claims }, text) => `${claims.sub}: ${text}`)
@@ -121,6 +127,29 @@ describe.each([
     await scene.clock.advance(200_000)
     expect(await client.send('hello')).toBe('user-1: hello')
   })
+})
+
+const run = promisify(execFile)
+
+/** Another process of the application, which shares the directory. */
+const REVOKE = `
+  import { createAuthenticator } from '@jwks-auth/core'
+  const [issuer, publicKeyPath, kid] = process.argv.slice(1)
+  const options = { issuer, audience: '${audience}', requireHttps: false, publicKeyPath, integrityKey: false }
+  const { registry, close } = createAuthenticator(options)
+  await registry.revokeKey('default', 'default', kid)
+  await close()
+`
+
+it('a socket is closed within five seconds after another process has revoked its key', async () => {
+  const publicKeyPath = await mkdtemp(join(tmpdir(), 'jwks-auth-websocket-'))
+  onTestFinished(async () => await rm(publicKeyPath, { recursive: true }))
+  const scene = await start({ publicKeyPath, integrityKey: false })
+  const client = await connectWs(scene, await scene.issuer.sign())
+  const args = ['--input-type=module', '--eval', REVOKE, scene.issuer.issuer, publicKeyPath, 'key-1']
+  await run(process.execPath, args, { cwd: import.meta.dirname })
+  await scene.clock.advance(5_000)
+  expect(await client.ended).toBe(TOKEN_ENDED)
 })
 
 it('a socket of Socket.IO survives messages of any type', async () => {

@@ -66,7 +66,7 @@ function secretsOf(token: string): readonly string[] {
 }
 
 describe('explain, for a good token', () => {
-  it('has every check passed, in the order of the authenticator', async () => {
+  it('lists every check of a good token as passed, in the order of the authenticator', async () => {
     const report = await explain(write('good.json', options()), await issuer.sign({ scope: 'read' }))
     expect(report).toMatchObject({ code: 0, accepted: true, status: 200, tenant: 'default', provider: 'default' })
     expect(report.steps.map(({ name }) => name)).toEqual([

@@ -90,12 +90,13 @@ export function openNoticeConnection(
       try {
         await runScript(client, publish, [keys.revocations], [ownChannel, HEARTBEAT])
       } catch {
-        // The client is not connected, or may not publish. That shows nothing about the subscription.
-        heard()
+        // The client is not connected, or may not publish. That shows nothing about the subscription, which counts as alive.
+        alive()
       }
     }
 
-    function heard(): void {
+    /** The subscription is alive, as far as is known. */
+    function alive(): void {
       if (isOver) return
       lost = 0
       failures = 0
@@ -113,7 +114,7 @@ export function openNoticeConnection(
         },
         receive: (message) => {
           if (isOver) return
-          if (message === HEARTBEAT) heard()
+          if (message === HEARTBEAT) alive()
           else listener.receive(message)
         },
         ended: failed,

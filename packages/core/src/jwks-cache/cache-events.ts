@@ -170,7 +170,7 @@ export interface RegistryEvents {
   'store-warning': StoreWarningEvent
   /** An immutable key was dropped with `forgetKey`. */
   'key-forgotten': KeyEvent
-  /** A tenant could not be looked up; its last configuration is kept, if there is one. Once for each look-up. */
+  /** A tenant could not be looked up; its last configuration is kept, if there is one. Once for each lookup. */
   'tenant-lookup-failed': TenantLookupFailedEvent
   /** A provider of a looked-up tenant is refused: another tenant has its issuer, and nothing tells their tokens apart. */
   'issuer-shared': IssuerSharedEvent

@@ -1,13 +1,13 @@
 import { type Clock, keepAlive, schedule } from '../base/clock.ts'
 import { isThenable } from '../base/steps.ts'
 
-/** Look-ups that run at the same time. */
+/** Lookups that run at the same time. */
 const MAX_CONCURRENT = 16
 
-/** Bounds how many look-ups run at the same time, and how long each may take. */
+/** Bounds how many lookups run at the same time, and how long each may take. */
 export interface LookupLimit {
   /**
-   * Calls a look-up once a slot is free. One that returns no promise takes no slot, and its result is returned at once
+   * Calls a lookup once a slot is free. One that returns no promise takes no slot, and its result is returned at once
    * where nothing is waiting. A promise that takes longer than the time limit frees its slot and rejects here.
    *
    * @param priority `'known'` comes before `'unknown'`: a tenant that is in use does not wait behind forged ones
@@ -15,7 +15,7 @@ export interface LookupLimit {
   run(lookUp: () => unknown, priority: 'known' | 'unknown'): unknown
 }
 
-/** Creates a limit. Waiting for a slot and the look-up itself may each take `timeout` milliseconds. */
+/** Creates a limit. Waiting for a slot and the lookup itself may each take `timeout` milliseconds. */
 export function createLookupLimit(clock: Clock, timeout: number): LookupLimit {
   const queues = { known: new Set<() => void>(), unknown: new Set<() => void>() }
   let running = 0
@@ -45,14 +45,14 @@ export function createLookupLimit(clock: Clock, timeout: number): LookupLimit {
     const timedOut = new Promise<never>((_, reject) => {
       cancel = schedule(clock, timeout, () => {
         end()
-        reject(new Error(`the look-up took longer than ${timeout} ms`))
+        reject(new Error(`the lookup took longer than ${timeout} ms`))
       })
     })
     result.then(end, end)
     return Promise.race([result, timedOut])
   }
 
-  /** Calls a look-up; rejects with what it throws. */
+  /** Calls a lookup; rejects with what it throws. */
   async function call(lookUp: () => unknown): Promise<unknown> {
     const result = lookUp()
     return isThenable(result) ? await settle(result) : result
@@ -67,7 +67,7 @@ export function createLookupLimit(clock: Clock, timeout: number): LookupLimit {
       }
       const cancel = schedule(clock, timeout, () => {
         queue.delete(start)
-        reject(new Error(`no look-up could start within ${timeout} ms: ${MAX_CONCURRENT} others are running`))
+        reject(new Error(`no lookup could start within ${timeout} ms: ${MAX_CONCURRENT} others are running`))
       })
       queue.add(start)
     })

@@ -8,12 +8,12 @@ export interface TenantCacheOptions {
   readonly max?: number | undefined
   /** Milliseconds until a tenant is looked up again. 0 or more. Default 300 000. */
   readonly ttl?: number | undefined
-  /** Milliseconds for which an id that no tenant has is refused without a look-up. 0 or more. Default 10 000. */
+  /** Milliseconds for which an id that no tenant has is refused without a lookup. 0 or more. Default 10 000. */
   readonly negativeTtl?: number | undefined
-  /** Milliseconds beyond `ttl` for which a tenant keeps its last configuration while look-ups fail. Default 3 600 000. */
+  /** Milliseconds beyond `ttl` for which a tenant keeps its last configuration while lookups fail. Default 3 600 000. */
   readonly staleTtl?: number | undefined
   /**
-   * Milliseconds that a look-up may take; then it has failed, and another one may start in its place. As long may it wait to
+   * Milliseconds that a lookup may take; then it has failed, and another one may start in its place. As long may it wait to
    * start, where 16 others are running. 1 or more. Default 3 000.
    */
   readonly timeout?: number | undefined
@@ -38,7 +38,7 @@ export interface TenantEntry<Tenant> {
   readonly ttl: number
   /** True where it is to be looked up again before its `ttl` has passed. */
   isInvalidated: boolean
-  /** When a look-up has failed since. */
+  /** When a lookup has failed since. */
   failedAt: Instant | undefined
 }
 
@@ -50,11 +50,11 @@ export interface TenantCache<Tenant> {
   peek(id: string): TenantEntry<Tenant> | undefined
   /** True while the tenant need not be looked up again. */
   isFresh(entry: TenantEntry<Tenant>, now: Instant): boolean
-  /** True while the tenant may keep its last configuration if look-ups fail. */
+  /** True while the tenant may keep its last configuration if lookups fail. */
   isKept(entry: TenantEntry<Tenant>, now: Instant): boolean
-  /** True while requests are accepted for a tenant without waiting for a look-up. */
+  /** True while requests are accepted for a tenant without waiting for a lookup. */
   isInUse(id: string, now: Instant): boolean
-  /** True where a look-up has just shown that there is no such tenant. */
+  /** True where a lookup has just shown that there is no such tenant. */
   isUnknown(id: string, now: Instant): boolean
   /** Adds a tenant, or replaces it. */
   add(id: string, tenant: Tenant, ttl: number): void

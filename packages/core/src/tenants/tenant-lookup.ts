@@ -20,7 +20,7 @@ export interface TenantLookupParts<Tenant> extends CachedTenants<Tenant> {
   lookUp(id: string): unknown
   /** Makes a tenant of its configuration; the previous one where nothing has changed. Throws for a wrong configuration. */
   accept(id: string, config: unknown, previous: Tenant | undefined): AcceptedTenant<Tenant>
-  /** A look-up has failed. */
+  /** A lookup has failed. */
   failed(id: string, error: TenantLookupFailedError): void
 }
 
@@ -31,18 +31,18 @@ export type LookupResult<Tenant> = Tenant | undefined | TenantLookupFailedError
 export interface TenantLookup<Tenant> {
   /** Finds a tenant; a promise only where something has to be waited for, which never rejects. */
   find(id: unknown, now: Instant): LookupResult<Tenant> | Promise<LookupResult<Tenant>>
-  /** True while a tenant is cached and requests are accepted for it without waiting for a look-up. */
+  /** True while a tenant is cached and requests are accepted for it without waiting for a lookup. */
   isInUse(id: string): boolean
   /** Looks a tenant up again at its next request. */
   invalidate(id: string): void
-  /** Drops all tenants; look-ups fail from then on. */
+  /** Drops all tenants; lookups fail from then on. */
   close(): void
 }
 
-/** Milliseconds between two look-ups of a tenant that keeps its last configuration, and in `Retry-After`. */
+/** Milliseconds between two lookups of a tenant that keeps its last configuration, and in `Retry-After`. */
 const RETRY_AFTER = 1_000
 
-/** Creates a look-up without any tenant. */
+/** Creates a lookup without any tenant. */
 export function createTenantLookup<Tenant extends object>(parts: TenantLookupParts<Tenant>): TenantLookup<Tenant> {
   const { clock, bounds } = parts
   const limit = createLookupLimit(clock, bounds.timeout)
@@ -52,7 +52,7 @@ export function createTenantLookup<Tenant extends object>(parts: TenantLookupPar
   const outdated = new Set<string>()
   let isClosed = false
 
-  /** Looks a tenant up, or waits for the look-up in progress. */
+  /** Looks a tenant up, or waits for the lookup in progress. */
   function lookUp(id: string): LookupResult<Tenant> | Promise<LookupResult<Tenant>> {
     const flight = flights.get(id)
     if (flight !== undefined) return flight

@@ -23,7 +23,7 @@ describe('a tenant that is looked up', () => {
     })
   })
 
-  it('is accepted without a promise where the look-up returns none and keys are in memory', async () => {
+  it('is accepted without a promise where the lookup returns none and keys are in memory', async () => {
     const scene = await startLookup()
     scene.override = (tenant) => scene.rows.get(tenant)
     const request = { method: 'GET', url: '/', headers: { 'x-tenant': 'acme', authorization: '' } }
@@ -88,7 +88,7 @@ describe('a tenant that is looked up', () => {
     expect(issuer.requests.filter(({ url }) => url.includes('moved'))).toHaveLength(1)
   })
 
-  it('that is removed is refused at its next look-up, cached tokens included, and leaves the registry', async () => {
+  it('that is removed is refused at its next lookup, cached tokens included, and leaves the registry', async () => {
     const { authenticator, clock, rows, sign, verdict } = await startLookup()
     const token = await sign({ exp: Math.floor(clock.now() / 1000) + 3_600 })
     expect(await verdict('acme', token)).toBe('accepted')
@@ -100,7 +100,7 @@ describe('a tenant that is looked up', () => {
   })
 
   it.each([[undefined], [null]])(
-    'is unknown where the look-up returns %s, for as long as negativeTtl',
+    'is unknown where the lookup returns %s, for as long as negativeTtl',
     async (nothing) => {
       const scene = await startLookup()
       scene.rows.set('acme', nothing)
@@ -133,7 +133,7 @@ describe('a tenant that is looked up', () => {
   })
 })
 
-describe('a look-up', () => {
+describe('a lookup', () => {
   it.each([
     ['no name of a tenant', '../acme', {}],
     ['an expired token', 'acme', { exp: 1 }],
@@ -182,7 +182,7 @@ describe('invalidateTenant', () => {
     expect(await verdict('globex', await sign())).toBe('accepted')
   })
 
-  it('during a look-up has its result replaced by that of another one', async () => {
+  it('during a lookup has its result replaced by that of another one', async () => {
     const scene = await startLookup()
     const answers: ((config: unknown) => void)[] = []
     scene.override = () => new Promise((resolve) => answers.push(resolve))
@@ -194,7 +194,7 @@ describe('invalidateTenant', () => {
     expect(await asking).toBe('ERR_TENANT_UNKNOWN')
   })
 
-  it('keeps the last configuration while the look-up fails', async () => {
+  it('keeps the last configuration while the lookup fails', async () => {
     const scene = await startLookup()
     expect(await scene.verdict('acme', await scene.sign())).toBe('accepted')
     scene.authenticator.invalidateTenant('acme')

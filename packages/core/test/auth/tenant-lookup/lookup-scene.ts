@@ -18,7 +18,7 @@ export interface LookupScene {
   readonly rows: Map<string, unknown>
   /** The ids that were looked up, in order. */
   readonly lookUps: string[]
-  /** Makes each look-up do this instead of reading the rows. */
+  /** Makes each lookup do this instead of reading the rows. */
   override: ((tenant: string) => unknown) | undefined
   /** Signs a token of an issuer, by default that of the test issuer. */
   sign(claims?: Readonly<Record<string, unknown>>): Promise<string>

@@ -5,7 +5,7 @@ import { startLookup } from './lookup-scene.ts'
 const ids = (count: number): string[] => Array.from({ length: count }, (_, index) => `tenant-${index}`)
 
 describe('many looked-up tenants', () => {
-  it('on first contact at once cost one look-up and one fetch each: 1 000 tenants', async () => {
+  it('on first contact at once cost one lookup and one fetch each: 1 000 tenants', async () => {
     const fetched: string[] = []
     let jwks = ''
     // In memory: a thousand connections would measure the machine.
@@ -60,7 +60,7 @@ describe('many looked-up tenants', () => {
     expect(most).toBe(16)
   })
 
-  it('beyond max leave memory, and come back with another look-up', async () => {
+  it('beyond max leave memory, and come back with another lookup', async () => {
     const { authenticator, rows, sign, verdict, lookUps } = await startLookup({ tenantCache: { max: 2 } })
     const row = rows.get('acme') as object
     const tenants = ids(3)
@@ -98,7 +98,7 @@ describe('forged ids', () => {
     expect(lookUps).toHaveLength(52)
   })
 
-  it('that wait for slow look-ups do not delay a tenant that is in use', async () => {
+  it('that wait for slow lookups do not delay a tenant that is in use', async () => {
     const scene = await startLookup({ tenantCache: { ttl: 1_000 } })
     const token = await scene.sign()
     expect(await scene.verdict('acme', token)).toBe('accepted')

@@ -70,7 +70,7 @@ describe('two looked-up tenants with one issuer', () => {
     expect(await scene.verdict('acme-2', token)).toBe('accepted')
   })
 
-  it('are told apart while the first one keeps its last configuration because its look-ups fail', async () => {
+  it('are told apart while the first one keeps its last configuration because its lookups fail', async () => {
     const scene = await startLookup({ clockTolerance: 3_600_000 })
     const token = await scene.sign()
     expect(await scene.verdict('acme', token)).toBe('accepted')

@@ -15,7 +15,7 @@ const failures: readonly (readonly [string, () => unknown])[] = [
   ['rejects', () => Promise.reject(fault)],
 ]
 
-describe('a look-up that fails', () => {
+describe('a lookup that fails', () => {
   it.each(failures)('where it %s is 503 with Retry-After, and tells the client nothing', async (_, fail) => {
     const scene = await startLookup()
     scene.override = fail
@@ -100,7 +100,7 @@ describe('a look-up that fails', () => {
   })
 })
 
-describe('a look-up that hangs', () => {
+describe('a lookup that hangs', () => {
   it('is 503 after its time limit', async () => {
     const scene = await startLookup()
     scene.override = () => new Promise(() => undefined)
@@ -119,7 +119,7 @@ describe('a look-up that hangs', () => {
     await scene.clock.advance(3_000)
     expect(await asking).toBe('accepted')
     await scene.clock.advance(1_000)
-    // One more look-up is made, which hangs too.
+    // One more lookup is made, which hangs too.
     expect(await scene.verdict('acme', token)).toBe('accepted')
     expect(scene.lookUps).toHaveLength(3)
   })
@@ -158,7 +158,7 @@ describe('a look-up that hangs', () => {
   })
 })
 
-describe('a look-up that returns a wrong configuration', () => {
+describe('a lookup that returns a wrong configuration', () => {
   const wrong: readonly (readonly [string, (row: object) => unknown, string])[] = [
     ['no object', () => 'acme', 'tenants.acme must be an object'],
     ['a list', () => [], 'tenants.acme must be an object'],
