@@ -34,6 +34,8 @@ const reasonsForLength: Readonly<Record<string, string>> = {
     'A factory: short functions share the records in memory and the writes under way.',
   'packages/core/src/persistence/store-circuit.ts#createStoreCircuit':
     'A factory: short functions share the health of one store.',
+  'packages/core/src/registry/provider-table.ts#createProviderTable':
+    'A factory: registering, replacing, leasing and removing share the table and what a removal has to release.',
   'packages/testing/src/memory-store.ts#memoryStore':
     'A factory: the methods of a store that a test can make misbehave.',
 }
@@ -43,7 +45,7 @@ const reasonsForLength: Readonly<Record<string, string>> = {
  * entry that is no longer needed does no harm.
  */
 const unconverted = {
-  length: ['packages/core/src/registry/create-registry.ts#createRegistryFrom'],
+  length: [],
   promiseClass: [],
   discardedPromises: [
     'packages/core/src/http/transport.ts',

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Authenticator, createAuthenticator, type SingleTenantOptions } from '@jwks-auth/core'
+import { type Authenticator, createAuthenticator, type RegistryOptions } from '@jwks-auth/core'
 import { createManualClock, createTestIssuer, type ManualClock, type TestIssuer } from '@jwks-auth/testing'
 import { io, type Socket } from 'socket.io-client'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -23,7 +23,7 @@ interface Scene {
   readonly port: number
 }
 
-async function start(options: Pick<SingleTenantOptions, 'publicKeyPath' | 'integrityKey'> = {}): Promise<Scene> {
+async function start(options: Pick<RegistryOptions, 'publicKeyPath' | 'integrityKey'> = {}): Promise<Scene> {
   const clock = createManualClock({ now: Date.now() })
   const issuer = await createTestIssuer({ algorithm: 'ES256', audience, clock })
   const authenticator = createAuthenticator({
