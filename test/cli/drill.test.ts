@@ -1,9 +1,8 @@
 import { execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { portOf } from '../contract/protected-app.ts'
+import { freePort } from '../contract/protected-app.ts'
 
 const program = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url))
 const audience = 'https://api.example.com'
@@ -21,15 +20,6 @@ interface Result {
   readonly code: number | undefined
   readonly stdout: string
   readonly stderr: string
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const port = portOf(server.address())
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Starts one of the apps as a process; returns its port. */

@@ -1,4 +1,5 @@
-import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { type Auth, JwksAuthError, type JwksAuthOptions, type Registry } from '@jwks-auth/core'
 
 /** The set-up of the API under test. */
@@ -84,4 +85,14 @@ export function errorStatus(error: unknown): number {
 export function portOf(address: AddressInfo | string | null): number {
   if (address === null || typeof address === 'string') throw new Error('the server listens on no port')
   return address.port
+}
+
+/** Returns a port of 127.0.0.1 on which nothing listens, for a program that has to be told one. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const port = portOf(server.address())
+  server.close()
+  await once(server, 'close')
+  return port
 }

@@ -39,7 +39,7 @@ export async function installedBy(name: string): Promise<readonly string[]> {
   return command.trim().split(' ')
 }
 
-/** A project that has every package, flat as npm lays it out, and the examples of their READMEs as TypeScript. */
+/** A project with all packages, laid out flat as npm does, and the examples of their READMEs as TypeScript. */
 export async function createReadmeProject(folder: string, release: Release, names: readonly string[]): Promise<string> {
   const project = join(folder, 'readme')
   await mkdir(project)

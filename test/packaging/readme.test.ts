@@ -1,12 +1,10 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type RedisServer, redisAvailable, startRedisServer } from '../../packages/redis/test/redis-server.ts'
-import { portOf } from '../contract/protected-app.ts'
+import { freePort } from '../contract/protected-app.ts'
 import { folders, packageNames, repository, run, temporaryFolder, tool } from './projects.ts'
 import { createReadmeProject, exampleOf, installedBy, writeExamples } from './readme-projects.ts'
 
@@ -53,15 +51,6 @@ afterAll(async () => {
   await redis?.stop()
   await rm(folder, { recursive: true, force: true })
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const port = portOf(server.address())
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** The status of the example's protected path, as soon as it listens. */
 async function statusOf(port: number, path: string, authorization?: string): Promise<number> {
