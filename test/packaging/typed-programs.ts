@@ -1,4 +1,4 @@
-/** Programs of users with typed claims, by adapter. Each compiles alone, since `Register` belongs to a program. */
+/* Programs of users with typed claims, by adapter. */
 const exact = `
 type Equal<One, Other> = (<T>() => T extends One ? 1 : 2) extends <T>() => T extends Other ? 1 : 2 ? true : false
 function check<Given extends true>(given?: Given): void { void given }
@@ -85,10 +85,13 @@ express().use(jwksAuth({ ...options, property: 'client' })).get('/', (req, res) 
 `,
 }
 
-/** What to compile, by the name of its file. */
+/** The one that has to be compiled alone: it declares the `Register` of Express in another way. */
+export const besideAnotherPackage = 'express-beside-another-package'
+
+/** What to compile, by the name of its file without the extension. */
 export const typedPrograms: Readonly<Record<string, string>> = {
-  'express.mts': program('express', 'zod'),
-  'koa.mts': program('koa', 'valibot'),
-  'fastify.mts': program('fastify', 'valibot'),
-  'express-beside-another-package.mts': program('express beside another package', 'zod'),
+  express: program('express', 'zod'),
+  koa: program('koa', 'valibot'),
+  fastify: program('fastify', 'valibot'),
+  [besideAnotherPackage]: program('express beside another package', 'zod'),
 }

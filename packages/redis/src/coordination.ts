@@ -2,7 +2,7 @@ import type { FleetCoordination, LeaseState } from '@jwks-auth/core'
 import type { RedisKeys } from './keys.ts'
 import { encodeNotice } from './notices.ts'
 import type { RedisClient } from './redis-client.ts'
-import { isDone, listIn, recordIn, textIn } from './replies.ts'
+import { isDone, listIn, recordIn, snapshotIn, textIn } from './replies.ts'
 import { runScript } from './run-script.ts'
 import {
   acquireLease,
@@ -46,7 +46,7 @@ export function coordination(client: RedisClient, keys: RedisKeys): FleetCoordin
     },
     async load(key) {
       const [snapshot, generation] = listIn(await runScript(client, loadSnapshot, [keys.snapshot(key)]))
-      return { snapshot: recordIn(snapshot), generation: textIn(generation) }
+      return { snapshot: await snapshotIn(snapshot), generation: textIn(generation) }
     },
     async saveIf(key, snapshot, expected, next) {
       const notice = encodeNotice({ kind: 'snapshot', key })

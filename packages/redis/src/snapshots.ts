@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Snapshot, SnapshotStore } from '@jwks-auth/core'
 import type { RedisKeys } from './keys.ts'
 import type { RedisClient } from './redis-client.ts'
-import { listIn, recordIn } from './replies.ts'
+import { listIn, snapshotIn } from './replies.ts'
 import { runScript } from './run-script.ts'
 import { deleteSnapshot, loadSnapshot, saveSnapshot, setAsideSnapshot } from './scripts.ts'
 
@@ -17,7 +17,7 @@ export function snapshots(
   return {
     async load(key) {
       const [snapshot] = listIn(await runScript(client, loadSnapshot, [keys.snapshot(key)]))
-      return recordIn(snapshot)
+      return await snapshotIn(snapshot)
     },
     async save(key, snapshot) {
       const names = [keys.snapshot(key), keys.failure(key)]

@@ -1,9 +1,11 @@
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeySetMalformedError, UpstreamStatusError } from '../base/errors/upstream-errors.ts'
+import { parseJson } from '../base/json.ts'
 import { isOlder, revalidatedPolicy, type StoredPolicy, storedPolicy, validatorsOf } from '../http/freshness.ts'
 import type { TransportResponse } from '../http/response.ts'
 import { readRetryAfter } from '../http/retry-after.ts'
 import { type KeySet, type RefusedKeys, readKeySetInTurns } from '../jwks/key-set.ts'
+import { KEY_SET_MEMBERS } from '../jwks/verification-key.ts'
 
 /** A key set with what HTTP said of it. */
 export interface KnownKeySet {
@@ -86,19 +88,12 @@ export async function readResponse(
     const retryAfter = readRetryAfter(response.headers['retry-after'], now)
     throw new UpstreamStatusError(response.status, { retryAfter })
   }
-  const reading = await readKeySetInTurns(parseJson(response.body), maxKeys, known?.keySet)
+  const value = await parseJson(response.body, { members: KEY_SET_MEMBERS, maxEntries: maxKeys })
+  if (value === undefined) throw malformed('it is not JSON')
+  const reading = await readKeySetInTurns(value, maxKeys, () => known?.keySet)
   if (reading === undefined) throw malformed('it is not a JSON Web Key Set')
   if (reading.keySet.keys.length === 0) throw malformed('none of its keys can be used', reading)
   return { ...reading, policy: storedPolicy(response.url, response.headers, now), modified: true }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The parser's message quotes the text, so it is not kept as the cause.
-    throw malformed('it is not JSON')
-  }
 }
 
 function malformed(reason: string, content: RefusedContent = NOTHING_REFUSED): UnusableKeySet {

@@ -47,8 +47,8 @@ const MAX_REPORTED_KID = 256
 /** At most this many keys are tried for one token. */
 const MAX_CANDIDATES = 4
 
-/** Keys that are read in one turn of the event loop: about 5 ms. */
-const KEYS_PER_TURN = 100
+/** Keys that are read in one turn of the event loop: less than 1 ms. */
+const KEYS_PER_TURN = 20
 
 /** Makes a set of keys that were read before; of keys with the same identity, the first is kept. */
 export function createKeySet(keys: readonly VerificationKey[]): KeySet {
@@ -80,11 +80,15 @@ export function readKeySet(value: unknown, maxKeys: number, known?: KeySet): Key
   return combine(members.slice(0, maxKeys).map(readKey), members.length - maxKeys, known)
 }
 
-/** As {@link readKeySet}, a hundred keys at a time: a thousand would stall the event loop for up to 50 ms. */
+/**
+ * As {@link readKeySet}, some keys at a time: a thousand would stall the event loop for up to 50 ms.
+ *
+ * @param known is asked once all keys are read, since the cached keys may change meanwhile
+ */
 export async function readKeySetInTurns(
   value: unknown,
   maxKeys: number,
-  known?: KeySet,
+  known: () => KeySet | undefined,
 ): Promise<KeySetReading | undefined> {
   const members = membersOf(value)
   if (members === undefined) return undefined
@@ -93,7 +97,7 @@ export async function readKeySetInTurns(
     if (at > 0) await eventLoopTurn()
     readings.push(...members.slice(at, Math.min(at + KEYS_PER_TURN, maxKeys)).map(readKey))
   }
-  return combine(readings, members.length - maxKeys, known)
+  return combine(readings, members.length - maxKeys, known())
 }
 
 function membersOf(value: unknown): readonly unknown[] | undefined {
@@ -158,8 +162,12 @@ export function selectKeys(
   // Usually one key fits: return the list without copying it.
   if (named.length <= MAX_CANDIDATES && (alg === undefined || named.every((key) => fitsAlgorithm(key, alg))))
     return named
-  const fitting = alg === undefined ? named : named.filter((key) => fitsAlgorithm(key, alg))
-  return fitting.slice(0, MAX_CANDIDATES)
+  const fitting: VerificationKey[] = []
+  for (const key of named) {
+    if (alg === undefined || fitsAlgorithm(key, alg)) fitting.push(key)
+    if (fitting.length === MAX_CANDIDATES) break
+  }
+  return fitting
 }
 
 /** How a key set differs from the one before. */

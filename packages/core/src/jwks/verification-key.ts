@@ -62,6 +62,11 @@ interface PublicKey {
 }
 
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+const PUBLIC_MEMBERS = ['kty', 'kid', 'use', 'alg', 'key_ops', 'issuer', 'crv', 'e', 'n', 'x', 'y']
+
+/** The members of a key set and of its keys that are read; what else is published is ignored (RFC 7517 §4 and §5). */
+export const KEY_SET_MEMBERS: readonly string[] = ['keys', ...PUBLIC_MEMBERS, ...PRIVATE_MEMBERS]
+
 const ED25519_OCTETS = 32
 const MIN_RSA_BITS = 2048
 const MAX_RSA_BITS = 8192

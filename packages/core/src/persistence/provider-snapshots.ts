@@ -117,8 +117,8 @@ export function createProviderSnapshots(
     }
     const verified = signer.verify(snapshot)
     const now = instant(clock)
-    const context = { now, known: cache.state.cached?.published, random: random() }
-    const reading = readSnapshot(verified, rules.binding, options, rules.urls, context)
+    const context = { now, known: () => cache.state.cached?.published, random: random() }
+    const reading = await readSnapshot(verified, rules.binding, options, rules.urls, context)
     if (!reading.ok) {
       await refuse(reading.reason, snapshot)
       return 'refused'

@@ -3,7 +3,7 @@ import { isObject } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { storedPolicy } from '../http/freshness.ts'
 import { checkUrl, parseUrl, type UrlRules } from '../http/url-rules.ts'
-import { type KeySet, readKeySet } from '../jwks/key-set.ts'
+import { type KeySet, readKeySetInTurns } from '../jwks/key-set.ts'
 import type { CacheOptions } from '../jwks-cache/cache-options.ts'
 import type { CachedKeys } from '../jwks-cache/cache-state.ts'
 import type { ImmutableHistory, KidTimes } from '../jwks-cache/immutable-keys.ts'
@@ -71,16 +71,16 @@ export function keepUntil({ immutable, fetchedAt, lifetimes }: CachedKeys): stri
  * Reads a snapshot. Lifetimes are computed again from what HTTP said and when it was fetched, so that local policy holds,
  * and what passed while no process ran has passed.
  *
- * @param known the cached keys: unchanged ones keep their identity
+ * @param known returns the cached keys: unchanged ones keep their identity
  * @param random a number from 0 to below 1, for `prefetchJitter`
  */
-export function readSnapshot(
+export async function readSnapshot(
   verified: VerifiedPayload,
   binding: SnapshotBinding,
   options: CacheOptions,
   rules: UrlRules,
-  { now, known, random }: { readonly now: Instant; readonly known: KeySet | undefined; readonly random: number },
-): SnapshotReading {
+  { now, known, random }: { readonly now: Instant; readonly known: () => KeySet | undefined; readonly random: number },
+): Promise<SnapshotReading> {
   if (!verified.ok) return verified
   const { payload } = verified
   if (!isObject(payload) || payload['kind'] !== 'snapshot') return refused('malformed')
@@ -90,7 +90,7 @@ export function readSnapshot(
   if (entry['version'] !== 1) return refused('version')
   const writtenAt = readTime(entry['fetchedAt'])
   const response = readStoredResponse(entry['policy'])
-  const reading = readKeySet({ keys: entry['keys'] }, options.maxKeys, known)
+  const reading = await readKeySetInTurns({ keys: entry['keys'] }, options.maxKeys, known)
   if (writtenAt === undefined || response === undefined || reading === undefined) return refused('malformed')
   if (writtenAt > now.wall + CLOCK_SKEW) return refused('future')
   if (!mayComeFrom(response.url, binding, rules)) return refused('binding')

@@ -5,7 +5,8 @@ import {
   UpstreamStatusError,
   UpstreamTimedOutError,
 } from '../base/errors/upstream-errors.ts'
-import { isObject, type Unchecked } from '../base/options.ts'
+import { parseJson } from '../base/json.ts'
+import { isObject } from '../base/options.ts'
 import { freshnessOf, storedPolicy } from '../http/freshness.ts'
 import type { TransportResponse } from '../http/response.ts'
 import { readRetryAfter } from '../http/retry-after.ts'
@@ -15,6 +16,9 @@ import type { KeySet } from '../jwks/key-set.ts'
 import type { JwksRequest, JwksSource } from '../jwks-cache/key-set-response.ts'
 import { timeToLive } from '../jwks-cache/policy.ts'
 import type { CheckedRegistration } from './registration.ts'
+
+/** The members of the metadata that are read (RFC 8414 §2). */
+const METADATA_PARTS = { members: ['issuer', 'jwks_uri'], maxEntries: 0 }
 
 /** The key set's URL, as the issuer's metadata has it. */
 interface Location {
@@ -55,7 +59,7 @@ function createLocator(registration: CheckedRegistration, transport: Transport, 
 
   async function fetchMetadata(url: string, { signal, timeout, onSent }: JwksRequest): Promise<Location> {
     const response = await transport.get({ url, document: 'metadata', headers: {}, signal, timeout, onSent }, policy)
-    const jwksUri = readMetadata(response, issuer, clock.now())
+    const jwksUri = await readMetadata(response, issuer, clock.now())
     const freshness = freshnessOf(storedPolicy(url, response.headers, clock.now()))
     return { jwksUri, foundAt: instant(clock), ttl: timeToLive(freshness, registration.options) }
   }
@@ -113,13 +117,17 @@ export function wellKnownUrls(issuer: string): readonly string[] {
   ]
 }
 
-function readMetadata({ status, headers, body }: TransportResponse, issuer: string, now: number): string {
+async function readMetadata(
+  { status, headers, body }: TransportResponse,
+  issuer: string,
+  now: number,
+): Promise<string> {
   if (status !== 200) {
     const retryAfter = readRetryAfter(headers['retry-after'], now)
     throw new UpstreamStatusError(status, { document: 'metadata', retryAfter })
   }
-  const metadata = parseObject(body)
-  if (metadata === undefined) throw new MetadataMalformedError('it is not a JSON object')
+  const metadata = await parseJson(body, METADATA_PARTS)
+  if (!isObject(metadata)) throw new MetadataMalformedError('it is not a JSON object')
   // RFC 8414 §3.3: identical, or the document must not be used.
   if (metadata['issuer'] !== issuer) throw new MetadataIssuerMismatchError(issuer, metadata['issuer'])
   const jwksUri = metadata['jwks_uri']
@@ -127,13 +135,4 @@ function readMetadata({ status, headers, body }: TransportResponse, issuer: stri
     throw new MetadataMalformedError('its jwks_uri is not an absolute URL')
   }
   return jwksUri
-}
-
-function parseObject(text: string): Unchecked | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }

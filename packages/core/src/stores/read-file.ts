@@ -1,5 +1,6 @@
 import { constants, type FileHandle, lstat, open, realpath } from 'node:fs/promises'
 import { isWithin } from './directory-path.ts'
+import { parseSnapshot } from './plain-json.ts'
 import { hasCode } from './system-error.ts'
 
 /** The longest snapshot that is read or written, in bytes. */
@@ -74,7 +75,7 @@ export async function readJson(path: string, root: string, longest: number): Pro
     const { size } = await handle.stat()
     if (size > longest) return `longer than ${longest} bytes`
     // One byte more, so that a file that grows meanwhile is not taken for complete.
-    return parseExactly(await readStart(handle, size + 1))
+    return await parseExactly(await readStart(handle, size + 1))
   } finally {
     await handle.close()
   }
@@ -92,13 +93,14 @@ export async function readStart(handle: FileHandle, length: number): Promise<Buf
   return buffer.subarray(0, filled)
 }
 
-function parseExactly(bytes: Buffer): unknown {
+async function parseExactly(bytes: Buffer): Promise<unknown> {
   const text = bytes.toString()
+  const value = await parseSnapshot(text)
   try {
-    const value: unknown = JSON.parse(text)
     // Bytes, not texts: decoding replaces what is no UTF-8.
-    return Buffer.from(JSON.stringify(value)).equals(bytes) ? value : text
+    return value !== undefined && Buffer.from(JSON.stringify(value)).equals(bytes) ? value : text
   } catch {
+    // Nested too deeply to be written.
     return text
   }
 }

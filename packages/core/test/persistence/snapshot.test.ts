@@ -61,7 +61,7 @@ interface Context {
 }
 
 function read(payload: unknown, { at: wall = now, of = binding, by = {} }: Context = {}) {
-  const context = { now: at(wall), known: undefined, random: 0 }
+  const context = { now: at(wall), known: () => undefined, random: 0 }
   // As a store returns it: through JSON.
   const verified = { ok: true, payload: JSON.parse(JSON.stringify(payload)), isCurrent: true } as const
   return readSnapshot(verified, of, { ...options, ...by }, rules, context)
@@ -79,55 +79,59 @@ function payloadWith(change: Readonly<Record<string, unknown>>): unknown {
 }
 
 describe('a snapshot', () => {
-  it('is read as it was written, at any later time', () => {
+  it('is read as it was written, at any later time', async () => {
     const cached = keysFetched()
     for (const wall of [now, now + 599_999, now + 600_000, now + 86_400_000]) {
-      const reading = read(snapshotPayload(binding, cached), { at: wall })
+      const reading = await read(snapshotPayload(binding, cached), { at: wall })
       expect(reading).toMatchObject({ ok: true, loaded: { refused: { count: 0 } } })
       expect(reading.ok && reading.loaded).toMatchObject(asLoaded(cached))
     }
   })
 
-  it('has aged by the wall clock on a machine that was started later', () => {
-    const context = { now: { wall: now + 500_000, monotonic: 7 }, known: undefined, random: 0 }
+  it('has aged by the wall clock on a machine that was started later', async () => {
+    const context = { now: { wall: now + 500_000, monotonic: 7 }, known: () => undefined, random: 0 }
     const verified = { ok: true, payload: snapshotPayload(binding, keysFetched()), isCurrent: true } as const
-    const reading = readSnapshot(verified, binding, options, rules, context)
+    const reading = await readSnapshot(verified, binding, options, rules, context)
     expect(reading.ok && elapsed(reading.loaded.fetchedAt, context.now)).toBe(500_000)
   })
 
-  it('is as old as the present where its time is in the future by less than the clocks of two machines differ', () => {
-    const reading = read(payloadWith({ fetchedAt: new Date(now + 4_000).toISOString() }))
+  it('is as old as the present where its time is in the future by less than the clocks of two machines differ', async () => {
+    const reading = await read(payloadWith({ fetchedAt: new Date(now + 4_000).toISOString() }))
     expect(reading).toMatchObject({ ok: true, loaded: { fetchedAt: at(now) } })
   })
 
-  it('keeps the identity of cached keys', () => {
+  it('keeps the identity of cached keys', async () => {
     const known = readKeySet({ keys: [jwk] }, 10)?.keySet
     const verified = { ok: true, payload: snapshotPayload(binding, keysFetched()), isCurrent: true } as const
-    const reading = readSnapshot(verified, binding, options, rules, { now: at(now), known, random: 0 })
+    const reading = await readSnapshot(verified, binding, options, rules, {
+      now: at(now),
+      known: () => known,
+      random: 0,
+    })
     expect(reading.ok && reading.loaded.published.keys[0]).toBe(known?.keys[0])
   })
 
-  it('is refused for the reason for which it could not be verified', () => {
+  it('is refused for the reason for which it could not be verified', async () => {
     for (const reason of ['malformed', 'version', 'integrity'] as const) {
-      const context = { now: at(now), known: undefined, random: 0 }
-      expect(readSnapshot({ ok: false, reason }, binding, options, rules, context)).toEqual({ ok: false, reason })
+      const context = { now: at(now), known: () => undefined, random: 0 }
+      expect(await readSnapshot({ ok: false, reason }, binding, options, rules, context)).toEqual({ ok: false, reason })
     }
   })
 
-  it('computes its lifetimes again instead of reading them', () => {
+  it('computes its lifetimes again instead of reading them', async () => {
     const far = '9999-01-01T00:00:00.000Z'
     const payload = payloadWith({ refreshAt: far, freshUntil: far, staleUntil: far, staleIfErrorUntil: far })
-    expect(read(payload)).toMatchObject({ ok: true, loaded: asLoaded(keysFetched()) })
+    expect(await read(payload)).toMatchObject({ ok: true, loaded: asLoaded(keysFetched()) })
   })
 
-  it('computes its freshness from the headers, not from what a library derived from them', () => {
+  it('computes its freshness from the headers, not from what a library derived from them', async () => {
     const policy = { ...keysFetched().policy, t: now + 1e9, rescc: { 'max-age': '999999' }, st: 500, sh: true }
-    expect(read(payloadWith({ policy }))).toMatchObject({ ok: true, loaded: asLoaded(keysFetched()) })
+    expect(await read(payloadWith({ policy }))).toMatchObject({ ok: true, loaded: asLoaded(keysFetched()) })
   })
 
-  it('is fresh for maxTtl at most', () => {
+  it('is fresh for maxTtl at most', async () => {
     const payload = snapshotPayload(binding, keysFetched(now, { 'cache-control': 'max-age=99999999999' }))
-    expect(read(payload)).toMatchObject({ ok: true, loaded: { lifetimes: { freshFor: 86_400_000 } } })
+    expect(await read(payload)).toMatchObject({ ok: true, loaded: { lifetimes: { freshFor: 86_400_000 } } })
   })
 
   it.each([
@@ -143,8 +147,8 @@ describe('a snapshot', () => {
     ['no URL', payloadWith({ policy: { ...keysFetched().policy, u: undefined } }), 'malformed'],
     ['headers that are not an object', payloadWith({ policy: { ...keysFetched().policy, resh: 'etag' } }), 'malformed'],
     ['another URL', payloadWith({ policy: { ...keysFetched().policy, u: 'https://other.example/' } }), 'binding'],
-  ])('is refused with %s', (_, payload, reason) => {
-    expect(read(payload)).toEqual({ ok: false, reason })
+  ])('is refused with %s', async (_, payload, reason) => {
+    expect(await read(payload)).toEqual({ ok: false, reason })
   })
 
   it.each<[string, Partial<SnapshotBinding>]>([
@@ -156,22 +160,22 @@ describe('a snapshot', () => {
     ['discovered URI', { jwksUri: null }],
     ['transport', { transport: 'other' }],
     ['key lifetime', { keyLifetime: 'immutable' }],
-  ])('is refused for another %s', (_, change) => {
+  ])('is refused for another %s', async (_, change) => {
     const payload = snapshotPayload(binding, keysFetched())
-    expect(read(payload, { of: { ...binding, ...change } })).toEqual({ ok: false, reason: 'binding' })
+    expect(await read(payload, { of: { ...binding, ...change } })).toEqual({ ok: false, reason: 'binding' })
   })
 
-  it('may come from any permitted URL where the URI is discovered', () => {
+  it('may come from any permitted URL where the URI is discovered', async () => {
     const of = { ...binding, jwksUri: null }
     const payloadFrom = (url: string) => snapshotPayload(of, { ...keysFetched(), policy: storedPolicy(url, {}, now) })
-    expect(read(payloadFrom('https://keys.example/jwks'), { of }).ok).toBe(true)
+    expect((await read(payloadFrom('https://keys.example/jwks'), { of })).ok).toBe(true)
     for (const url of [
       'http://keys.example/jwks',
       'ftp://keys.example',
       'https://user:secret@keys.example/',
       'no URL',
     ]) {
-      expect(read(payloadFrom(url), { of })).toEqual({ ok: false, reason: 'binding' })
+      expect(await read(payloadFrom(url), { of })).toEqual({ ok: false, reason: 'binding' })
     }
   })
 })
@@ -227,11 +231,11 @@ describe('a snapshot with any content', () => {
     ),
   )
 
-  it('is read without an exception, and what is read breaks no rule', () => {
+  it('is read without an exception, and what is read breaks no rule', async () => {
     let taken = 0
-    fc.assert(
-      fc.property(cases, ([of, payload]) => {
-        const reading = read(payload, { of })
+    await fc.assert(
+      fc.asyncProperty(cases, async ([of, payload]) => {
+        const reading = await read(payload, { of })
         if (!reading.ok) return
         taken += 1
         const { fetchedAt, lifetimes, published, policy, immutable } = reading.loaded
@@ -258,13 +262,13 @@ describe('a snapshot with any content', () => {
     expect(taken).toBeGreaterThan(500)
   })
 
-  it('is read the same again after it was written', () => {
-    fc.assert(
-      fc.property(cases, ([of, payload]) => {
-        const reading = read(payload, { of })
+  it('is read the same again after it was written', async () => {
+    await fc.assert(
+      fc.asyncProperty(cases, async ([of, payload]) => {
+        const reading = await read(payload, { of })
         if (!reading.ok) return
         const { refused: _, compromised: __, ...cached } = reading.loaded
-        const again = read(snapshotPayload(of, { ...cached, source: 'store', requestNumber: 0 }), { of })
+        const again = await read(snapshotPayload(of, { ...cached, source: 'store', requestNumber: 0 }), { of })
         expect(again.ok && again.loaded).toMatchObject(asLoaded({ ...cached, source: 'store', requestNumber: 0 }))
       }),
       { numRuns: 2_000 },

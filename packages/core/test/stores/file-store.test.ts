@@ -248,6 +248,9 @@ describe('a damaged file', () => {
     ['nothing but nulls', '\0'.repeat(text.length)],
     ['a web page instead', '<!doctype html>'],
     ['lists without end', '['.repeat(1_000_000)],
+    ['a hundred thousand lists in one another', '['.repeat(100_000) + ']'.repeat(100_000)],
+    ['a member more, and a long one', text.replace('{', `{"other":[${'{},'.repeat(50_000)}0],`)],
+    ['a list around it, and a long one', `[${text},${'{},'.repeat(50_000)}0]`],
   ])('is loaded as text when it has %s', async (_, content) => {
     const { store, file } = await storeWithSnapshot()
     await writeFile(file, content)
@@ -256,7 +259,7 @@ describe('a damaged file', () => {
 
   it('is loaded safely when lists nest too deeply for some versions of Node', async () => {
     const { store, file } = await storeWithSnapshot()
-    const content = '['.repeat(100_000) + ']'.repeat(100_000)
+    const content = '['.repeat(30_000) + ']'.repeat(30_000)
     await writeFile(file, content)
     const loaded = await store.load(acme)
     // As text by Node 20, which cannot read it; as what it is by Node 26. Both are refused.
@@ -267,6 +270,13 @@ describe('a damaged file', () => {
     const { store, file } = await storeWithSnapshot()
     await writeFile(file, Buffer.from(text.replace('kept', '\u00ff'), 'latin1'))
     expect(await store.load(acme)).toBe(text.replace('kept', '\ufffd'))
+  })
+
+  it('is loaded as what was saved when it is long', async () => {
+    const { store } = await storeWithSnapshot()
+    const long = snapshotOf('["é\\"]'.repeat(50_000))
+    await store.save(acme, long)
+    expect(await store.load(acme)).toEqual(long)
   })
 
   it('is not read when it is too long', async () => {
