@@ -149,14 +149,15 @@ export class ProviderCache {
     this.#backend = connect?.(this)
     const searched: SearchedCache = {
       key,
-      state: () => this.#state,
+      isInline: () => this.#state.cached?.source === 'inline',
+      fetchedAt: () => this.#state.cached?.fetchedAt,
       usable: () => this.#usableNow(),
       flight: () => this.#flight,
       hasNews: () => upstream.newsSince(this.#seenResult) !== undefined,
       takeNews: () => this.#takeNews(),
       refetch: (isSatisfied, timeLeft) => this.#refetch(isSatisfied, timeLeft),
       isRevoked: (kid) => this.#isRevoked(kid),
-      unavailable: () => this.#unavailable(),
+      unavailable: () => (this.#state.lastError === undefined ? undefined : this.#unavailable()),
     }
     this.#unknownKid = createUnknownKidSearch(searched, upstream, options, context)
     this.#refreshAhead = createRefreshAhead(
@@ -251,7 +252,8 @@ export class ProviderCache {
       kid,
       askedAt,
       select: (usable) => selectKeys(usable, kid, alg),
-      isAnswered: (cached) => {
+      isAnswered: () => {
+        const { cached } = this.#state
         if (cached === undefined || cached.requestNumber <= sentBefore) return false
         // A refresh may come from a cache on the way that does not have a new key yet.
         return wasEmpty || cached.requestNumber === this.#upstream.lastUnconditional
@@ -279,7 +281,10 @@ export class ProviderCache {
       kid: undefined,
       askedAt,
       select,
-      isAnswered: (cached) => cached !== undefined && cached.fetchedAt.monotonic > askedAt.monotonic,
+      isAnswered: () => {
+        const { cached } = this.#state
+        return cached !== undefined && cached.fetchedAt.monotonic > askedAt.monotonic
+      },
     })
     return found instanceof KeyNotFoundError ? [] : found
   }

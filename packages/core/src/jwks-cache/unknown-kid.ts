@@ -1,14 +1,20 @@
-import { duration, type Instant, instant, keepAlive, settledWithin } from '../base/clock.ts'
+import { type Clock, duration, type Instant, instant, keepAlive, settledWithin } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeyNotFoundError, KeyRevokedError, type KeysUnavailableError } from '../base/errors/request-errors.ts'
-import { resolveOperation, traced } from '../base/instrumentation.ts'
+import { type Instrumentation, resolveOperation, traced } from '../base/instrumentation.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { KeySet } from '../jwks/key-set.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
 import type { FetchReason } from './cache-events.ts'
 import type { CacheOptions } from './cache-options.ts'
-import type { CachedKeys, CacheState } from './cache-state.ts'
-import type { Upstream, UpstreamContext } from './upstream.ts'
+import type { RefetchBudget } from './refetch-budget.ts'
+
+/** The key set upstream that is asked again for an unknown `kid`; the registrations that fetch it share it. */
+export interface SearchedUpstream {
+  readonly budget: RefetchBudget
+  /** The refetch for an unknown `kid` that is in flight or announced, for whichever cache. It never rejects. */
+  readonly refetching: Promise<unknown> | undefined
+}
 
 /** Keys for a token, or why there are none. */
 export type KeysOrRefusal = readonly VerificationKey[] | JwksAuthError
@@ -25,13 +31,16 @@ export interface KeyQuery {
   /** When the request began to wait: its deadline counts from here. */
   readonly askedAt: Instant
   /** True where the cached keys were fetched after the request began, and are as new as they get. */
-  isAnswered(cached: CachedKeys | undefined): boolean
+  isAnswered(): boolean
 }
 
 /** The cache that a search is made for. */
 export interface SearchedCache {
   readonly key: ProviderKey
-  state(): CacheState
+  /** True for keys that are configured, so that there is nothing to fetch. */
+  isInline(): boolean
+  /** When the cached keys were fetched. */
+  fetchedAt(): Instant | undefined
   /** The keys that may be used now. */
   usable(): KeySet
   /** The fetch of this cache that is in flight. */
@@ -43,8 +52,8 @@ export interface SearchedCache {
   /** Starts a refetch; it never rejects. */
   refetch(isSatisfied: () => boolean, timeLeft: number): Promise<unknown>
   isRevoked(kid: string | undefined): boolean
-  /** The refusal where the last attempt to fetch has failed. */
-  unavailable(): KeysUnavailableError
+  /** The refusal, if the last attempt to fetch has failed. */
+  unavailable(): KeysUnavailableError | undefined
 }
 
 /** Searches for keys that are not cached: by a refetch, within its budget. */
@@ -72,9 +81,9 @@ type Step =
 /** Creates the search of one cache. */
 export function createUnknownKidSearch(
   cache: SearchedCache,
-  upstream: Upstream,
+  upstream: SearchedUpstream,
   { unknownKidCooldown, retryPolicy }: Pick<CacheOptions, 'unknownKidCooldown' | 'retryPolicy'>,
-  { clock, instrumentation }: Pick<UpstreamContext, 'clock' | 'instrumentation'>,
+  { clock, instrumentation }: { readonly clock: Clock; readonly instrumentation: Instrumentation },
 ): UnknownKidSearch {
   const { budget } = upstream
 
@@ -83,9 +92,8 @@ export function createUnknownKidSearch(
   }
 
   function nextStep(query: KeyQuery): Step {
-    const { cached } = cache.state()
     const now = instant(clock)
-    if (cached?.source === 'inline' || query.isAnswered(cached) || timeLeft(query, now) <= 0) return 'refuse'
+    if (cache.isInline() || query.isAnswered() || timeLeft(query, now) <= 0) return 'refuse'
     const flight = cache.flight()
     if (flight?.reason === 'unknown-kid') return 'join'
     if (cache.hasNews()) return 'take-news'
@@ -120,11 +128,10 @@ export function createUnknownKidSearch(
   }
 
   function refuse({ kid, isAnswered }: KeyQuery): JwksAuthError {
-    const { cached, lastError } = cache.state()
-    if (lastError !== undefined) return cache.unavailable()
-    if (kid !== undefined && cached !== undefined && isAnswered(cached)) {
-      budget.refuse(kid, unknownKidCooldown, cached.fetchedAt)
-    }
+    const unavailable = cache.unavailable()
+    if (unavailable !== undefined) return unavailable
+    const fetchedAt = cache.fetchedAt()
+    if (kid !== undefined && fetchedAt !== undefined && isAnswered()) budget.refuse(kid, unknownKidCooldown, fetchedAt)
     return new KeyNotFoundError()
   }
 

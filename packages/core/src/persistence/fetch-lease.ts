@@ -9,8 +9,17 @@ import type { FetchDecision, FetchOutcome, FetchPlan } from '../jwks-cache/provi
 import { checkedAnswer } from '../stores/check-store.ts'
 import { plainJson } from '../stores/plain-json.ts'
 import type { FleetCoordination, LeaseState } from '../stores/snapshot-store.ts'
-import type { ProviderSnapshots } from './provider-snapshots.ts'
 import type { Attempt, StoreCircuit } from './store-circuit.ts'
+
+/** The provider's snapshot in the store, by which the holder of the lease tells the others what it has fetched. */
+export interface LeasedSnapshots {
+  /** Loads the stored snapshot and uses it if it is newer. */
+  load(): Promise<unknown>
+  /** Resolves when nothing remains to be saved. */
+  saved(): Promise<unknown>
+  /** The generation that was last loaded or saved. */
+  generation(): string | undefined
+}
 
 /** Milliseconds after which a lease expires that its holder no longer renews. */
 const LEASE_TTL = 3_000
@@ -38,7 +47,7 @@ export interface FetchLease {
 export function createFetchLease(
   key: ProviderKey,
   { unknownKidCooldown }: Pick<CacheOptions, 'unknownKidCooldown'>,
-  snapshots: ProviderSnapshots,
+  snapshots: LeasedSnapshots,
   circuit: StoreCircuit,
   { clock, closed }: { readonly clock: Clock; readonly closed: AbortSignal },
 ): FetchLease {

@@ -10,14 +10,10 @@ import type { CacheBackend, ProviderCache } from '../jwks-cache/provider-cache.t
 import { createSnapshotSigner } from '../stores/integrity.ts'
 import type { FleetNotice, SnapshotStore } from '../stores/snapshot-store.ts'
 import { createFetchLease, type FetchLease } from './fetch-lease.ts'
-import {
-  createProviderSnapshots,
-  type LoadResult,
-  type ProviderSnapshots,
-  type SnapshotRules,
-} from './provider-snapshots.ts'
+import { createProviderSnapshots, type LoadResult, type ProviderSnapshots } from './provider-snapshots.ts'
 import { createRevocationLog, type RevocationLog } from './revocation-log.ts'
 import { EVERY_PROVIDER } from './revocation-records.ts'
+import type { SnapshotRules } from './snapshot.ts'
 import { BACKGROUND_TIMEOUT, createStoreCircuit, type StoreSide, storeError } from './store-circuit.ts'
 
 /** The result of `restore()`: every registered provider is in one of the lists. */

@@ -3,7 +3,6 @@ import { type Clock, instant } from '../base/clock.ts'
 import type { EventBus } from '../base/events.ts'
 import { isObject } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { UrlRules } from '../http/url-rules.ts'
 import type { Random } from '../jwks-cache/backoff.ts'
 import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
 import type { CacheOptions } from '../jwks-cache/cache-options.ts'
@@ -14,17 +13,16 @@ import { checkedAnswer } from '../stores/check-store.ts'
 import type { SnapshotRefusal } from '../stores/integrity.ts'
 import { plainJson } from '../stores/plain-json.ts'
 import type { VersionedSnapshot } from '../stores/snapshot-store.ts'
-import type { RevocationLog } from './revocation-log.ts'
-import { keepUntil, readSnapshot, type SnapshotBinding, snapshotPayload } from './snapshot.ts'
+import { keepUntil, readSnapshot, type SnapshotRules, snapshotPayload } from './snapshot.ts'
 import { BACKGROUND_TIMEOUT, type StoreCircuit } from './store-circuit.ts'
 
 /** The result of a load: the snapshot is used, is no newer than the cached keys, is absent, is refused, or could not be read. */
 export type LoadResult = 'loaded' | 'kept' | 'absent' | 'refused' | 'failed'
 
-/** What a provider's snapshots are checked against. */
-export interface SnapshotRules {
-  readonly binding: SnapshotBinding
-  readonly urls: UrlRules
+/** The revocations in the store, which are loaded before any key. */
+export interface LoadedRevocations {
+  /** Unites with what the store has of this provider; false where that could not be read. Never rejects. */
+  load(key: ProviderKey, isRetry: boolean): Promise<boolean>
 }
 
 /** What a registry's snapshots share. */
@@ -34,7 +32,7 @@ export interface SnapshotContext {
   readonly events: EventBus<RegistryEvents>
   readonly closed: AbortSignal
   readonly circuit: StoreCircuit
-  readonly revocations: RevocationLog
+  readonly revocations: LoadedRevocations
   readonly runDetached: <Value>(work: () => Value) => Value
 }
 

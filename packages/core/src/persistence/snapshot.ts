@@ -21,6 +21,12 @@ export interface SnapshotBinding extends ProviderKey {
   readonly keyLifetime: CacheOptions['keyLifetime']
 }
 
+/** What a provider's snapshots are checked against. */
+export interface SnapshotRules {
+  readonly binding: SnapshotBinding
+  readonly urls: UrlRules
+}
+
 /** Cached keys from a snapshot, with every rule for keys and times applied again. */
 export type LoadedSnapshot = Omit<CachedKeys, 'source' | 'requestNumber'> & RefusedContent
 

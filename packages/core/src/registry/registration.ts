@@ -14,7 +14,7 @@ import { valueText } from '../base/value-text.ts'
 import type { Network } from '../http/address-rules.ts'
 import type { TransportPolicy } from '../http/transport.ts'
 import type { KeySet } from '../jwks/key-set.ts'
-import type { SnapshotRules } from '../persistence/provider-snapshots.ts'
+import type { SnapshotRules } from '../persistence/snapshot.ts'
 import {
   type CheckedProviderOptions,
   checkEffects,

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../base/clock.ts'
 import { type ProviderKey, providerName } from '../base/provider-key.ts'
 import type { Registry } from '../registry/registry.ts'
+import type { RefusalCount } from './plain-words.ts'
 
 /** What became of a key. */
 export type KeyChangeKind = 'added' | 'removed' | 'changed' | 'revoked' | 'unrevoked' | 'forgotten'
@@ -13,16 +14,6 @@ export interface KeyChange {
   readonly change: KeyChangeKind
   /** The key's id, cut to 256 characters. */
   readonly kid: string
-}
-
-/** Refused requests with the same code. */
-export interface RefusalCount {
-  readonly code: string
-  /** The status of the responses. */
-  readonly status: number
-  readonly count: number
-  /** When the last one was refused, in epoch milliseconds. */
-  readonly last: number
 }
 
 /** What has happened since the status handler was created, as far as it is worth showing. */

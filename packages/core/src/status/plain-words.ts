@@ -1,5 +1,15 @@
 import type { ErrorCode } from '../base/errors/jwks-auth-error.ts'
 
+/** Refused requests with the same code. */
+export interface RefusalCount {
+  readonly code: string
+  /** The status of the responses. */
+  readonly status: number
+  readonly count: number
+  /** When the last one was refused, in epoch milliseconds. */
+  readonly last: number
+}
+
 /** Who has to act: `'either'` where a failure can have its cause on both sides. */
 export type Fault = 'us' | 'provider' | 'either' | 'token'
 

@@ -1,9 +1,9 @@
 import type { ProviderStatus } from '../registry/status.ts'
 import { clockText, distanceText, durationText } from './durations.ts'
-import type { KeyChange, RefusalCount, StatusHistory } from './history.ts'
+import type { KeyChange, StatusHistory } from './history.ts'
 import { type Html, html } from './html.ts'
 import { icon } from './icons.ts'
-import { refusalWords, upstreamWords } from './plain-words.ts'
+import { refusalWords, upstreamWords, type RefusalCount } from './plain-words.ts'
 import type { Condition, ListedProvider } from './provider-list.ts'
 import { type Moment, momentIcon, timelineOf, timelineSvg } from './timeline.ts'
 

@@ -1,7 +1,6 @@
 import type { ProviderStatus } from '../registry/status.ts'
 import { durationText } from './durations.ts'
-import type { RefusalCount } from './history.ts'
-import { type PlainWords, refusalWords, upstreamWords } from './plain-words.ts'
+import { type PlainWords, type RefusalCount, refusalWords, upstreamWords } from './plain-words.ts'
 import type { Condition, ListedProvider } from './provider-list.ts'
 
 /** How bad it is: `'critical'` where requests are refused that should not be, `'warning'` where they may be soon. */

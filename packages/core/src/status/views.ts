@@ -1,5 +1,6 @@
 import type { ProviderStatus } from '../registry/status.ts'
-import { type KeyChange, MAX_KID, REFUSAL_WINDOW, type RefusalCount, type StatusHistory } from './history.ts'
+import { type KeyChange, MAX_KID, REFUSAL_WINDOW, type StatusHistory } from './history.ts'
+import type { RefusalCount } from './plain-words.ts'
 import {
   type Condition,
   countConditions,
