@@ -1,5 +1,5 @@
 import { UpstreamUnreachableError } from '../../packages/core/src/base/errors/upstream-errors.ts'
-import type { TransportResponse } from '../../packages/core/src/http/response.ts'
+import type { TransportResponse } from '../../packages/core/src/http/freshness.ts'
 import type { Transport, TransportRequest } from '../../packages/core/src/http/transport.ts'
 import type { Publication, PublishedKeys } from './published-keys.ts'
 import type { Chance } from './random.ts'

@@ -7,24 +7,27 @@ export {
   anyScopeGuard,
   authenticationGuard,
   authGuard,
+  authOf,
+  checkGuard,
   claimsGuard,
   type Guard,
+  type GuardRefusal,
   guardsAmong,
   markGuard,
+  recordAuthentication,
+  refuseWithoutAuthenticator,
   scopeGuard,
 } from './auth/guards.ts'
 export { createProtectedResource, type MetadataResponse, type ProtectedResource } from './auth/protected-resource.ts'
-export {
-  authOf,
-  checkGuard,
-  type GuardRefusal,
-  recordAuthentication,
-  refuseWithoutAuthenticator,
-} from './auth/recorded-authentication.ts'
 export { frameworkError } from './auth/refusal.ts'
-export { type FrameworkRequest, frameworkRequest, toAuthRequest } from './base/auth-request.ts'
-export type { Operation, OperationName, OperationOutcome, Tracer } from './base/instrumentation.ts'
-export { isResponseOver, type NodeResponse } from './base/node-response.ts'
+export {
+  type FrameworkRequest,
+  frameworkRequest,
+  isResponseOver,
+  type NodeResponse,
+  toAuthRequest,
+} from './base/auth-request.ts'
+export type { Operation, OperationName, OperationOutcome, Tracer } from './base/events.ts'
 export {
   type AnyTable,
   boolean,
@@ -42,9 +45,15 @@ export {
   readOptions,
 } from './base/options.ts'
 export { isThenable } from './base/steps.ts'
-export { instrument, usageOf } from './registry/observe.ts'
-export type { ProviderUsage } from './registry/provider-usage.ts'
-export { createSeriesTable, type Series, type SeriesLabels, type SeriesTable } from './registry/series.ts'
-export type { StatusHandlerOptions } from './status/status-options.ts'
+export type { ProviderUsage } from './registry/registry.ts'
+export {
+  createSeriesTable,
+  instrument,
+  type Series,
+  type SeriesLabels,
+  type SeriesTable,
+  usageOf,
+} from './registry/series.ts'
+export type { StatusHandlerOptions } from './status/status-responder.ts'
 export { createStatusResponder, type StatusResponder, type StatusResponse } from './status/status-responder.ts'
-export { parseSnapshot } from './stores/plain-json.ts'
+export { parseSnapshot } from './stores/integrity.ts'

@@ -6,27 +6,30 @@
  */
 
 export { checkProviders, selectProvider } from './auth/auth-providers.ts'
-export { checkAuthOptions, requestOptionNames } from './auth/check-auth-options.ts'
+export { checkAuthOptions, DEFAULT_NAME, requestOptionNames } from './auth/check-auth-options.ts'
 export { checkBasicClaims, checkClaims, checkType, issuerOf } from './auth/check-claims.ts'
-export { DEFAULT_NAME } from './auth/check-tenants.ts'
 export { claimRuleNames } from './auth/claim-rules.ts'
 export { parseToken } from './auth/parse-token.ts'
 export { verifySignature, vouchesForIssuer } from './auth/signing-key.ts'
 export { instant, systemClock } from './base/clock.ts'
 export { isObject, nearestName, type Unchecked } from './base/options.ts'
-export { isAddressOrBlock } from './http/address-rules.ts'
-export { parseHttpDate } from './http/cache-directives.ts'
-export { Attempt, type Connect, type ConnectionRules, createConnect } from './http/connection.ts'
+export { createNameResolver, isAddressOrBlock } from './http/addresses.ts'
+export {
+  Attempt,
+  type Connect,
+  type ConnectionRules,
+  createConnect,
+  createDefaultTrustAnchors,
+  splitPem,
+} from './http/connection.ts'
 export { contentCodings, decodeBody, withoutByteOrderMark } from './http/content-coding.ts'
-export { type StoredPolicy, storedPolicy, validatorsOf } from './http/freshness.ts'
-export { createGuardedClients, type GuardedClients } from './http/guarded-clients.ts'
-export { createNameResolver } from './http/name-resolution.ts'
-export type { ResponseHeaders } from './http/response.ts'
-export { createDefaultTrustAnchors, splitPem } from './http/trust-anchors.ts'
+export { createGuardedClients, type GuardedClients } from './http/exchange.ts'
+export type { ResponseHeaders } from './http/freshness.ts'
+export { parseHttpDate, type StoredPolicy, storedPolicy, validatorsOf } from './http/freshness.ts'
 export { checkUrl, parseUrl } from './http/url-rules.ts'
-export { algorithmDefinition } from './jwks/algorithms.ts'
 export { readKeySet } from './jwks/key-set.ts'
 export {
+  algorithmDefinition,
   createKeyImporter,
   fitsAlgorithm,
   readKey,
@@ -37,4 +40,4 @@ export { type Lifetimes, lifetimesOf } from './jwks-cache/policy.ts'
 export { wellKnownUrls } from './registry/discovery.ts'
 export { providerDefaults } from './registry/provider-options.ts'
 export { internals, internalsOf } from './registry/registry.ts'
-export { isTenantFromIssuer } from './tenants/tenant-resolver.ts'
+export { isTenantFromIssuer } from './tenants/tenant-resolvers.ts'

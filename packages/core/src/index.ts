@@ -11,6 +11,7 @@ export type {
   TokenCacheOptions,
 } from './auth/auth-options.ts'
 export { type Authenticator, createAuthenticator, type VerifyOptions } from './auth/authenticator.ts'
+export type { ScopeSource } from './auth/check-claims.ts'
 export type { ClaimRuleOptions } from './auth/claim-rules.ts'
 export type { RequiredAuthentication, RequiredClaims } from './auth/guards.ts'
 export type { TokenHeader } from './auth/parse-token.ts'
@@ -22,7 +23,6 @@ export type {
   RefusingAuthenticator,
   VerifyOutcome,
 } from './auth/refusal.ts'
-export type { ScopeSource } from './auth/scopes.ts'
 export {
   type CookieSourceOptions,
   type TokenSource,
@@ -41,36 +41,33 @@ export {
 } from './base/auth-request.ts'
 export type { Clock } from './base/clock.ts'
 export {
-  AudienceNotAllowedError,
-  ClaimMalformedError,
-  ClaimMissingError,
-  ClaimNotBoundError,
-  ClaimsRejectedError,
-  ClientNotAllowedError,
-  ConfirmationNotCheckedError,
-  TokenExpiredError,
-  TokenIssuedInFutureError,
-  TokenNotYetValidError,
-  TokenRejectedError,
-  TokenRevokedError,
-  TokenTooOldError,
-} from './base/errors/claim-errors.ts'
-export {
   type ErrorCode,
+  FleetFetchFailedError,
   JwksAuthError,
+  ProviderNotRegisteredError,
+  ProviderTakenError,
   type PublicErrorCode,
+  RegistryClosedError,
   RequestNotAuthenticatedError,
   type RequestNotAuthenticatedOptions,
   RequestRefusedError,
+  StoreFailedError,
+  type StoreFailure,
 } from './base/errors/jwks-auth-error.ts'
-export { ProviderNotRegisteredError, ProviderTakenError, RegistryClosedError } from './base/errors/registry-errors.ts'
 export {
   AlgorithmNotAllowedError,
+  AudienceNotAllowedError,
   AuthenticationInsufficientError,
   type AuthenticationInsufficientErrorOptions,
   AuthenticatorNotRunError,
   AuthorizationMalformedError,
+  ClaimMalformedError,
+  ClaimMissingError,
+  ClaimNotBoundError,
   ClaimsNotSufficientError,
+  ClaimsRejectedError,
+  ClientNotAllowedError,
+  ConfirmationNotCheckedError,
   CriticalHeaderNotUnderstoodError,
   CrossSiteRequestError,
   IssuerNotAllowedError,
@@ -85,12 +82,17 @@ export {
   type TenantLookupFailedErrorOptions,
   TenantNotDeterminedError,
   TenantUnknownError,
+  TokenExpiredError,
+  TokenIssuedInFutureError,
   TokenMalformedError,
   TokenMissingError,
+  TokenNotYetValidError,
+  TokenRejectedError,
+  TokenRevokedError,
   TokenTooLongError,
+  TokenTooOldError,
   TokenTypeNotAllowedError,
 } from './base/errors/request-errors.ts'
-export { FleetFetchFailedError, StoreFailedError, type StoreFailure } from './base/errors/store-errors.ts'
 export {
   ContentCodingNotSupportedError,
   KeyPinMismatchError,
@@ -110,13 +112,12 @@ export {
   UpstreamUrlNotAllowedError,
 } from './base/errors/upstream-errors.ts'
 export type { ProviderKey } from './base/provider-key.ts'
-export type { Network } from './http/address-rules.ts'
+export type { Network } from './http/addresses.ts'
 export type { CertificateAuthorities } from './http/connection.ts'
 export type { HttpDispatcher } from './http/exchange.ts'
-export type { RequestHeaders } from './http/request-headers.ts'
-export type { SignatureAlgorithm } from './jwks/algorithms.ts'
+export type { RequestHeaders } from './http/transport.ts'
 export type { KeySetChanges, RefusedKey } from './jwks/key-set.ts'
-export type { KeyRefusal } from './jwks/verification-key.ts'
+export type { KeyRefusal, SignatureAlgorithm } from './jwks/verification-key.ts'
 export type {
   FetchEvent,
   FetchReason,
@@ -136,17 +137,15 @@ export type {
   TenantLookupFailedEvent,
 } from './jwks-cache/cache-events.ts'
 export type { RetryPolicy } from './jwks-cache/cache-options.ts'
-export type { Metrics } from './jwks-cache/metrics.ts'
+export type { Metrics } from './jwks-cache/cache-state.ts'
 export type { RestoreReport } from './persistence/persistence.ts'
 export type { StoreSide } from './persistence/store-circuit.ts'
 export { createRegistry } from './registry/create-registry.ts'
 export { type EventLogger, type LogEventsOptions, logEvents } from './registry/log-events.ts'
-export type { ProviderLocation } from './registry/provider-location.ts'
 export type { ProviderOptions } from './registry/provider-options.ts'
-export type { ProviderRegistration } from './registry/registration.ts'
-export type { RefreshOutcome, Registry } from './registry/registry.ts'
+export type { ProviderLocation, ProviderRegistration } from './registry/registration.ts'
+export type { ProviderStatus, RefreshOutcome, Registry } from './registry/registry.ts'
 export type { RegistryOptions } from './registry/registry-options.ts'
-export type { ProviderStatus } from './registry/status.ts'
 export { type FileStoreOptions, fileStore } from './stores/file-store.ts'
 export type { SnapshotRefusal } from './stores/integrity.ts'
 export type {
@@ -158,8 +157,11 @@ export type {
   SnapshotStore,
   VersionedSnapshot,
 } from './stores/snapshot-store.ts'
-export type { TenantCacheOptions } from './tenants/tenant-cache.ts'
-export { tenantFromHeader } from './tenants/tenant-from-header.ts'
-export { tenantFromHost } from './tenants/tenant-from-host.ts'
-export { tenantFromPath } from './tenants/tenant-from-path.ts'
-export { type TenantResolver, tenantFromIssuer } from './tenants/tenant-resolver.ts'
+export type { TenantCacheOptions } from './tenants/tenant-lookup.ts'
+export {
+  type TenantResolver,
+  tenantFromHeader,
+  tenantFromHost,
+  tenantFromIssuer,
+  tenantFromPath,
+} from './tenants/tenant-resolvers.ts'

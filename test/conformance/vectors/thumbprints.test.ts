@@ -1,6 +1,6 @@
 import { calculateJwkThumbprint } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { createRevocations } from '../../../packages/core/src/jwks-cache/revocations.ts'
+import { createRevocations } from '../../../packages/core/src/jwks-cache/usable-keys.ts'
 import { startIssuer, startRegistryWith } from '../../integration/start.ts'
 import { thumbprintVectors } from './vectors.ts'
 import { readSetOf } from './verify.ts'

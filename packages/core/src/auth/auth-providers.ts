@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Instant } from '../base/clock.ts'
 import type { RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
 import {
@@ -6,14 +7,14 @@ import {
   TenantNotDeterminedError,
   TenantUnknownError,
 } from '../base/errors/request-errors.ts'
+import type { EventBus } from '../base/events.ts'
 import { isIdentifier, type Unchecked } from '../base/options.ts'
-import type { RegisteredProvider } from '../registry/registered-provider.ts'
-import type { internals, RegistryInternals } from '../registry/registry.ts'
+import type { IssuerMismatchEvent, RegistryEvents } from '../jwks-cache/cache-events.ts'
+import type { internals, RegisteredProvider, RegistryInternals } from '../registry/registry.ts'
 import { createTenantDirectory, type Tenant, type TenantDirectory } from '../tenants/tenant-directory.ts'
-import { isTenantFromIssuer, type TenantResolver } from '../tenants/tenant-resolver.ts'
+import { isTenantFromIssuer, type TenantResolver } from '../tenants/tenant-resolvers.ts'
 import { type Claims, issuerOf } from './check-claims.ts'
-import { areDistinguishable, type ClaimRules } from './claim-rules.ts'
-import { expandIssuers } from './issuer-template.ts'
+import { areDistinguishable, type ClaimRules, expandIssuers } from './claim-rules.ts'
 
 /** A provider that is to be registered. */
 export interface CheckedProvider {
@@ -193,4 +194,144 @@ function checkSharedIssuers(providers: readonly (CheckedProvider & { readonly is
 export function checkResolver(resolver: TenantResolver | undefined, sharedIssuer: string | undefined): void {
   if (sharedIssuer === undefined || (resolver !== undefined && !isTenantFromIssuer(resolver))) return
   throw new TypeError(`tenant is required: two tenants have the issuer ${sharedIssuer}, so a token does not tell which`)
+}
+
+/** The cached tenants by the issuers of their providers; many tenants may have one issuer. */
+export interface IssuerIndex<Found> {
+  add(tenant: Found): void
+  remove(tenant: Found): void
+  /** The tenants with this issuer whose tokens nothing tells apart from those of a provider with these rules. */
+  indistinguishable(issuer: string, rules: ClaimRules): Iterable<Found>
+}
+
+/** The providers of one issuer in groups by what tells them apart, and in these by its values. */
+type Groups<Found> = Map<string, Map<string, Set<Found>>>
+
+/** What tells a provider apart first: a bound claim, else its audiences, else nothing. */
+interface Placement {
+  readonly group: string
+  readonly values: readonly string[]
+}
+
+const AUDIENCE = 'audience'
+const NOTHING = 'nothing'
+const CLAIM = 'claim '
+
+function placementOf({ boundClaims, audiences }: ClaimRules): Placement {
+  const [name] = [...boundClaims.keys()].toSorted()
+  if (name !== undefined) return { group: CLAIM + name, values: [JSON.stringify(boundClaims.get(name))] }
+  return audiences === undefined ? { group: NOTHING, values: [''] } : { group: AUDIENCE, values: [...audiences] }
+}
+
+/** The values that a provider with these rules could have in common with one in the group; `undefined` for any. */
+function valuesIn(group: string, { boundClaims, audiences }: ClaimRules): readonly string[] | undefined {
+  if (group === AUDIENCE) return audiences === undefined ? undefined : [...audiences]
+  const value = group.startsWith(CLAIM) ? boundClaims.get(group.slice(CLAIM.length)) : undefined
+  return value === undefined ? undefined : [JSON.stringify(value)]
+}
+
+/**
+ * Creates an empty index. Comparing each tenant with each other one of its issuer would take 10 ms and more where an issuer
+ * has 10 000 tenants; most of them have another value of the same claim, and are not looked at.
+ */
+export function createIssuerIndex<Found extends Pick<Tenant<AuthProvider>, 'byIssuer'>>(): IssuerIndex<Found> {
+  const issuers = new Map<string, Groups<Found>>()
+
+  function* candidates(groups: Groups<Found>, rules: ClaimRules): Generator<Found> {
+    for (const [group, byValue] of groups) {
+      for (const value of valuesIn(group, rules) ?? byValue.keys()) yield* byValue.get(value) ?? []
+    }
+  }
+
+  return {
+    add(tenant) {
+      for (const [issuer, { rules }] of tenant.byIssuer) {
+        const { group, values } = placementOf(rules)
+        const groups: Groups<Found> = issuers.get(issuer) ?? new Map()
+        const byValue = groups.get(group) ?? new Map<string, Set<Found>>()
+        issuers.set(issuer, groups)
+        groups.set(group, byValue)
+        for (const value of values) byValue.set(value, (byValue.get(value) ?? new Set()).add(tenant))
+      }
+    },
+    remove(tenant) {
+      for (const [issuer, { rules }] of tenant.byIssuer) {
+        const { group, values } = placementOf(rules)
+        const groups = issuers.get(issuer)
+        const byValue = groups?.get(group)
+        for (const value of values) {
+          const same = byValue?.get(value)
+          same?.delete(tenant)
+          if (same?.size === 0) byValue?.delete(value)
+        }
+        if (byValue?.size === 0) groups?.delete(group)
+        if (groups?.size === 0) issuers.delete(issuer)
+      }
+    },
+    *indistinguishable(issuer, rules) {
+      for (const tenant of candidates(issuers.get(issuer) ?? new Map(), rules)) {
+        const other = tenant.byIssuer.get(issuer)
+        if (other !== undefined && !areDistinguishable(other.rules, rules)) yield tenant
+      }
+    },
+  }
+}
+
+/** Reports that are remembered, so that each is made once; of more, the least recent one may be made again. */
+const MAX_REPORTS = 1_000
+
+/** Reports issuers of refused tokens that are almost those of a provider. */
+export interface IssuerMismatchReports {
+  /**
+   * Emits an event, once for each issuer and provider, if the issuer differs only by a slash at the end or by case.
+   *
+   * @param byIssuer the issuers that could have been meant
+   * @param providerOf the provider of one of these
+   */
+  report<Found>(
+    issuer: string,
+    byIssuer: ReadonlyMap<string, Found>,
+    providerOf: (found: Found, issuer: string) => AuthProvider | undefined,
+  ): void
+}
+
+/** Creates reports that are made as events. */
+export function createIssuerMismatchReports(events: EventBus<RegistryEvents>): IssuerMismatchReports {
+  const made = new LRUCache<string, true>({ max: MAX_REPORTS })
+  const indexes = new WeakMap<ReadonlyMap<string, unknown>, ReadonlyMap<string, string>>()
+
+  /** The configured issuer by what is left of it without slash and case. Made once: a flood of refusals must be cheap. */
+  function indexOf(byIssuer: ReadonlyMap<string, unknown>): ReadonlyMap<string, string> {
+    const index = indexes.get(byIssuer) ?? new Map([...byIssuer.keys()].map((issuer) => [folded(issuer), issuer]))
+    indexes.set(byIssuer, index)
+    return index
+  }
+
+  return {
+    report(issuer, byIssuer, providerOf) {
+      const configured = indexOf(byIssuer).get(folded(issuer))
+      if (configured === undefined || configured === issuer) return
+      const found = byIssuer.get(configured)
+      const key = found === undefined ? undefined : providerOf(found, configured)?.registered.key
+      if (key === undefined) return
+      const name = JSON.stringify([key.tenant, key.provider, configured])
+      if (made.get(name) === true) return
+      made.set(name, true)
+      events.emit('issuer-mismatch', { ...key, issuer: configured, difference: differenceOf(issuer, configured) })
+    },
+  }
+}
+
+function differenceOf(issuer: string, configured: string): IssuerMismatchEvent['difference'] {
+  const isCase = withoutSlash(issuer) !== withoutSlash(configured)
+  if (issuer.endsWith('/') === configured.endsWith('/')) return 'case'
+  return isCase ? 'trailing-slash-and-case' : 'trailing-slash'
+}
+
+function folded(issuer: string): string {
+  return withoutSlash(issuer).toLowerCase()
+}
+
+function withoutSlash(issuer: string): string {
+  return issuer.endsWith('/') ? issuer.slice(0, -1) : issuer
 }

@@ -1,33 +1,49 @@
 import type { AuthRequest } from '../base/auth-request.ts'
 import { type Clock, instant } from '../base/clock.ts'
-import { ClaimsRejectedError, TokenRejectedError, TokenRevokedError } from '../base/errors/claim-errors.ts'
-import { JwksAuthError, RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
-import { RegistryClosedError } from '../base/errors/registry-errors.ts'
+import { JwksAuthError, RegistryClosedError, RequestRefusedError } from '../base/errors/jwks-auth-error.ts'
 import {
   AlgorithmNotAllowedError,
   AuthorizationMalformedError,
+  ClaimsRejectedError,
   IssuerNotAllowedError,
   KeyNotFoundError,
   KeysUnavailableError,
   TokenMissingError,
+  TokenRejectedError,
+  TokenRevokedError,
 } from '../base/errors/request-errors.ts'
-import type { EventBus } from '../base/events.ts'
-import type { Instrumentation, Tracer } from '../base/instrumentation.ts'
+import type { EventBus, Instrumentation, Tracer } from '../base/events.ts'
 import { isThenable, runSteps, type Steps } from '../base/steps.ts'
 import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
 import type { Tenant } from '../tenants/tenant-directory.ts'
 import type { Auth } from './auth.ts'
 import { type AuthProvider, type AuthTenants, selectProvider } from './auth-providers.ts'
-import { isAccepted, isRevokedBy, observe, schemaOutput, throwCallbackError } from './callbacks.ts'
+import {
+  type GivenToken,
+  isAccepted,
+  isRevokedBy,
+  NO_REQUEST,
+  observe,
+  type RequestContext,
+  schemaOutput,
+  throwCallbackError,
+  wait,
+} from './callbacks.ts'
 import type { CheckedAuthOptions } from './check-auth-options.ts'
 import { checkBasicClaims, checkToken, checkValidity, issuerOf } from './check-claims.ts'
 import { createHeaderCache, type ParsedToken, parseToken } from './parse-token.ts'
 import { type AuthOutcome, type AuthRefusal, refusalResponse, type VerifyOutcome } from './refusal.ts'
-import { type GivenToken, NO_REQUEST, type RequestContext, wait } from './request-context.ts'
 import { createSigningKeySearch, type FoundSigningKeys } from './signing-key.ts'
-import { createTokenCache } from './token-cache.ts'
+import {
+  authFor,
+  bytesOf,
+  claimsFor,
+  createTokenCache,
+  createVerifiedToken,
+  inputFor,
+  type VerifiedToken,
+} from './token-cache.ts'
 import { type FoundToken, findToken, isBearerToken, readGiven } from './token-sources.ts'
-import { authFor, bytesOf, claimsFor, createVerifiedToken, inputFor, type VerifiedToken } from './verified-token.ts'
 
 /** Authenticates requests by the options of one authenticator. */
 export interface Authentication<Claims> {

@@ -1,15 +1,211 @@
-import { type AuthRequestLike, isFrameworkRequest, toAuthRequest } from '../base/auth-request.ts'
+import { type AuthRequest, type AuthRequestLike, isFrameworkRequest, toAuthRequest } from '../base/auth-request.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { identifierOption, knownOptions, objectOption } from '../base/options.ts'
+import { valueText } from '../base/provider-key.ts'
+import { signatureAlgorithms } from '../jwks/verification-key.ts'
 import { createRegistry } from '../registry/create-registry.ts'
 import { internals, internalsOf, type Registry } from '../registry/registry.ts'
+import { providersByIssuer, type Tenant } from '../tenants/tenant-directory.ts'
+import { type AcceptedTenant, createTenantLookup } from '../tenants/tenant-lookup.ts'
+import { isTenantFromIssuer } from '../tenants/tenant-resolvers.ts'
 import type { AccessTokenClaims, Auth } from './auth.ts'
 import type { JwksAuthOptions } from './auth-options.ts'
+import {
+  type AuthProvider,
+  type AuthTenants,
+  type CheckedProvider,
+  checkProviders,
+  checkResolver,
+  createAlgorithmSets,
+  createIssuerIndex,
+  createIssuerMismatchReports,
+  type ProviderRegistry,
+} from './auth-providers.ts'
 import { createAuthentication } from './authenticate.ts'
-import { checkAuthOptions } from './check-auth-options.ts'
-import { createTenants } from './create-tenants.ts'
+import {
+  type CheckedAuthOptions,
+  type CheckedLookup,
+  checkAuthOptions,
+  checkLookedUpTenant,
+  DEFAULT_NAME,
+} from './check-auth-options.ts'
+import { expandIssuers } from './claim-rules.ts'
 import type { AuthOutcome, RefusingAuthenticator, VerifyOutcome } from './refusal.ts'
 import { createInvalidations, type UntilInvalidOptions } from './until-invalid.ts'
+
+/** A tenant that was looked up, as it is cached. */
+interface LookedUpTenant extends Tenant<AuthProvider> {
+  /** Equal for equal configurations. */
+  readonly configText: string
+  readonly providers: readonly AuthProvider[]
+}
+
+/** A provider of a configuration that is not registered yet. */
+interface Candidate extends CheckedProvider {
+  readonly issuers: readonly string[]
+  /** The provider of this name that is registered for the tenant now. */
+  readonly replaced: AuthProvider['registered'] | undefined
+}
+
+/** Whoever writes the configuration of a tenant into a database may not be the operator. */
+const NETWORK = 'public'
+
+/**
+ * Creates the tenants of an authenticator with `tenants` as a function.
+ *
+ * @throws TypeError for a wrong option beside `tenants`
+ */
+function createLookedUpTenants(registry: ProviderRegistry, lookup: CheckedLookup): AuthTenants {
+  const { clock, events, runDetached, check, checkDefaults, registerNow, release } = registry
+  const { bounds, providerDefaults, defaultRules } = lookup
+  refuseImmutable('', checkDefaults(providerDefaults))
+  const algorithmsOf = createAlgorithmSets()
+  const issuers = createIssuerIndex<LookedUpTenant>()
+
+  const tenants = createTenantLookup<LookedUpTenant>({
+    clock,
+    bounds,
+    // Shared by many requests, so it belongs to the trace of none.
+    lookUp: (id) => runDetached(() => lookup.lookUp(id)),
+    accept,
+    isCurrent: ({ providers }) => providers.every(({ registered }) => !registered.isRemoved),
+    release(tenant, reason) {
+      issuers.remove(tenant)
+      for (const { registered } of tenant.providers) release(registered, reason)
+    },
+    failed: (tenant, error) => events.emit('tenant-lookup-failed', { tenant, provider: '*', error }),
+  })
+
+  function accept(name: string, config: unknown, previous: LookedUpTenant | undefined): AcceptedTenant<LookedUpTenant> {
+    const configText = valueText(config)
+    if (previous?.configText === configText && isStillAccepted(previous))
+      return { tenant: previous, isProvisional: false }
+    // Everything is checked before anything is registered.
+    const candidates = checkCandidates(name, config, previous)
+    const accepted = candidates.filter((candidate) => {
+      const other = findRival(name, candidate)
+      if (other === undefined) return true
+      const { provider } = candidate
+      events.emit('issuer-shared', { tenant: name, provider, issuer: other.issuer, otherTenant: other.tenant })
+      return false
+    })
+    const refused = candidates.filter((candidate) => !accepted.includes(candidate))
+    const providers = accepted.map(register)
+    if (previous !== undefined) issuers.remove(previous)
+    for (const { registered } of previous?.providers ?? []) {
+      if (!providers.some((kept) => kept.registered === registered)) release(registered, 'removed')
+    }
+    const tenant: LookedUpTenant = {
+      name,
+      configText,
+      providers,
+      byIssuer: providersByIssuer(name, providers),
+      refusedIssuers: new Set(refused.flatMap((candidate) => candidate.issuers)),
+    }
+    issuers.add(tenant)
+    return { tenant, isProvisional: refused.length > 0 }
+  }
+
+  function checkCandidates(name: string, config: unknown, previous: LookedUpTenant | undefined): readonly Candidate[] {
+    const candidates = checkLookedUpTenant(name, config, lookup).map((given): Candidate => {
+      const { registration, where, provider } = given
+      const replaced = previous?.providers.find(({ registered }) => registered.key.provider === provider)?.registered
+      const checked = check(registration, { network: NETWORK, where, isLeased: true, replaced })
+      refuseImmutable(where, checked.options)
+      return { ...given, issuers: expandIssuers(checked.issuers, given.rules.tenantIds), replaced }
+    })
+    providersByIssuer(name, candidates)
+    return candidates
+  }
+
+  function register({ registration, where, rules, replaced, ...candidate }: Candidate): AuthProvider {
+    const registered = registerNow(registration, { network: NETWORK, where, isLeased: true, replaced })
+    return { registered, issuers: candidate.issuers, rules, algorithms: algorithmsOf(registered.algorithms) }
+  }
+
+  function isStillAccepted({ name, providers, refusedIssuers }: LookedUpTenant): boolean {
+    if (refusedIssuers.size > 0) return false
+    return providers.every((provider) => !provider.registered.isRemoved && findRival(name, provider) === undefined)
+  }
+
+  /** Another tenant in use whose tokens nothing tells apart from this provider's, and the issuer that they share. */
+  function findRival(
+    name: string,
+    provider: Pick<AuthProvider, 'issuers' | 'rules'>,
+  ): { readonly issuer: string; readonly tenant: string } | undefined {
+    for (const issuer of provider.issuers) {
+      for (const other of issuers.indistinguishable(issuer, provider.rules)) {
+        if (other.name !== name && tenants.isInUse(other.name)) return { issuer, tenant: other.name }
+      }
+    }
+    return undefined
+  }
+
+  return {
+    find: (name, now) => tenants.find(name, now),
+    // A tenant's own options may name any of them.
+    algorithms: new Set(signatureAlgorithms),
+    clockTolerance: defaultRules.clockTolerance,
+    invalidate: (name) => tenants.invalidate(name),
+    close: () => tenants.close(),
+  }
+}
+
+function refuseImmutable(where: string, { keyLifetime }: { readonly keyLifetime: 'http' | 'immutable' }): void {
+  if (keyLifetime !== 'immutable') return
+  throw new TypeError(`${where}keyLifetime cannot be 'immutable' for tenants that are looked up`)
+}
+
+/** The tenants of an authenticator, and which of them a request is for. */
+export interface ResolvedTenants {
+  readonly tenants: AuthTenants
+  /** The tenant of a request: an identifier, or what a callback returned, perhaps a promise. */
+  readonly resolveTenant: (request: AuthRequest, issuer: string) => unknown
+  /** The tenant of a token that comes without a request; `undefined` where its issuer does not decide. */
+  readonly tenantOfIssuer: (issuer: string) => string | undefined
+  /** Reports the issuer of a token that is not one of the tenant's, where it is almost one. */
+  readonly reportIssuer: (tenant: Tenant<AuthProvider> | undefined, issuer: string) => void
+}
+
+/**
+ * Creates the tenants that the options configure. Everything is checked before anything is registered.
+ *
+ * @throws TypeError that names a wrong option
+ * @throws ProviderTakenError where a shared registry has something else under one of the names
+ */
+function createTenants(registry: ProviderRegistry, options: CheckedAuthOptions): ResolvedTenants {
+  const { isSingleTenant, lookup, providers, resolver } = options
+  const mismatches = createIssuerMismatchReports(registry.events)
+  const reportIssuer: ResolvedTenants['reportIssuer'] = (tenant, issuer) => {
+    if (tenant !== undefined) mismatches.report(issuer, tenant.byIssuer, (provider) => provider)
+  }
+  if (lookup !== undefined) {
+    if (resolver === undefined || isTenantFromIssuer(resolver)) {
+      throw new TypeError('tenant is required where tenants is a function, and cannot be tenantFromIssuer()')
+    }
+    const tenants = createLookedUpTenants(registry, lookup)
+    return { tenants, resolveTenant: (request) => resolver(request), tenantOfIssuer: () => undefined, reportIssuer }
+  }
+  const registrable = checkProviders(registry, providers)
+  if (!isSingleTenant) checkResolver(resolver, registrable.sharedIssuer)
+  const tenants = registrable.register()
+  if (isSingleTenant) {
+    return { tenants, resolveTenant: () => DEFAULT_NAME, tenantOfIssuer: () => DEFAULT_NAME, reportIssuer }
+  }
+  const { byIssuer, sharedIssuer } = tenants.directory
+  const tenantOfIssuer = (issuer: string) => (sharedIssuer === undefined ? byIssuer.get(issuer)?.name : undefined)
+  if (resolver !== undefined && !isTenantFromIssuer(resolver)) {
+    return { tenants, resolveTenant: (request) => resolver(request), tenantOfIssuer, reportIssuer }
+  }
+  return {
+    tenants,
+    resolveTenant: (_request, issuer) => byIssuer.get(issuer)?.name,
+    tenantOfIssuer,
+    // Such a token has no tenant at all.
+    reportIssuer: (_tenant, issuer) =>
+      mismatches.report(issuer, byIssuer, (tenant, configured) => tenant.byIssuer.get(configured)),
+  }
+}
 
 /** Options of `authenticator.verify`. */
 export interface VerifyOptions {

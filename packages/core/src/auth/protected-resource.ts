@@ -9,7 +9,7 @@ import {
   type Unchecked,
 } from '../base/options.ts'
 import { parseUrl } from '../http/url-rules.ts'
-import { scopeOption } from './scopes.ts'
+import { scopeOption } from './check-claims.ts'
 
 /** The options of `protectedResource`: the metadata of a protected resource (RFC 9728 §2). What is absent is left out. */
 export interface ProtectedResourceOptions {

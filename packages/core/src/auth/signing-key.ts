@@ -5,9 +5,9 @@ import { KeyNotFoundError, SignatureInvalidError } from '../base/errors/request-
 import type { Steps } from '../base/steps.ts'
 import type { ImportedKey, VerificationKey } from '../jwks/verification-key.ts'
 import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
-import { isGuid, TENANT_PLACEHOLDER } from './issuer-template.ts'
+import { type RequestContext, wait } from './callbacks.ts'
+import { isGuid, TENANT_PLACEHOLDER } from './claim-rules.ts'
 import type { ParsedToken } from './parse-token.ts'
-import { type RequestContext, wait } from './request-context.ts'
 
 /** The keys that may have signed a token, and when they were asked for: the time limit of a refetch counts from there. */
 export interface FoundSigningKeys {

@@ -1,12 +1,17 @@
 import { type Clock, schedule } from '../base/clock.ts'
-import { TokenExpiredError, TokenTooOldError } from '../base/errors/claim-errors.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
-import { RegistryClosedError } from '../base/errors/registry-errors.ts'
-import { IssuerNotAllowedError, KeyNotFoundError, KeyRevokedError } from '../base/errors/request-errors.ts'
+import { RegistryClosedError } from '../base/errors/jwks-auth-error.ts'
+import {
+  IssuerNotAllowedError,
+  KeyNotFoundError,
+  KeyRevokedError,
+  TokenExpiredError,
+  TokenTooOldError,
+} from '../base/errors/request-errors.ts'
 import { argumentOptions, type OptionTable, optional } from '../base/options.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'
-import type { RegisteredProvider } from '../registry/registered-provider.ts'
-import { type VerifiedToken, verifiedOf } from './verified-token.ts'
+import type { RegisteredProvider } from '../registry/registry.ts'
+import { type VerifiedToken, verifiedOf } from './token-cache.ts'
 
 /** Options of `authenticator.untilInvalid`. */
 export interface UntilInvalidOptions {

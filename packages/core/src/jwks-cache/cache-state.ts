@@ -10,21 +10,41 @@ import {
   type RefusedKeys,
   uniteRefused,
 } from '../jwks/key-set.ts'
-import { negativeTtl, obeyedRetryAfter, type Random, refreshBackoff } from './backoff.ts'
 import type { CacheEvent } from './cache-events.ts'
 import type { CacheOptions } from './cache-options.ts'
-import { isOutage, retryAfterOf } from './failure.ts'
+import type { FetchedKeySet, RefusedContent } from './key-set-response.ts'
+import { type Lifetimes, lifetimesOf, type RefreshFailure, UNLIMITED } from './policy.ts'
+import { isOutage, negativeTtl, obeyedRetryAfter, type Random, refreshBackoff, retryAfterOf } from './retry.ts'
 import {
   addPublished,
   forget,
   type ImmutableHistory,
   type ImmutableKeys,
   isSameHistory,
+  type Revocations,
   unite,
-} from './immutable-keys.ts'
-import type { FetchedKeySet, RefusedContent } from './key-set-response.ts'
-import { type Lifetimes, lifetimesOf, type RefreshFailure, UNLIMITED } from './policy.ts'
-import type { Revocations } from './revocations.ts'
+} from './usable-keys.ts'
+
+/** What a provider's cache has counted since its registration. */
+export interface Metrics {
+  /** Requests for keys. */
+  requests: number
+  /** Requests that cached keys served. */
+  hits: number
+  /** Requests that had to wait, or were refused. */
+  misses: number
+  /** Requests served with keys past their expiry. */
+  stale: number
+  /** Fetches that ended, successfully or not. */
+  refreshes: number
+  /** Fetches that failed. */
+  refreshErrors: number
+}
+
+/** Creates metrics at zero. */
+export function createMetrics(): Metrics {
+  return { requests: 0, hits: 0, misses: 0, stale: 0, refreshes: 0, refreshErrors: 0 }
+}
 
 /** A cached key set and how long it may be used. */
 export interface CachedKeys {

@@ -1,9 +1,15 @@
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeySetMalformedError, UpstreamStatusError } from '../base/errors/upstream-errors.ts'
 import { parseJson } from '../base/json.ts'
-import { isOlder, revalidatedPolicy, type StoredPolicy, storedPolicy, validatorsOf } from '../http/freshness.ts'
-import type { TransportResponse } from '../http/response.ts'
-import { readRetryAfter } from '../http/retry-after.ts'
+import type { TransportResponse } from '../http/freshness.ts'
+import {
+  isOlder,
+  readRetryAfter,
+  revalidatedPolicy,
+  type StoredPolicy,
+  storedPolicy,
+  validatorsOf,
+} from '../http/freshness.ts'
 import { type KeySet, type RefusedKeys, readKeySetInTurns } from '../jwks/key-set.ts'
 import { KEY_SET_MEMBERS } from '../jwks/verification-key.ts'
 

@@ -1,4 +1,4 @@
-import { elapsed, type Instant } from '../base/clock.ts'
+import { type Clock, elapsed, type Instant, instant, schedule } from '../base/clock.ts'
 import { type Freshness, freshnessOf, type StoredPolicy } from '../http/freshness.ts'
 import type { CacheOptions } from './cache-options.ts'
 
@@ -118,5 +118,126 @@ export function lifetimesOf(policy: StoredPolicy, options: LifetimeOptions, rand
     freshFor: ttl,
     staleFor: ttl + window,
     staleIfErrorFor: ttl + longWindow,
+  }
+}
+
+/** Refreshes a provider's keys ahead of their expiry, with one timer at most and none for an idle provider. */
+export interface RefreshAhead {
+  /** The keys were used. */
+  used(): void
+  /** A fetch has ended, successfully or not. */
+  fetched(): void
+  /** Cancels the timer. */
+  stop(): void
+}
+
+/** Milliseconds between two first fetches, where a backoff of 0 would make them a loop. */
+const SHORTEST_PAUSE = 1_000
+
+/** Milliseconds below which a timer is not worth setting again: clocks differ by fractions of one. */
+const SHORTEST_DELAY = 1
+
+/** What the schedule depends on. */
+export interface RefreshSchedule {
+  /** Milliseconds until the next refresh may start; `undefined` where none is due, ever. */
+  untilRefresh(): number | undefined
+  hasKeys(): boolean
+  refresh(): void
+}
+
+/** With `'active'` the first use after a fetch sets the timer, with `'always'` the fetch itself. */
+export function createRefreshAhead(
+  mode: CacheOptions['prefetch'],
+  { untilRefresh, hasKeys, refresh }: RefreshSchedule,
+  clock: Clock,
+): RefreshAhead {
+  let cancel: (() => void) | undefined
+
+  function stop(): void {
+    cancel?.()
+    cancel = undefined
+  }
+
+  function arm(): void {
+    if (cancel !== undefined) return
+    const wait = untilRefresh()
+    if (wait === undefined || wait === Number.POSITIVE_INFINITY) return
+    const delay = Math.max(hasKeys() ? 0 : SHORTEST_PAUSE, wait)
+    // Once it is due, the requests themselves start it.
+    if (delay <= 0 && mode !== 'always') return
+    cancel = schedule(clock, delay, () => {
+      cancel = undefined
+      // The timer was set while the wall clock was ahead; it has been put right since.
+      if ((untilRefresh() ?? 0) >= SHORTEST_DELAY) arm()
+      else refresh()
+    })
+  }
+
+  return {
+    used() {
+      if (mode === 'active') arm()
+    },
+    fetched() {
+      stop()
+      if (mode === 'always') arm()
+    },
+    stop,
+  }
+}
+
+/** Notices when a provider can no longer, or again, serve requests. */
+export interface Availability {
+  /** True from `unavailable` to `recovered`. */
+  readonly isUnavailable: boolean
+  /** The state has changed, or a request shows that time has: reports a change, if there is one. */
+  check(): void
+  /** Cancels the timer. */
+  stop(): void
+}
+
+/**
+ * Creates the watch of one cache. While refreshes fail and cached keys serve, one timer ends with the stale window, so that
+ * keys that run out without a request are noticed, too. A provider that is idle or healthy has no timer: its next request
+ * fetches, and can be served.
+ */
+export function createAvailability(
+  { state, report }: { state(): PolicyState; report(change: 'unavailable' | 'recovered'): void },
+  clock: Clock,
+): Availability {
+  let isUnavailable = false
+  let cancel: (() => void) | undefined
+
+  function stop(): void {
+    cancel?.()
+    cancel = undefined
+  }
+
+  /** Milliseconds that the cached keys may serve; negative where they may not. */
+  function timeLeft(): number {
+    const { cached, failure } = state()
+    if (cached === undefined) return Number.NEGATIVE_INFINITY
+    return usableFor(cached.lifetimes, failure) - elapsed(cached.fetchedAt, instant(clock))
+  }
+
+  function check(): void {
+    stop()
+    const left = timeLeft()
+    const { failure } = state()
+    // Without keys and without a failure nothing is known: the next request fetches.
+    const isUnavailableNow = left > 0 ? false : failure === undefined ? isUnavailable : true
+    if (failure !== undefined && left > 0 && left !== Number.POSITIVE_INFINITY) {
+      cancel = schedule(clock, Math.max(SHORTEST_DELAY, left), check)
+    }
+    if (isUnavailableNow === isUnavailable) return
+    isUnavailable = isUnavailableNow
+    report(isUnavailable ? 'unavailable' : 'recovered')
+  }
+
+  return {
+    get isUnavailable() {
+      return isUnavailable
+    },
+    check,
+    stop,
   }
 }

@@ -1,22 +1,21 @@
 import { duration, elapsed, type Instant, instant, keepAlive } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
-import { RegistryClosedError } from '../base/errors/registry-errors.ts'
+import { RegistryClosedError } from '../base/errors/jwks-auth-error.ts'
 import { KeyNotFoundError, KeyRevokedError, KeysUnavailableError } from '../base/errors/request-errors.ts'
 import { KeySetMalformedError } from '../base/errors/upstream-errors.ts'
-import { type Operation, resolveOperation, traced } from '../base/instrumentation.ts'
+import { type Operation, resolveOperation, traced } from '../base/events.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { isThenable } from '../base/steps.ts'
 import { storedPolicy } from '../http/freshness.ts'
 import { createKeySet, type KeySet, type KeySetChanges, selectKeys } from '../jwks/key-set.ts'
 import type { ImportedKey, KeyImporter, VerificationKey } from '../jwks/verification-key.ts'
-import { type Availability, createAvailability } from './availability.ts'
-import { negativeTtl, refreshBackoff } from './backoff.ts'
 import type { CacheEvent, FetchReason } from './cache-events.ts'
 import type { CacheOptions } from './cache-options.ts'
 import {
   type CachedKeys,
   type CacheState,
   cachedKeys,
+  createMetrics,
   EMPTY,
   evicted,
   type Failure,
@@ -24,14 +23,24 @@ import {
   fetched,
   forgotten,
   loaded,
+  type Metrics,
   revoked,
   type TransitionContext,
 } from './cache-state.ts'
 import { NOTHING_REFUSED } from './key-set-response.ts'
-import { createMetrics, type Metrics } from './metrics.ts'
-import { backoffLeft, decide, decideAfterFailure, lifetimesOf, type PolicyState, UNLIMITED } from './policy.ts'
-import { createRefreshAhead, type RefreshAhead } from './refresh-ahead.ts'
-import type { Revocation, Revocations } from './revocations.ts'
+import {
+  type Availability,
+  backoffLeft,
+  createAvailability,
+  createRefreshAhead,
+  decide,
+  decideAfterFailure,
+  lifetimesOf,
+  type PolicyState,
+  type RefreshAhead,
+  UNLIMITED,
+} from './policy.ts'
+import { negativeTtl, refreshBackoff } from './retry.ts'
 import {
   createUnknownKidSearch,
   type FoundKeys,
@@ -41,6 +50,7 @@ import {
   type UnknownKidSearch,
 } from './unknown-kid.ts'
 import type { FetchResult, Upstream, UpstreamContext } from './upstream.ts'
+import type { Revocation, Revocations } from './usable-keys.ts'
 
 /** What the caches of one registry share. */
 export interface CacheContext extends UpstreamContext {

@@ -1,7 +1,7 @@
 import { type Clock, duration, type Instant, instant, keepAlive, settledWithin } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { KeyNotFoundError, KeyRevokedError, type KeysUnavailableError } from '../base/errors/request-errors.ts'
-import { type Instrumentation, resolveOperation, traced } from '../base/instrumentation.ts'
+import { type Instrumentation, resolveOperation, traced } from '../base/events.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { KeySet } from '../jwks/key-set.ts'
 import type { VerificationKey } from '../jwks/verification-key.ts'

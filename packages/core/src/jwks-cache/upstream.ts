@@ -2,9 +2,8 @@ import { type Clock, type Instant, instant } from '../base/clock.ts'
 import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { UpstreamUnreachableError } from '../base/errors/upstream-errors.ts'
 import type { EventBus } from '../base/events.ts'
-import { type Instrumentation, type Operation, traced } from '../base/instrumentation.ts'
+import { type Instrumentation, type Operation, traced } from '../base/events.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
-import type { Random } from './backoff.ts'
 import type { FetchReason, RegistryEvents } from './cache-events.ts'
 import type { RetryPolicy } from './cache-options.ts'
 import type { FetchLimit } from './fetch-limit.ts'
@@ -22,6 +21,7 @@ import {
   UnusableKeySet,
 } from './key-set-response.ts'
 import { createRefetchBudget, type RefetchBudget, type RefusedKids } from './refetch-budget.ts'
+import type { Random } from './retry.ts'
 import { withRetries } from './retry.ts'
 
 /** What the key sets of one registry share. */

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, duration, elapsed, type Instant, instant, schedule, settledWithin } from '../base/clock.ts'
-import { FleetFetchFailedError } from '../base/errors/store-errors.ts'
+import { FleetFetchFailedError } from '../base/errors/jwks-auth-error.ts'
 import { isObject } from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import type { CacheOptions } from '../jwks-cache/cache-options.ts'
 import type { RefreshFailure } from '../jwks-cache/policy.ts'
 import type { FetchDecision, FetchOutcome, FetchPlan } from '../jwks-cache/provider-cache.ts'
-import { checkedAnswer } from '../stores/check-store.ts'
-import { plainJson } from '../stores/plain-json.ts'
+import { plainJson } from '../stores/integrity.ts'
 import type { FleetCoordination, LeaseState } from '../stores/snapshot-store.ts'
+import { checkedAnswer } from '../stores/snapshot-store.ts'
 import type { Attempt, StoreCircuit } from './store-circuit.ts'
 
 /** The provider's snapshot in the store, by which the holder of the lease tells the others what it has fetched. */

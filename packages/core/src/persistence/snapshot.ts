@@ -6,9 +6,9 @@ import { checkUrl, parseUrl, type UrlRules } from '../http/url-rules.ts'
 import { type KeySet, readKeySetInTurns } from '../jwks/key-set.ts'
 import type { CacheOptions } from '../jwks-cache/cache-options.ts'
 import type { CachedKeys } from '../jwks-cache/cache-state.ts'
-import type { ImmutableHistory, KidTimes } from '../jwks-cache/immutable-keys.ts'
 import type { RefusedContent } from '../jwks-cache/key-set-response.ts'
 import { lifetimesOf, UNLIMITED } from '../jwks-cache/policy.ts'
+import type { ImmutableHistory, KidTimes } from '../jwks-cache/usable-keys.ts'
 import type { SnapshotRefusal, VerifiedPayload } from '../stores/integrity.ts'
 
 /** What a snapshot was made for: one that was made for anything else is refused. */

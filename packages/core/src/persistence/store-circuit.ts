@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Clock, schedule, settledWithin } from '../base/clock.ts'
-import { StoreFailedError } from '../base/errors/store-errors.ts'
+import { StoreFailedError } from '../base/errors/jwks-auth-error.ts'
 import type { EventBus } from '../base/events.ts'
 import { type ProviderKey, providerName } from '../base/provider-key.ts'
 import type { RegistryEvents, StoreOperation } from '../jwks-cache/cache-events.ts'

@@ -1,31 +1,124 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { KeyObject } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import type { JSONWebKeySet } from 'jose'
+import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
+import { JWKSMultipleMatchingKeys } from 'jose/errors'
 import { LRUCache } from 'lru-cache'
-import { type Clock, instant } from '../base/clock.ts'
-import { RegistryClosedError } from '../base/errors/registry-errors.ts'
-import { createEventBus } from '../base/events.ts'
-import type { Instrumentation } from '../base/instrumentation.ts'
+import { type Clock, instant, keepAlive } from '../base/clock.ts'
+import { RegistryClosedError, StoreFailedError } from '../base/errors/jwks-auth-error.ts'
+import { AlgorithmNotAllowedError, KeyNotFoundError } from '../base/errors/request-errors.ts'
+import { createEventBus, type EventBus, type Instrumentation } from '../base/events.ts'
 import { stringOption } from '../base/options.ts'
 import { type ProviderKey, providerName } from '../base/provider-key.ts'
 import { createTransport, type Transport } from '../http/transport.ts'
 import type { KeySet } from '../jwks/key-set.ts'
-import { createKeyImporter } from '../jwks/verification-key.ts'
-import type { Random } from '../jwks-cache/backoff.ts'
+import { createKeyImporter, type SignatureAlgorithm } from '../jwks/verification-key.ts'
 import { type RegistryEvents, registryEventTypes } from '../jwks-cache/cache-events.ts'
 import { createFetchLimit } from '../jwks-cache/fetch-limit.ts'
 import type { CacheContext, ProviderCache } from '../jwks-cache/provider-cache.ts'
 import { createRefusedKids } from '../jwks-cache/refetch-budget.ts'
+import type { Random } from '../jwks-cache/retry.ts'
 import { createPersistence, type Persistence, type RestoreReport } from '../persistence/persistence.ts'
-import { checkProviderOptions, mergeProviderOptions } from './check-provider-options.ts'
-import { createKeyOperations } from './key-operations.ts'
-import { createKeyResolver } from './key-resolver.ts'
-import { createProviderTable } from './provider-table.ts'
-import { readUsage } from './read-usage.ts'
-import type { RegisteredProvider } from './registered-provider.ts'
-import { internals, type Registry, type RegistryInternals } from './registry.ts'
+import { checkProviderOptions, mergeProviderOptions } from './provider-options.ts'
+import { createProviderTable, type ProviderTable } from './provider-table.ts'
+import {
+  internals,
+  providerStatus,
+  type RegisteredProvider,
+  type Registry,
+  type RegistryInternals,
+} from './registry.ts'
 import { checkRegistryOptions, type RegistryOptions } from './registry-options.ts'
-import { providerStatus } from './status.ts'
+import { readUsage } from './series.ts'
+
+/** A provider as a key resolver needs it. */
+export interface ResolvableProvider {
+  readonly algorithms: readonly SignatureAlgorithm[]
+  readonly cache: ProviderCache
+}
+
+/**
+ * Creates a key resolver for `jose.jwtVerify`, as `jose.createRemoteJWKSet` does.
+ *
+ * It rejects with the error of `ProviderCache.findKeys` where no key can be had, with `AlgorithmNotAllowedError` for an
+ * `alg` that the provider does not allow, and with jose's `JWKSMultipleMatchingKeys` where several keys fit the token.
+ * That error is an async iterable of these keys, at most four, to be tried one after the other.
+ */
+function createKeyResolver(clock: Clock, provider: () => ResolvableProvider): JWTVerifyGetKey {
+  return async ({ alg, kid }) => {
+    const { algorithms, cache } = provider()
+    if (!algorithms.some((allowed) => allowed === alg)) throw new AlgorithmNotAllowedError()
+    const found = await cache.findKeys(kid, alg, instant(clock))
+    if (found instanceof Error) throw found
+    const keys = found.flatMap((key) => cache.importKey(key, alg)?.keyObject ?? [])
+    const [key] = keys
+    if (key === undefined) throw new KeyNotFoundError()
+    if (keys.length > 1) throw multipleMatchingKeys(keys)
+    return key
+  }
+}
+
+function multipleMatchingKeys(keys: readonly KeyObject[]): JWKSMultipleMatchingKeys {
+  const error = new JWKSMultipleMatchingKeys()
+  // jose declares CryptoKeys here. `jwtVerify` takes KeyObjects as well, and remembers their conversion.
+  return Object.defineProperty(error, Symbol.asyncIterator, {
+    value: async function* () {
+      yield* keys
+    },
+  })
+}
+
+/** Creates the methods of a registry that revoke and forget single keys. */
+function createKeyOperations(
+  { find }: Pick<ProviderTable, 'find'>,
+  persistence: Persistence,
+  events: EventBus<RegistryEvents>,
+): Pick<Registry, 'revokeKey' | 'unrevokeKey' | 'forgetKey'> {
+  const { revocations } = persistence
+  return {
+    async revokeKey(tenant, provider, kid) {
+      const { key, cache } = find(tenant, provider)
+      const revoke = () => revocations.of(key).revoke(stringOption('kid', kid), cache.state.cached?.published)
+      const isRepeated = revocations.of(key).has(kid)
+      let record = revoke()
+      cache.revocationsChanged()
+      events.emit('key-revoked', { ...key, kid })
+      // Another process may have lifted that very record, and this one has not heard of it yet.
+      if (isRepeated) await keepAlive(revocations.load(key).then(() => revocations.refresh()))
+      if (!revocations.of(key).has(kid)) {
+        record = revoke()
+        cache.revocationsChanged()
+      }
+      await keepAlive(revocations.persist(key, [record]))
+    },
+    async unrevokeKey(tenant, provider, kid) {
+      const { key, cache } = find(tenant, provider)
+      // What another process has revoked just now is to be lifted, too.
+      await revocations.load(key)
+      await revocations.refresh()
+      const lifted = revocations.of(key).lift(stringOption('kid', kid))
+      if (lifted.length === 0) return false
+      cache.revocationsChanged()
+      events.emit('key-unrevoked', { ...key, kid })
+      await keepAlive(revocations.persist(key, lifted))
+      return true
+    },
+    async forgetKey(tenant, provider, kid) {
+      const { cache, registration } = find(tenant, provider)
+      if (registration.options.keyLifetime !== 'immutable') {
+        throw new TypeError(
+          "forgetKey is for providers with keyLifetime 'immutable'; refresh() replaces the keys of other providers",
+        )
+      }
+      await persistence.load(cache)
+      if (!cache.forget(stringOption('kid', kid))) return false
+      if (!(await persistence.saved(cache))) {
+        throw new StoreFailedError('the key is dropped from memory only', { operation: 'save', tenant, provider })
+      }
+      return true
+    },
+  }
+}
 
 /** What a registry is built on; the simulation brings its own. */
 export interface RegistryParts {

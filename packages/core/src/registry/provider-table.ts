@@ -1,17 +1,17 @@
 import type { LRUCache } from 'lru-cache'
-import { ProviderNotRegisteredError, RegistryClosedError } from '../base/errors/registry-errors.ts'
+import { ProviderNotRegisteredError, RegistryClosedError } from '../base/errors/jwks-auth-error.ts'
 import { type ProviderKey, providerName } from '../base/provider-key.ts'
 import type { Transport } from '../http/transport.ts'
 import type { CacheContext, ProviderCache } from '../jwks-cache/provider-cache.ts'
 import { Upstream } from '../jwks-cache/upstream.ts'
 import type { Persistence } from '../persistence/persistence.ts'
-import type { CheckedProviderOptions } from './check-provider-options.ts'
 import { createJwksSource } from './discovery.ts'
-import { type ProviderParts, RegisteredProvider } from './registered-provider.ts'
+import type { CheckedProviderOptions } from './provider-options.ts'
 import { type CheckedRegistration, checkRegistration, isSameRegistration } from './registration.ts'
 import type { RegisterOptions } from './registry.ts'
+import { type ProviderParts, RegisteredProvider } from './registry.ts'
 import type { CheckedRegistryOptions } from './registry-options.ts'
-import { createSharedValues } from './shared-values.ts'
+import { createSharedValues } from './registry-options.ts'
 
 /** The providers of one registry: which are registered, by whom they are leased, and when they leave memory. */
 export interface ProviderTable {

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { type Clock, systemClock } from '../base/clock.ts'
 import {
   boolean,
@@ -11,13 +12,35 @@ import {
   stringOption,
   type Unchecked,
 } from '../base/options.ts'
-import { isBun } from '../http/bun-exchange.ts'
-import type { HttpDispatcher } from '../http/exchange.ts'
-import { checkIntegrityKeys, checkStore } from '../stores/check-store.ts'
+import { valueText } from '../base/provider-key.ts'
+import { type HttpDispatcher, isBun } from '../http/exchange.ts'
 import { fileStore } from '../stores/file-store.ts'
-import type { SnapshotStore } from '../stores/snapshot-store.ts'
-import { checkEffects, checkProviderOptions, type RegistryRules } from './check-provider-options.ts'
-import { checkDomains, type ProviderOptions, providerOptionNames } from './provider-options.ts'
+import { checkIntegrityKeys, checkStore, type SnapshotStore } from '../stores/snapshot-store.ts'
+import {
+  checkDomains,
+  checkEffects,
+  checkProviderOptions,
+  type ProviderOptions,
+  providerOptionNames,
+  type RegistryRules,
+} from './provider-options.ts'
+
+/** Different values that are kept to be shared. Beyond that, the rest is not shared. */
+const MAX_SHARED_VALUES = 1_000
+
+/**
+ * Creates a function that returns an equal earlier value, if there was one: of a hundred thousand tenants, most have the
+ * same options, and share one object. For frozen values that are the same if their {@link valueText} is.
+ */
+export function createSharedValues<Value extends object>(): (value: Value) => Value {
+  const values = new LRUCache<string, Value>({ max: MAX_SHARED_VALUES })
+  return (value) => {
+    const text = valueText(value)
+    const known = values.get(text)
+    if (known === undefined) values.set(text, value)
+    return known ?? value
+  }
+}
 
 /** Options of `createRegistry`. */
 export interface RegistryOptions {

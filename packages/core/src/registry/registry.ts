@@ -1,17 +1,206 @@
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
-import type { Clock } from '../base/clock.ts'
+import { type Clock, elapsed, type Instant } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
-import type { EventBus } from '../base/events.ts'
-import type { Instrumentation } from '../base/instrumentation.ts'
+import type { EventBus, Instrumentation } from '../base/events.ts'
 import type { Unchecked } from '../base/options.ts'
-import type { Network } from '../http/address-rules.ts'
+import type { ProviderKey } from '../base/provider-key.ts'
+import type { Network } from '../http/addresses.ts'
 import type { KeySetChanges } from '../jwks/key-set.ts'
+import type { SignatureAlgorithm } from '../jwks/verification-key.ts'
 import type { RegistryEvents } from '../jwks-cache/cache-events.ts'
-import type { RestoreReport } from '../persistence/persistence.ts'
-import type { ProviderUsage } from './provider-usage.ts'
-import type { RegisteredProvider } from './registered-provider.ts'
-import type { CheckedRegistration, ProviderRegistration } from './registration.ts'
-import type { ProviderStatus } from './status.ts'
+import { cachedKeys, createMetrics, type Metrics } from '../jwks-cache/cache-state.ts'
+import { usableFor } from '../jwks-cache/policy.ts'
+import { type CacheContext, ProviderCache } from '../jwks-cache/provider-cache.ts'
+import type { Upstream } from '../jwks-cache/upstream.ts'
+import type { Persistence, RestoreReport } from '../persistence/persistence.ts'
+import type { StoreSide } from '../persistence/store-circuit.ts'
+import { type CheckedRegistration, type ProviderRegistration, snapshotRules } from './registration.ts'
+
+/** The status of a provider's cache. Times are ISO 8601 in UTC; absent ones are `undefined`. */
+export interface ProviderStatus extends ProviderKey {
+  /**
+   * `'empty'`: no keys are cached that may be used; `'loading'`: the same, and a fetch is in flight; `'ready'`: there are
+   * such keys; `'refreshing'`: the same, and a fetch is in flight. `health` is `'unavailable'` in the first two and in no other.
+   */
+  readonly state: 'empty' | 'loading' | 'ready' | 'refreshing'
+  /**
+   * `'fresh'`; `'stale'`: past expiry, and not requested since; `'failing'`: the last refresh failed (`errorCount` is not 0)
+   * and the cached keys still serve; `'unavailable'`: no usable keys are cached.
+   */
+  readonly health: 'fresh' | 'stale' | 'failing' | 'unavailable'
+  /** When the cached keys were last fetched or confirmed. */
+  readonly lastRefresh: string | undefined
+  /** From when on the next refresh may start. */
+  readonly nextRefresh: string | undefined
+  /** Until when the keys are fresh. */
+  readonly expiresAt: string | undefined
+  /** Until when they may serve while refreshes fail. */
+  readonly staleUntil: string | undefined
+  /** Refreshes that failed since the last one that succeeded. */
+  readonly errorCount: number
+  /** How the last attempt failed, if it did, refetches for unknown `kid`s included: a code of `docs/errors.md` and its fixed sentence. */
+  readonly lastError: Pick<JwksAuthError, 'code' | 'message'> | undefined
+  /** The share of requests that cached keys served, 0 to 1; 0 before the first. */
+  readonly hitRate: number
+  /** The share of requests served with keys past their expiry, 0 to 1. */
+  readonly staleServeRatio: number
+  /** The `kid`s that verify now, in the order in which they are published. */
+  readonly kids: readonly string[]
+  /** Where the cached keys came from: fetched, loaded, or configured as `jwks`; `'none'` where nothing is cached. */
+  readonly source: 'upstream' | 'store' | 'inline' | 'none'
+  /** Health of the registry's store: `'failing'` while any side of it fails, `'none'` without a store. */
+  readonly store: 'ready' | 'failing' | 'none'
+  /**
+   * The sides of the store that fail at the moment: a store that cannot be written is still read. `'coordinating'` are
+   * leases, the shared refetch budget and notices. The events `store-failed` say which operation, for which provider, and why.
+   */
+  readonly failingStoreSides: readonly StoreSide[]
+  /** What was counted since registration. */
+  readonly metrics: Readonly<Metrics>
+}
+
+/** What a status is computed with, beside the cache. */
+export interface StatusContext {
+  readonly now: Instant
+  /** `undefined` without a store. */
+  readonly failingSides: readonly StoreSide[] | undefined
+}
+
+/** The status of a provider; `cache` is absent until its first use. */
+export function providerStatus(
+  key: ProviderKey,
+  cache: ProviderCache | undefined,
+  { now, failingSides }: StatusContext,
+): ProviderStatus {
+  const state = cache?.state
+  const metrics = { ...(cache?.metrics ?? createMetrics()) }
+  const cached = state && cachedKeys(state)
+  const lastError = state?.lastError
+  const age = cached === undefined ? 0 : elapsed(cached.fetchedAt, now)
+  const usable = cached === undefined ? 0 : usableFor(cached.lifetimes, state?.failure)
+  const isFetching = cache?.isFetching === true
+  const untilRefresh = cache?.untilRefresh()
+  /** A moment so many milliseconds after the fetch; by the wall clock as it is now, should it have been stepped. */
+  const at = (milliseconds: number): string | undefined =>
+    cached === undefined ? undefined : isoTime(now.wall - age + milliseconds)
+  const errorCount = state?.failure?.count ?? 0
+  const canServe = cached !== undefined && age < usable
+  return {
+    ...key,
+    state: canServe ? (isFetching ? 'refreshing' : 'ready') : isFetching ? 'loading' : 'empty',
+    health: canServe ? healthOfServing(age < cached.lifetimes.freshFor, errorCount) : 'unavailable',
+    lastRefresh: at(0),
+    nextRefresh: untilRefresh === undefined ? undefined : isoTime(now.wall + untilRefresh),
+    expiresAt: at(cached?.lifetimes.freshFor ?? 0),
+    staleUntil: at(usable),
+    errorCount,
+    lastError: lastError === undefined ? undefined : { code: lastError.code, message: lastError.message },
+    hitRate: ratio(metrics.hits, metrics.requests),
+    staleServeRatio: ratio(metrics.stale, metrics.requests),
+    kids: !canServe ? [] : [...(state?.usable.byKid.keys() ?? [])],
+    source: cached?.source ?? 'none',
+    store: failingSides === undefined ? 'none' : failingSides.length === 0 ? 'ready' : 'failing',
+    failingStoreSides: failingSides ?? [],
+    metrics,
+  }
+}
+
+function healthOfServing(isFresh: boolean, errorCount: number): ProviderStatus['health'] {
+  if (errorCount > 0) return 'failing'
+  return isFresh ? 'fresh' : 'stale'
+}
+
+function isoTime(time: number): string | undefined {
+  // Keys that never expire have no such moment.
+  return Number.isFinite(time) ? new Date(time).toISOString() : undefined
+}
+
+function ratio(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole
+}
+
+/** What an exporter of metrics reads of a provider that was used. Cheaper than a status: nothing is copied. */
+export interface ProviderUsage extends ProviderKey {
+  /** What was counted since registration. The same object each time, whose counters grow. */
+  readonly metrics: Readonly<Metrics>
+  /** Milliseconds since the cached keys were fetched or confirmed; `undefined` where nothing is cached. */
+  readonly keyAge: number | undefined
+  /**
+   * Milliseconds until the cached keys may no longer serve; `Infinity` for keys that never expire. 0 where none may and
+   * refreshes fail: requests are refused. `undefined` where none may and none failed: the next request fetches.
+   */
+  readonly untilUnusable: number | undefined
+}
+
+/** What a cache is created with, on its first use. */
+export interface ProviderParts {
+  readonly context: CacheContext
+  readonly persistence: Persistence
+  readonly upstreamOf: (registration: CheckedRegistration) => Upstream
+}
+
+/** A provider in a registry. An idle one is little more than its registration: the cache is created on its first use. */
+export class RegisteredProvider {
+  readonly registration: CheckedRegistration
+  /** True once it is unregistered, or replaced by another registration. */
+  isRemoved = false
+  /** False where it lasts only while an authenticator that looks its tenants up has leased it. */
+  isPermanent = false
+  /** How many authenticators have leased it. */
+  leases = 0
+  /** Settles when the store's snapshot is loaded, or the store was too slow. */
+  loaded: Promise<unknown> | undefined
+  readonly #parts: ProviderParts
+  #cache: ProviderCache | undefined
+
+  constructor(registration: CheckedRegistration, parts: ProviderParts) {
+    this.registration = registration
+    this.#parts = parts
+  }
+
+  get key(): ProviderKey {
+    return this.registration.key
+  }
+
+  get algorithms(): readonly SignatureAlgorithm[] {
+    return this.registration.options.algorithms
+  }
+
+  /** The cache, created on first use. */
+  get cache(): ProviderCache {
+    this.#cache ??= this.#createCache()
+    return this.#cache
+  }
+
+  /** Drops a cache that was created to look into the store, found nothing there and was not used yet. */
+  dropUnused(): void {
+    const cache = this.#cache
+    if (cache === undefined || cache.state.cached !== undefined) return
+    if (cache.metrics.requests === 0 && !cache.isFetching) this.#cache = undefined
+  }
+
+  /** The cache, if it was used. */
+  get usedCache(): ProviderCache | undefined {
+    return this.#cache
+  }
+
+  #createCache(): ProviderCache {
+    const { registration } = this
+    const { context, persistence, upstreamOf } = this.#parts
+    const { key, options } = registration
+    const { connect } = persistence
+    const upstream = upstreamOf(registration)
+    const revocations = persistence.revocations.of(key)
+    if (registration.jwks !== undefined) {
+      const cache = new ProviderCache(key, options, upstream, revocations, context)
+      cache.useInline(registration.jwks)
+      return cache
+    }
+    if (connect === undefined) return new ProviderCache(key, options, upstream, revocations, context)
+    const rules = snapshotRules(registration)
+    return new ProviderCache(key, options, upstream, revocations, context, (cache) => connect(cache, options, rules))
+  }
+}
 
 /** The result of `registry.refresh()`. */
 export type RefreshOutcome =

@@ -1,4 +1,46 @@
-import type { ProviderUsage } from './provider-usage.ts'
+import { elapsed, type Instant } from '../base/clock.ts'
+import type { Tracer } from '../base/events.ts'
+import { cachedKeys } from '../jwks-cache/cache-state.ts'
+import { usableFor } from '../jwks-cache/policy.ts'
+import type { ProviderCache } from '../jwks-cache/provider-cache.ts'
+import { internals, internalsOf, type ProviderUsage } from './registry.ts'
+
+/** Reads the usage of one provider. */
+export function readUsage(cache: ProviderCache, now: Instant): ProviderUsage {
+  const { state, metrics } = cache
+  const { tenant, provider } = cache.key
+  const cached = cachedKeys(state)
+  const unusable = state.failure === undefined ? undefined : 0
+  if (cached === undefined) return { tenant, provider, metrics, keyAge: undefined, untilUnusable: unusable }
+  const keyAge = elapsed(cached.fetchedAt, now)
+  const left = usableFor(cached.lifetimes, state.failure) - keyAge
+  return { tenant, provider, metrics, keyAge, untilUnusable: left > 0 ? left : unusable }
+}
+
+// `object`: the entry point for adapters has to compile without the types of the whole registry.
+
+/**
+ * Reads what was counted of every provider that was used; idle ones are left out. For exporters of metrics.
+ *
+ * @throws TypeError for anything that `createRegistry` did not create
+ */
+export function usageOf(registry: object): readonly ProviderUsage[] {
+  return internalsOf(registry)[internals].usage()
+}
+
+/**
+ * Records the registry's operations, and those of its authenticators, with a tracer. The returned function stops it.
+ *
+ * @throws TypeError for anything that `createRegistry` did not create, or where another tracer records already
+ */
+export function instrument(registry: object, tracer: Tracer): () => void {
+  const { instrumentation } = internalsOf(registry)[internals]
+  if (instrumentation.tracer !== undefined) throw new TypeError('the registry has a tracer already: close it first')
+  instrumentation.tracer = tracer
+  return () => {
+    if (instrumentation.tracer === tracer) instrumentation.tracer = undefined
+  }
+}
 
 /** The labels that every metric has. */
 export interface SeriesLabels {

@@ -1,15 +1,102 @@
 import { type AuthRequest, headerOf, isSameOrigin } from '../base/auth-request.ts'
-import { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
-import { ProviderNotRegisteredError, RegistryClosedError } from '../base/errors/registry-errors.ts'
+import { JwksAuthError, ProviderNotRegisteredError, RegistryClosedError } from '../base/errors/jwks-auth-error.ts'
+import {
+  argumentOptions,
+  callback,
+  isIdentifier,
+  type OptionTable,
+  optional,
+  stringListOption,
+} from '../base/options.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { internals, type RefreshOutcome, type RegistryInternals } from '../registry/registry.ts'
-import { prefersHtml } from './accept.ts'
-import { recordHistory } from './history.ts'
-import { pagePolicy, renderPage } from './page.ts'
-import { byUrgency, conditionOf, readProviderQuery, selectProviders } from './provider-list.ts'
-import { checkStatusOptions, type StatusHandlerOptions } from './status-options.ts'
-import { type StatusRoute, statusRoute } from './status-routes.ts'
-import { detailJson, listJson, overviewJson, overviewOf } from './views.ts'
+import { detailJson, listJson, overviewJson, overviewOf, pagePolicy, renderPage } from './page.ts'
+import { recordHistory } from './timeline.ts'
+import { byUrgency, conditionOf, readProviderQuery, selectProviders } from './verdict.ts'
+
+/** The options of a status handler. `Request` is what `authorize` gets: the framework's own request or context. */
+export interface StatusHandlerOptions<Request> {
+  /**
+   * Decides who may see the status and refresh providers. It is awaited, and only `true` passes; any other result is answered
+   * with 403. An error goes to the framework's own error path. The probes do not call it. Required.
+   */
+  readonly authorize: (request: Request) => boolean | Promise<boolean>
+  /** Providers without which the process is not ready, each as `'tenant/provider'`. Default none. */
+  readonly required?: readonly string[] | undefined
+}
+
+/** Options that were checked. */
+export interface CheckedStatusOptions {
+  readonly authorize: (request: unknown) => unknown
+  readonly required: readonly ProviderKey[]
+}
+
+const table: OptionTable<StatusHandlerOptions<unknown>, CheckedStatusOptions> = {
+  authorize: { check: callback<CheckedStatusOptions['authorize']>() },
+  required: optional((name, value) => stringListOption(name, value).map(providerNamed), []),
+}
+
+/**
+ * Checks the options of a status handler.
+ *
+ * @throws TypeError that names a wrong or missing option
+ */
+function checkStatusOptions(options: unknown): CheckedStatusOptions {
+  return argumentOptions('createStatusHandler', options, table)
+}
+
+function providerNamed(name: string): ProviderKey {
+  const [tenant, provider, ...rest] = name.split('/')
+  if (!isIdentifier(tenant) || !isIdentifier(provider) || rest.length > 0) {
+    throw new TypeError('required must name providers as "tenant/provider"')
+  }
+  return { tenant, provider }
+}
+
+const READ: readonly string[] = Object.freeze(['GET', 'HEAD'])
+const WRITE: readonly string[] = Object.freeze(['POST'])
+
+/** What a path below the mount is, and its methods. */
+export type StatusRoute =
+  | { readonly name: 'overview' | 'list' | 'live' | 'ready'; readonly methods: readonly string[] }
+  | ({ readonly name: 'detail' | 'refresh'; readonly methods: readonly string[] } & ProviderKey)
+
+const FIXED: ReadonlyMap<string, StatusRoute> = new Map([
+  ['', { name: 'overview', methods: READ }],
+  ['/providers', { name: 'list', methods: READ }],
+  ['/health/live', { name: 'live', methods: READ }],
+  ['/health/ready', { name: 'ready', methods: READ }],
+])
+
+/** Finds what a path is; one slash at its end does not matter. Names of providers need no percent-encoding. */
+function statusRoute(path: string): StatusRoute | undefined {
+  const trimmed = path.replace(/\/$/, '')
+  const fixed = FIXED.get(trimmed)
+  if (fixed !== undefined) return fixed
+  const [root, folder, tenant, provider, action, ...rest] = trimmed.split('/')
+  if (root !== '' || folder !== 'providers' || rest.length > 0) return undefined
+  if (!isIdentifier(tenant) || !isIdentifier(provider)) return undefined
+  if (action === undefined) return { name: 'detail', methods: READ, tenant, provider }
+  return action === 'refresh' ? { name: 'refresh', methods: WRITE, tenant, provider } : undefined
+}
+
+/**
+ * True where a client prefers HTML to JSON (RFC 9110 §12.5.1): browsers name `text/html`. A client that accepts anything
+ * gets JSON.
+ */
+export function prefersHtml(accept: string): boolean {
+  const ranges = new Map(accept.split(',').map(readRange))
+  const html = ranges.get('text/html') ?? 0
+  const json = ranges.get('application/json') ?? ranges.get('application/*') ?? ranges.get('*/*') ?? 0
+  return html > 0 && html >= json
+}
+
+function readRange(text: string): [type: string, quality: number] {
+  const [type = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase())
+  const weight = parameters.find((parameter) => parameter.startsWith('q='))
+  const quality = weight === undefined ? 1 : Number(weight.slice(2))
+  return [type, quality >= 0 && quality <= 1 ? quality : 0]
+}
 
 /** A response of a status handler, to be sent as it is. To a HEAD request the framework sends no body. */
 export interface StatusResponse {

@@ -1,9 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isWithin } from './directory-path.ts'
 import { createFileFolder } from './file-folder.ts'
-import { isRevocationName, revocationName } from './file-names.ts'
+import { isRevocationName, isWithin, revocationName } from './file-names.ts'
 import type { RevocationStore } from './snapshot-store.ts'
 import { hasCode } from './system-error.ts'
 

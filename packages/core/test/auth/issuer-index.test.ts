@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AuthProvider } from '../../src/auth/auth-providers.ts'
+import { createIssuerIndex } from '../../src/auth/auth-providers.ts'
 import { areDistinguishable, checkClaimRules } from '../../src/auth/claim-rules.ts'
-import { createIssuerIndex } from '../../src/auth/issuer-index.ts'
 
 const issuer = 'https://shared.example'
 const arbitraryRules = fc

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bytesOfJson, cloneJson, isJsonData } from '../../src/auth/json-clone.ts'
+import { bytesOfJson, cloneJson, isJsonData } from '../../src/auth/auth.ts'
 
 /** Every object in a value. */
 function objectsIn(value: unknown): readonly object[] {

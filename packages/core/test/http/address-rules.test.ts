@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createAddressCheck, isAddressOrBlock } from '../../src/http/address-rules.ts'
+import { createAddressCheck, isAddressOrBlock } from '../../src/http/addresses.ts'
 
 const isPublic = createAddressCheck({ network: 'public', allowAddresses: [] })
 const isAny = createAddressCheck({ network: 'any', allowAddresses: [] })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { ResponseHeaders } from '../../src/http/freshness.ts'
 import {
   freshnessOf,
   revalidatedPolicy,
@@ -6,7 +7,6 @@ import {
   validatorsOf,
   withoutValidators,
 } from '../../src/http/freshness.ts'
-import type { ResponseHeaders } from '../../src/http/response.ts'
 
 const url = 'https://issuer.example/jwks'
 const receivedAt = Date.UTC(2025, 0, 1)

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { createNameResolver } from '../../src/http/name-resolution.ts'
+import { createNameResolver } from '../../src/http/addresses.ts'
 
 const address: LookupAddress = { address: '192.0.2.1', family: 4 }
 

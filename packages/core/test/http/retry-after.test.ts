@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readRetryAfter } from '../../src/http/retry-after.ts'
+import { readRetryAfter } from '../../src/http/freshness.ts'
 
 const now = Date.UTC(2025, 0, 1)
 

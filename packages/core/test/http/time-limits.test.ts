@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { UpstreamTimedOutError } from '../../src/base/errors/upstream-errors.ts'
-import type { ResolveName } from '../../src/http/name-resolution.ts'
+import type { ResolveName } from '../../src/http/addresses.ts'
 import { createTransport } from '../../src/http/transport.ts'
 import type { HttpDispatcher } from '../../src/index.ts'
 import { createRegistryFrom } from '../../src/registry/create-registry.ts'

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest'
-import type { TransportResponse } from '../../src/http/response.ts'
+import type { TransportResponse } from '../../src/http/freshness.ts'
 import { createTransport, type TransportPolicy } from '../../src/http/transport.ts'
 
 /** What a provider on loopback is allowed. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { negativeTtl, obeyedRetryAfter, refreshBackoff, retryDelay } from '../../src/jwks-cache/backoff.ts'
 import type { RetryPolicy } from '../../src/jwks-cache/cache-options.ts'
+import { negativeTtl, obeyedRetryAfter, refreshBackoff, retryDelay } from '../../src/jwks-cache/retry.ts'
 
 const random = fc.double({ min: 0, max: 0.999_999, noNaN: true })
 const runs = { numRuns: 20_000 }

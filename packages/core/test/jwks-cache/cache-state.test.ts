@@ -22,10 +22,10 @@ import {
   type Transition,
   type TransitionContext,
 } from '../../src/jwks-cache/cache-state.ts'
-import type { ImmutableKeys } from '../../src/jwks-cache/immutable-keys.ts'
 import { NOTHING_REFUSED } from '../../src/jwks-cache/key-set-response.ts'
 import { lifetimesOf, UNLIMITED } from '../../src/jwks-cache/policy.ts'
-import { createRevocations, type Revocations } from '../../src/jwks-cache/revocations.ts'
+import type { ImmutableKeys } from '../../src/jwks-cache/usable-keys.ts'
+import { createRevocations, type Revocations } from '../../src/jwks-cache/usable-keys.ts'
 import { providerDefaults } from '../../src/registry/provider-options.ts'
 import { immutableKeys, kidsOf, published } from './immutable-scene.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isSameHistory } from '../../src/jwks-cache/immutable-keys.ts'
+import { isSameHistory } from '../../src/jwks-cache/usable-keys.ts'
 
 describe('histories', () => {
   const history = {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { addPublished, forget, type ImmutableKeys, unite } from '../../src/jwks-cache/immutable-keys.ts'
+import { addPublished, forget, type ImmutableKeys, unite } from '../../src/jwks-cache/usable-keys.ts'
 import { contentOf, immutableKeys, kidsOf, published } from './immutable-scene.ts'
 
 const runs = { numRuns: 500 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createKeySet } from '../../src/jwks/key-set.ts'
-import { addPublished, forget, unite } from '../../src/jwks-cache/immutable-keys.ts'
+import { addPublished, forget, unite } from '../../src/jwks-cache/usable-keys.ts'
 import { contentOf, immutableKeys, kidsOf, published } from './immutable-scene.ts'
 
 const roomy = { now: 50, maxKeys: 100 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createKeySet, type KeySet, readKeySet } from '../../src/jwks/key-set.ts'
 import type { VerificationKey } from '../../src/jwks/verification-key.ts'
-import type { ImmutableKeys, KidTimes } from '../../src/jwks-cache/immutable-keys.ts'
+import type { ImmutableKeys, KidTimes } from '../../src/jwks-cache/usable-keys.ts'
 
 /** Derives a public key from `material`: the same one for the same text. */
 function jwkOf(kid: string | undefined, material: string): Readonly<Record<string, unknown>> {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { elapsed, type Instant } from '../../src/base/clock.ts'
-import { negativeTtl, refreshBackoff } from '../../src/jwks-cache/backoff.ts'
 import { type Decision, decide, decideAfterFailure, type PolicyState, usableFor } from '../../src/jwks-cache/policy.ts'
+import { negativeTtl, refreshBackoff } from '../../src/jwks-cache/retry.ts'
 
 const runs = { numRuns: 20_000 }
 const length = fc.nat(1_000)

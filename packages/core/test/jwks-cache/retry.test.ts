@@ -6,7 +6,7 @@ import {
   UpstreamTimedOutError,
   UpstreamUnreachableError,
 } from '../../src/base/errors/upstream-errors.ts'
-import { readRetryAfter } from '../../src/http/retry-after.ts'
+import { readRetryAfter } from '../../src/http/freshness.ts'
 import type { RetryPolicy } from '../../src/jwks-cache/cache-options.ts'
 import { type Attempt, withRetries } from '../../src/jwks-cache/retry.ts'
 import { rejectionOf } from './scene.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createRevocations, mergeRevocations, type Revocation } from '../../src/jwks-cache/revocations.ts'
+import { createRevocations, mergeRevocations, type Revocation } from '../../src/jwks-cache/usable-keys.ts'
 
 const runs = { numRuns: 1_000 }
 const kids = ['a', 'b', '__proto__']

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { calculateJwkThumbprint } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { type KeySet, readKeySet } from '../../src/jwks/key-set.ts'
-import { createRevocations } from '../../src/jwks-cache/revocations.ts'
+import { createRevocations } from '../../src/jwks-cache/usable-keys.ts'
 
 function jwk(kid: string | undefined): Record<string, unknown> {
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })

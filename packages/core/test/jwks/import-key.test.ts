@@ -1,8 +1,12 @@
 import { sign, verify } from 'node:crypto'
 import { jwtVerify, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { signatureAlgorithms } from '../../src/jwks/algorithms.ts'
-import { createKeyImporter, readKey, type VerificationKey } from '../../src/jwks/verification-key.ts'
+import {
+  createKeyImporter,
+  readKey,
+  signatureAlgorithms,
+  type VerificationKey,
+} from '../../src/jwks/verification-key.ts'
 import { keyPairFor, samples } from './sample-keys.ts'
 
 function keyOf(member: unknown): VerificationKey {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { Revocation } from '../../src/jwks-cache/revocations.ts'
+import type { Revocation } from '../../src/jwks-cache/usable-keys.ts'
 import {
   readRevocation,
   readRevocationList,
   revocationListPayload,
   revocationPayload,
-} from '../../src/persistence/signed-revocations.ts'
+} from '../../src/persistence/revocation-records.ts'
 import { createSnapshotSigner } from '../../src/stores/integrity.ts'
 
 const key = { tenant: 'acme', provider: 'main' }

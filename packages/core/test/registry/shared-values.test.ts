@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createSharedValues } from '../../src/registry/shared-values.ts'
+import { createSharedValues } from '../../src/registry/registry-options.ts'
 
 describe('values that are equal', () => {
   it('are one object from then on', () => {

@@ -2,7 +2,7 @@ import { createManualClock } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { createEventBus } from '../../src/base/events.ts'
 import { type RegistryEvents, registryEventTypes } from '../../src/jwks-cache/cache-events.ts'
-import { recordHistory } from '../../src/status/history.ts'
+import { recordHistory } from '../../src/status/timeline.ts'
 
 const acme = { tenant: 'acme', provider: 'main' }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { prefersHtml } from '../../src/status/accept.ts'
-import { clockText, distanceText, durationText } from '../../src/status/durations.ts'
-import { html, trusted } from '../../src/status/html.ts'
-import { byUrgency } from '../../src/status/provider-list.ts'
+import { html, trusted } from '../../src/status/page-assets.ts'
+import { clockText, distanceText, durationText } from '../../src/status/plain-words.ts'
+import { prefersHtml } from '../../src/status/status-responder.ts'
 import { timelineOf } from '../../src/status/timeline.ts'
+import { byUrgency } from '../../src/status/verdict.ts'
 import { down, failing, minutes, now, statusOf, unused } from './statuses.ts'
 
 describe('a template', () => {

@@ -1,6 +1,5 @@
 import type { ProviderStatus } from '../../src/index.ts'
-import { byUrgency, countConditions } from '../../src/status/provider-list.ts'
-import { type Verdict, verdictOf } from '../../src/status/verdict.ts'
+import { byUrgency, countConditions, type Verdict, verdictOf } from '../../src/status/verdict.ts'
 
 export const now: number = Date.UTC(2026, 4, 12, 3, 0)
 const MINUTE = 60_000

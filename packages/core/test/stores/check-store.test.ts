@@ -1,7 +1,7 @@
 import { memoryStore } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { createAuthenticator, createRegistry, fileStore, type RegistryOptions } from '../../src/index.ts'
-import { checkIntegrityKeys, checkStore } from '../../src/stores/check-store.ts'
+import { checkIntegrityKeys, checkStore } from '../../src/stores/snapshot-store.ts'
 import { temporaryDirectory } from './store-scene.ts'
 
 describe('a store', () => {

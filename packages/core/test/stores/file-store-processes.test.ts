@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { fileStore } from '../../src/index.ts'
-import { LONGEST_SNAPSHOT, readJson } from '../../src/stores/read-file.ts'
+import { LONGEST_SNAPSHOT, readJson } from '../../src/stores/file-folder.ts'
 import { acme, isWhole, partsOf, snapshotOf, temporaryDirectory } from './store-scene.ts'
 
 const program = fileURLToPath(new URL('file-writer.mjs', import.meta.url))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { plainJson } from '../../src/stores/plain-json.ts'
+import { plainJson } from '../../src/stores/integrity.ts'
 
 it('leaves JSON as it is', () => {
   fc.assert(

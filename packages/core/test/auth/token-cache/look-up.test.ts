@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import type { VerifiedToken } from '../../../src/auth/token-cache.ts'
 import { createTokenCache, tokenKey } from '../../../src/auth/token-cache.ts'
-import type { VerifiedToken } from '../../../src/auth/verified-token.ts'
 
 function entry(text: string): VerifiedToken {
   const none = undefined as never

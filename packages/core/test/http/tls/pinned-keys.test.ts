@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { hasPinnedKey, isEveryPathPinned, isSpkiHash } from '../../../src/http/pinned-keys.ts'
+import { hasPinnedKey, isEveryPathPinned, isSpkiHash } from '../../../src/http/connection.ts'
 import { startIssuer } from '../../start.ts'
 import { failure, get, loopbackPolicy } from '../transport-scene.ts'
 import { type Certified, certify, certifyServer, createHierarchy, createKeys, parsed, pinOf } from './certificates.ts'

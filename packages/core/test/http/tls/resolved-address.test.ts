@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import type { ResolveName } from '../../../src/http/name-resolution.ts'
+import type { ResolveName } from '../../../src/http/addresses.ts'
 import type { TransportPolicy } from '../../../src/http/transport.ts'
 import { failure, loopbackPolicy } from '../transport-scene.ts'
 import { certifyServer, createHierarchy, pinOf } from './certificates.ts'

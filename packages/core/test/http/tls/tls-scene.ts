@@ -5,7 +5,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { onTestFinished } from 'vitest'
-import type { ResolveName } from '../../../src/http/name-resolution.ts'
+import type { ResolveName } from '../../../src/http/addresses.ts'
 import { createTransport, type Transport, type TransportParts } from '../../../src/http/transport.ts'
 import { type Certified, privateKeyOf } from './certificates.ts'
 

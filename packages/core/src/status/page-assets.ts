@@ -1,3 +1,47 @@
+/** Markup in which every text was escaped when it was put in. */
+export class Html {
+  readonly markup: string
+
+  constructor(markup: string) {
+    this.markup = markup
+  }
+}
+
+/** What may stand in a template: text and numbers are escaped, markup is not; `undefined` and `false` are left out. */
+export type HtmlValue = string | number | Html | undefined | false | readonly HtmlValue[]
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+/** Control characters, line separators, and what changes the direction of text (Unicode TR 36 §2.5): shown as U+FFFD. */
+const INVISIBLE = /(?![\t\n])[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
+
+/** Makes markup of a template. Attributes must be quoted: then a value can leave neither an attribute nor a text. */
+export function html(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
+  return new Html(strings.map((text, index) => text + markupOf(values[index])).join(''))
+}
+
+/** Markup of this package, used as it is. Never for a text from elsewhere. */
+export function trusted(markup: string): Html {
+  return new Html(markup)
+}
+
+function markupOf(value: HtmlValue): string {
+  if (value === undefined || value === false) return ''
+  if (value instanceof Html) return value.markup
+  if (typeof value === 'object') return value.map(markupOf).join('')
+  return escapeText(String(value))
+}
+
+function escapeText(text: string): string {
+  return text.replace(INVISIBLE, '\ufffd').replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+}
+
 /** The style sheet of the page. States differ in shape and text, too, not in colour alone. */
 export const pageStyle = `
 :root {
@@ -145,4 +189,117 @@ summary:hover { color: var(--text); }
   .line .now { stroke: CanvasText; }
 }
 @media print { .tools, #pause, .actions { display: none; } }
+`
+
+/**
+ * The script of the page: it requests the same page again every five seconds while the page is visible, and replaces what
+ * has changed. Without it the page works, too. It puts in only what the server has escaped.
+ */
+export const pageScript = `
+'use strict';
+(() => {
+  const period = 5000;
+  const byId = (id) => document.getElementById(id);
+  const pause = byId('pause');
+  const note = byId('live');
+  let timer = 0;
+  let paused = false;
+  let loading = false;
+
+  const schedule = (delay) => {
+    clearTimeout(timer);
+    if (!paused && !document.hidden) timer = setTimeout(load, delay);
+  };
+
+  const show = (text, isError) => {
+    note.textContent = text;
+    note.classList.toggle('live-error', isError);
+  };
+
+  const isSelecting = () => {
+    const selection = getSelection();
+    return selection !== null && !selection.isCollapsed;
+  };
+
+  /** Replaces the live parts; keeps open what is open and the focus where it is. */
+  const replace = (next) => {
+    const open = new Set([...document.querySelectorAll('details')].map((each) => (each.open ? '+' : '-') + each.id));
+    const focused = document.activeElement === null ? '' : document.activeElement.id;
+    for (const old of document.querySelectorAll('[data-live]')) {
+      const fresh = next.getElementById(old.id);
+      if (fresh === null || fresh.outerHTML === old.dataset.html) continue;
+      const html = fresh.outerHTML;
+      // A region that is announced keeps its element; another one is replaced whole.
+      if (old.getAttribute('role') === 'status') {
+        if (fresh.textContent !== old.textContent) old.replaceChildren(...fresh.childNodes);
+        continue;
+      }
+      for (const each of fresh.querySelectorAll('details')) {
+        if (open.has('+' + each.id)) each.open = true;
+        if (open.has('-' + each.id)) each.open = false;
+      }
+      fresh.dataset.html = html;
+      old.replaceWith(fresh);
+    }
+    byId('tone').className = next.getElementById('tone').className;
+    document.title = next.title;
+    byId('icon').href = next.getElementById('icon').getAttribute('href');
+    if (focused && document.activeElement.id !== focused) {
+      const again = byId(focused);
+      if (again !== null) again.focus({ preventScroll: true });
+    }
+  };
+
+  async function load() {
+    if (loading) return;
+    loading = true;
+    try {
+      const response = await fetch(location.href, { headers: { accept: 'text/html' }, cache: 'no-store' });
+      if (!response.ok) throw new Error('status ' + response.status);
+      const next = new DOMParser().parseFromString(await response.text(), 'text/html');
+      if (next.getElementById('answer') === null) throw new Error('another page');
+      if (!isSelecting()) replace(next);
+      show('Live', false);
+    } catch (error) {
+      show('Not updated: ' + (error instanceof TypeError ? 'no connection' : error.message), true);
+    }
+    loading = false;
+    schedule(period);
+  }
+
+  pause.hidden = false;
+  show('Live', false);
+  pause.addEventListener('click', () => {
+    paused = !paused;
+    pause.textContent = paused ? 'Resume' : 'Pause';
+    show(paused ? 'Paused' : 'Live', false);
+    if (paused) clearTimeout(timer);
+    else load();
+  });
+  document.addEventListener('visibilitychange', () => (document.hidden ? clearTimeout(timer) : schedule(0)));
+
+  document.addEventListener('submit', async (event) => {
+    const form = event.target;
+    if (form.method !== 'post') return;
+    event.preventDefault();
+    const button = form.querySelector('button');
+    const result = byId('result');
+    button.disabled = true;
+    result.textContent = 'Fetching the keys of ' + button.dataset.name + ' …';
+    try {
+      const headers = { accept: 'application/json', 'content-type': 'application/json' };
+      const response = await fetch(form.action, { method: 'POST', headers });
+      const outcome = await response.json();
+      result.textContent =
+        button.dataset.name + ': ' +
+        (outcome.ok ? (outcome.modified ? 'fetched, with changed keys.' : 'fetched, the keys are unchanged.')
+          : outcome.error && outcome.error.message ? 'failed. ' + outcome.error.message + '.' : 'failed, status ' + response.status + '.');
+    } catch {
+      result.textContent = button.dataset.name + ': no connection.';
+    }
+    button.disabled = false;
+    await load();
+  });
+  schedule(period);
+})();
 `
