@@ -6,7 +6,7 @@ import type { Transport, TransportRequest } from '../../packages/core/src/http/t
 import { parseUrl } from '../../packages/core/src/http/url-rules.ts'
 import { createJwksSource } from '../../packages/core/src/registry/discovery.ts'
 import { checkRegistration } from '../../packages/core/src/registry/registration.ts'
-import { authenticate, startAuthenticatorFor } from '../integration/start.ts'
+import { authenticate, startAuthenticatorFor } from '@jwks-auth/test-support/start'
 import { expectRefusalUnless } from './answers.ts'
 import { fragments, jsonText, latin1, objectText } from './arbitraries.ts'
 import { inMemory, overSockets, timeout } from './runs.ts'

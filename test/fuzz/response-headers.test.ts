@@ -8,7 +8,7 @@ import { createKeySet } from '../../packages/core/src/jwks/key-set.ts'
 import { conditionalHeaders } from '../../packages/core/src/jwks-cache/key-set-response.ts'
 import { lifetimesOf, timeToLive } from '../../packages/core/src/jwks-cache/policy.ts'
 import { providerDefaults } from '../../packages/core/src/registry/provider-options.ts'
-import { startAuthenticatorFor, startRegistryWith, verdict } from '../integration/start.ts'
+import { startAuthenticatorFor, startRegistryWith, verdict } from '@jwks-auth/test-support/start'
 import { fragments, headerValue } from './arbitraries.ts'
 import { inMemory, overSockets, timeout } from './runs.ts'
 

@@ -8,7 +8,7 @@ import { jwksAuth } from '@jwks-auth/express'
 import { memoryStore, type TestIssuer } from '@jwks-auth/testing'
 import express from 'express'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { audience, startAuthenticator, startIssuer, verdict } from './start.ts'
+import { audience, startAuthenticator, startIssuer, verdict } from '@jwks-auth/test-support/start'
 
 /** All that a user has to write for keys that never change. */
 const settings = ({ issuer, jwksUri }: TestIssuer, publicKeyPath: string) =>

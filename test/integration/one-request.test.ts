@@ -6,7 +6,7 @@ import {
   startIssuer,
   startRegistryWith,
   verdict,
-} from './start.ts'
+} from '@jwks-auth/test-support/start'
 
 describe('1 000 first requests at once', () => {
   it('cause one upstream request', async () => {

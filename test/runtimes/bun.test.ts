@@ -60,6 +60,14 @@ describe.skipIf(bun === undefined)('on Bun', () => {
     expect(exit).toEqual({ code: 0, output: 'user-of-bun\n' })
   })
 
+  it('verifies a token by a key set that is parsed in a thread', async () => {
+    const { publicJwk } = issuer.signingKey
+    issuer.setJwks({ keys: [publicJwk, ...Array.from({ length: 50_000 }, () => ({}))] })
+    const exit = await run('await verdict(createAuthenticator(options))', await issuer.sign({ sub: 'user-of-bun' }))
+    issuer.setJwks({ keys: [publicJwk] })
+    expect(exit).toEqual({ code: 0, output: 'user-of-bun\n' })
+  })
+
   it('refuses a token with another signature', async () => {
     const [header, payload] = (await issuer.sign()).split('.')
     const forged = `${header}.${payload}.${Buffer.alloc(64, 1).toString('base64url')}`

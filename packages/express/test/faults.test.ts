@@ -12,6 +12,7 @@ import {
   tokenFromQuery,
 } from '@jwks-auth/express'
 import type { Express, NextFunction, Request, RequestHandler, Response } from 'express'
+import { authenticated, deferred } from '@jwks-auth/test-support/deferred'
 import { describe, expect, it, vi } from 'vitest'
 import { audience, expresses, useWorld } from './world.ts'
 
@@ -100,27 +101,6 @@ describe.each(expresses)('a callback that throws in %s', (_, express) => {
   })
 })
 
-/** Waits until the first request is authenticated and its middleware has gone on. */
-async function settled({ authenticator }: JwksAuthMiddleware, work: () => Promise<void>): Promise<void> {
-  const authenticate = vi.spyOn(authenticator, 'authenticate')
-  await work()
-  await authenticate.mock.results[0]?.value
-  await new Promise((resolve) => setImmediate(resolve))
-}
-
-interface Deferred<Value> {
-  readonly promise: Promise<Value>
-  readonly resolve: (value: Value) => void
-}
-
-function deferred<Value>(): Deferred<Value> {
-  let resolve: (value: Value) => void = () => undefined
-  const promise = new Promise<Value>((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
-}
-
 /** Counts the requests and errors that come past a middleware. */
 function countPassedOn(app: Express): () => number {
   let passedOn = 0
@@ -150,7 +130,7 @@ describe.each(expresses)('a response that was sent while jwksAuth waited in %s',
       res.status(504).send('too late')
     })
     const passedOn = countPassedOn(app.use(middleware))
-    await settled(middleware, async () => {
+    await authenticated(middleware, async () => {
       const answer = await fetch(await world.listen(app), { headers: { authorization: world.authorization } })
       expect([answer.status, await answer.text()]).toEqual([504, 'too late'])
       isRevoked.resolve(revoked)
@@ -182,7 +162,7 @@ describe.each(expresses)('a client that goes away while jwksAuth waits in %s', (
     })
     const passedOn = countPassedOn(app.use(middleware))
     const url = await world.listen(app)
-    await settled(middleware, async () => {
+    await authenticated(middleware, async () => {
       const socket = connect(Number(new URL(url).port), '127.0.0.1')
       socket.write(`GET / HTTP/1.1\r\nHost: a\r\nAuthorization: ${world.authorization}\r\n\r\n`)
       await vi.waitUntil(() => vi.mocked(middleware.authenticator.authenticate).mock.calls.length > 0)

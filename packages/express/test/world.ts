@@ -1,13 +1,10 @@
-import { once } from 'node:events'
-import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { RequestListener } from 'node:http'
 import { type AccessTokenClaims, type JwksAuthMiddleware, jwksAuth, type RequestOptions } from '@jwks-auth/express'
-import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
+import { type MiddlewareTests, useMiddleware } from '@jwks-auth/test-support/middleware'
 import express5 from 'express'
 import express4 from 'express4'
-import { afterAll, afterEach, beforeAll } from 'vitest'
 
-export const audience = 'https://api.example'
+export { audience } from '@jwks-auth/test-support/start'
 
 /** The versions that are supported, by name. */
 export const expresses: readonly (readonly [name: string, express: typeof express5])[] = [
@@ -16,49 +13,7 @@ export const expresses: readonly (readonly [name: string, express: typeof expres
   ['Express 5', express5],
 ]
 
-/** An issuer, one of its tokens, and functions to serve an application; all closed after the tests. */
-export interface World {
-  issuer: TestIssuer
-  /** A header whose token has the scopes `a` and `b`. */
-  authorization: string
-  /** Functions that are called after each test. */
-  readonly closing: (() => unknown)[]
-  /** A middleware that is closed after the test. */
-  start(more?: RequestOptions<AccessTokenClaims>): JwksAuthMiddleware
-  /** Serves an application until the end of the test; resolves to its address. */
-  listen(app: RequestListener): Promise<string>
-}
-
-/** Creates the world for the tests of a file. */
-export function useWorld(): World {
-  const world: World = {
-    issuer: undefined as never,
-    authorization: '',
-    closing: [],
-    start(more = {}) {
-      const middleware = jwksAuth({ issuer: world.issuer.issuer, audience, requireHttps: false, ...more })
-      world.closing.push(() => middleware.close())
-      return middleware
-    },
-    async listen(app) {
-      const server: Server = createServer(app).listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      world.closing.push(() => {
-        server.closeAllConnections()
-        server.close()
-      })
-      return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    },
-  }
-  beforeAll(async () => {
-    world.issuer = await createTestIssuer({ algorithm: 'ES256', audience })
-    world.authorization = `Bearer ${await world.issuer.sign({ scope: 'a b' })}`
-  })
-  afterEach(async () => {
-    await Promise.all(world.closing.splice(0).map((close) => close()))
-  })
-  afterAll(async () => {
-    await world.issuer.close()
-  })
-  return world
+/** Prepares the tests of a file. */
+export function useWorld(): MiddlewareTests<RequestListener, RequestOptions<AccessTokenClaims>, JwksAuthMiddleware> {
+  return useMiddleware(jwksAuth, (app: RequestListener) => app)
 }

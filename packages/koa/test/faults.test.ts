@@ -2,31 +2,11 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type JwksAuthMiddleware, requireScopes } from '@jwks-auth/koa'
 import type Koa3 from 'koa'
+import { authenticated, deferred } from '@jwks-auth/test-support/deferred'
 import { describe, expect, it, vi } from 'vitest'
 import { koas, useWorld } from './world.ts'
 
 const world = useWorld()
-
-/** Waits until the first request is authenticated and its middleware has gone on. */
-async function settled({ authenticator }: JwksAuthMiddleware, work: () => Promise<void>): Promise<void> {
-  const authenticate = vi.spyOn(authenticator, 'authenticate')
-  await work()
-  await authenticate.mock.results[0]?.value
-  await new Promise((resolve) => setImmediate(resolve))
-}
-
-interface Deferred<Value> {
-  readonly promise: Promise<Value>
-  readonly resolve: (value: Value) => void
-}
-
-function deferred<Value>(): Deferred<Value> {
-  let resolve: (value: Value) => void = () => undefined
-  const promise = new Promise<Value>((settle) => {
-    resolve = settle
-  })
-  return { promise, resolve }
-}
 
 /** Counts the requests that come past a middleware, and the errors of the application. */
 function countPassedOn(app: Koa3): () => number {
@@ -56,7 +36,7 @@ describe.each(koas)('a response that was sent while jwksAuth waited in %s', (_, 
       return later
     })
     const passedOn = countPassedOn(app.use(middleware))
-    await settled(middleware, async () => {
+    await authenticated(middleware, async () => {
       const answer = await fetch(await world.listen(app), { headers: { authorization: world.authorization } })
       expect([answer.status, await answer.text()]).toEqual([504, 'too late'])
       isRevoked.resolve(revoked)
@@ -76,7 +56,7 @@ describe.each(koas)('a response that was sent while jwksAuth waited in %s', (_, 
     })
     const passedOn = countPassedOn(app.use(middleware))
     let body = Promise.resolve('')
-    await settled(middleware, async () => {
+    await authenticated(middleware, async () => {
       const answer = await fetch(await world.listen(app), { headers: { authorization: world.authorization } })
       body = answer.text()
       isRevoked.resolve(false)
@@ -107,7 +87,7 @@ describe.each(koas)('a client that goes away while jwksAuth waits in %s', (_, Ko
     })
     const passedOn = countPassedOn(app.use(middleware))
     const url = await world.listen(app)
-    await settled(middleware, async () => {
+    await authenticated(middleware, async () => {
       const socket = connect(Number(new URL(url).port), '127.0.0.1')
       await once(socket, 'connect')
       socket.write(`GET / HTTP/1.1\r\nHost: a\r\nAuthorization: ${world.authorization}\r\n\r\n`)

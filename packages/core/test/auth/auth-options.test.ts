@@ -7,7 +7,7 @@ import {
   tenantFromIssuer,
 } from '../../src/index.ts'
 import { wrongProviderOptions } from '../registry/option-cases.ts'
-import { startAuthenticator, startRegistry } from '../start.ts'
+import { startAuthenticator, startRegistry } from '@jwks-auth/test-support/start'
 
 const issuer = 'https://issuer.example'
 const single = { issuer, audience: 'api' }

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { describe, expect, it } from 'vitest'
 import { type JwksAuthOptions, tenantFromHeader } from '../../src/index.ts'
-import { audience, authenticate, startAuthenticator, startIssuer, startRegistry, verdict } from '../start.ts'
+import { audience, authenticate, startAuthenticator, startIssuer, startRegistry, verdict } from '@jwks-auth/test-support/start'
 
 async function scene(options: Partial<JwksAuthOptions> = {}) {
   const issuer = await startIssuer()
@@ -198,7 +198,7 @@ describe('a refusal', () => {
     const { issuer, authenticator } = await scene()
     issuer.answerAlways('jwks', { kind: 'reply', status: 500, body: 'upstream-secret' })
     const token = await issuer.sign({ sub: 'token-secret' }, { kid: 'kid-secret' })
-    const outcome = await authenticate(authenticator, token, { host: 'host-secret' })
+    const outcome = await authenticate(authenticator, token, { headers: { host: 'host-secret' } })
     if (outcome.ok) throw new Error('accepted')
     const said = `${JSON.stringify(outcome.response)} ${outcome.error.message} ${String(outcome.error.cause)}`
     expect(said).not.toMatch(/secret/)
@@ -221,7 +221,7 @@ describe('a provider that is unregistered from a shared registry', () => {
     const tenants = { acme: { issuer: issuer.issuer } }
     const authenticator = startAuthenticator({ tenant: tenantFromHeader('x-tenant'), tenants, audience, registry })
     const ask = async () => {
-      const outcome = await authenticate(authenticator, await issuer.sign(), { 'x-tenant': 'acme' })
+      const outcome = await authenticate(authenticator, await issuer.sign(), { headers: { 'x-tenant': 'acme' } })
       return outcome.ok ? 'accepted' : outcome.error.code
     }
     expect(await ask()).toBe('accepted')

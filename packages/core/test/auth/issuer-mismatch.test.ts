@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type JwksAuthOptions, type RegistryEvents, tenantFromHeader } from '../../src/index.ts'
-import { audience, authenticate, startAuthenticator, startIssuer } from '../start.ts'
+import { audience, authenticate, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 
 /** Starts an API, and records its events. */
 async function start(options: (jwksUri: string) => object) {
@@ -9,7 +9,7 @@ async function start(options: (jwksUri: string) => object) {
   const events: RegistryEvents['issuer-mismatch'][] = []
   authenticator.registry.on('issuer-mismatch', (event) => events.push(event))
   const ask = async (iss: string, tenant = 'acme') => {
-    const outcome = await authenticate(authenticator, await issuer.sign({ iss }), { 'x-tenant': tenant })
+    const outcome = await authenticate(authenticator, await issuer.sign({ iss }), { headers: { 'x-tenant': tenant } })
     return outcome.ok ? 'accepted' : outcome.error.code
   }
   return { ask, events }

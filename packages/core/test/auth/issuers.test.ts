@@ -1,7 +1,7 @@
 import type { TestIssuer } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { createAuthenticator, type JwksAuthOptions, type TenantConfig, tenantFromHeader } from '../../src/index.ts'
-import { audience, authenticate, startAuthenticator, startIssuer, verdict } from '../start.ts'
+import { audience, authenticate, startAuthenticator, startIssuer, verdict } from '@jwks-auth/test-support/start'
 
 const [contoso, fabrikam, stranger] = [
   '11111111-aaaa-4bbb-8ccc-000000000001',
@@ -82,8 +82,8 @@ describe('an issuer with {tenantid}', () => {
       audience,
     })
     const token = await server.sign({ iss: v2(contoso), tid: contoso })
-    expect(await authenticate(authenticator, token, { 'x-tenant': 'a' })).toMatchObject({ ok: true })
-    expect(await authenticate(authenticator, token, { 'x-tenant': 'b' })).toMatchObject({
+    expect(await authenticate(authenticator, token, { headers: { 'x-tenant': 'a' } })).toMatchObject({ ok: true })
+    expect(await authenticate(authenticator, token, { headers: { 'x-tenant': 'b' } })).toMatchObject({
       error: { code: 'ERR_ISSUER_NOT_ALLOWED' },
     })
   })

@@ -3,7 +3,7 @@ import { createServer, request as sendRequest } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { HttpDispatcher } from '../../src/index.ts'
-import { startIssuer, startRegistry } from '../start.ts'
+import { startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 
 /** The part of undici that the tests use, the same in each major version. */
 interface Undici {

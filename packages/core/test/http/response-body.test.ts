@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { startIssuer } from '../start.ts'
+import { startIssuer } from '@jwks-auth/test-support/start'
 import { failure, get } from './transport-scene.ts'
 
 const maxResponseBytes = 2_000

@@ -5,7 +5,7 @@ import type { ResolveName } from '../../src/http/addresses.ts'
 import { createTransport } from '../../src/http/transport.ts'
 import type { HttpDispatcher } from '../../src/index.ts'
 import { createRegistryFrom } from '../../src/registry/create-registry.ts'
-import { startIssuer } from '../start.ts'
+import { startIssuer } from '@jwks-auth/test-support/start'
 import { startSilentServer, startUnacceptingServer } from './silent-server.ts'
 import { loopbackPolicy } from './transport-scene.ts'
 

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { createManualClock } from '@jwks-auth/testing'
 import { expect, it } from 'vitest'
 import { createAuthenticator } from '../../src/index.ts'
-import { startRegistry } from '../start.ts'
+import { startRegistry } from '@jwks-auth/test-support/start'
 
 const TENANTS = 20_000
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { audience, startAuthenticator, startIssuer, startRegistry, verdict } from '../start.ts'
+import { audience, startAuthenticator, startIssuer, startRegistry, verdict } from '@jwks-auth/test-support/start'
 
 const quick = { retryPolicy: { maxRetries: 0 } }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { audience } from '../../start.ts'
+import { audience } from '@jwks-auth/test-support/start'
 import { startLookup } from './lookup-scene.ts'
 
 describe('two looked-up tenants with one issuer', () => {

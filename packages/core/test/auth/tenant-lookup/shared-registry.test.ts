@@ -1,7 +1,7 @@
 import { memoryStore } from '@jwks-auth/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createRegistry, type JwksAuthOptions, tenantFromHeader } from '../../../src/index.ts'
-import { audience, authenticate, startAuthenticator } from '../../start.ts'
+import { audience, authenticate, startAuthenticator } from '@jwks-auth/test-support/start'
 import { startLookup } from './lookup-scene.ts'
 
 async function startTwo() {
@@ -18,7 +18,7 @@ async function startTwo() {
     retryPolicy: { maxRetries: 0 },
   } as JwksAuthOptions)
   const otherVerdict = async (tenant: string, token: string) => {
-    const outcome = await authenticate(other, token, { 'x-tenant': tenant })
+    const outcome = await authenticate(other, token, { headers: { 'x-tenant': tenant } })
     return outcome.ok ? 'accepted' : outcome.error.code
   }
   return { ...scene, registry, other, otherVerdict }

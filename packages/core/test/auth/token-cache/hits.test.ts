@@ -6,7 +6,7 @@ import {
   tokenFromCookie,
   tokenFromHeader,
 } from '../../../src/index.ts'
-import { startAuthenticator, startIssuer, startRegistry } from '../../start.ts'
+import { startAuthenticator, startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import { authOf, setTokenScene, verdictOf } from './token-scene.ts'
 
 describe('a token that was verified', () => {

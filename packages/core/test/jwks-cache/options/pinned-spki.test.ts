@@ -4,7 +4,7 @@ import type { ProviderRegistration, Registry } from '../../../src/index.ts'
 import { createRegistryFrom } from '../../../src/registry/create-registry.ts'
 import { type Certified, certifyServer, createHierarchy, pinOf } from '../../http/tls/certificates.ts'
 import { startTlsServer, startTransport, type TlsServer } from '../../http/tls/tls-scene.ts'
-import { startIssuer, startRegistry } from '../../start.ts'
+import { startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import { provider, rejectionOf, tenant } from '../scene.ts'
 
 const { root, intermediate, leaf } = createHierarchy()

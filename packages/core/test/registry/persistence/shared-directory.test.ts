@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { audience, startAuthenticator, startIssuer, startRegistry, verdict } from '../../start.ts'
+import { audience, startAuthenticator, startIssuer, startRegistry, verdict } from '@jwks-auth/test-support/start'
 
 async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'jwks-auth-'))

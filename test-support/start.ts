@@ -1,15 +1,16 @@
-import { createTestIssuer, type TestIssuer, type TestIssuerOptions } from '@jwks-auth/testing'
-import { onTestFinished } from 'vitest'
 import {
   type Authenticator,
   type AuthOutcome,
+  type AuthRequest,
   createAuthenticator,
   createRegistry,
   type JwksAuthOptions,
   type ProviderOptions,
   type Registry,
   type RegistryOptions,
-} from '../src/index.ts'
+} from '@jwks-auth/core'
+import { createTestIssuer, type TestIssuer, type TestIssuerOptions } from '@jwks-auth/testing'
+import { onTestFinished } from 'vitest'
 
 export const audience = 'https://api.example'
 
@@ -34,14 +35,9 @@ export async function startRegistryWith(
   ofProvider: ProviderOptions = {},
 ): Promise<Registry> {
   const registry = startRegistry(options)
-  await registry.register({
-    tenant: 'acme',
-    provider: 'auth0',
-    jwksUri: issuer.jwksUri,
-    network: 'any',
-    retryPolicy: { maxRetries: 0 },
-    ...ofProvider,
-  })
+  const { jwksUri } = issuer
+  const provider = { network: 'any', retryPolicy: { maxRetries: 0 }, ...ofProvider } as const
+  await registry.register({ tenant: 'acme', provider: 'auth0', jwksUri, ...provider })
   return registry
 }
 
@@ -52,21 +48,28 @@ export function startAuthenticator<Claims>(options: JwksAuthOptions<Claims>): Au
   return authenticator
 }
 
+/** An authenticator for the tokens of one issuer. */
+export function startAuthenticatorFor(issuer: TestIssuer, options: Partial<JwksAuthOptions> = {}) {
+  const single = { issuer: issuer.issuer, jwksUri: issuer.jwksUri, audience, ...options } as JwksAuthOptions
+  return startAuthenticator(single)
+}
+
 /** How a request with this token is authenticated. */
 export async function authenticate<Claims>(
   authenticator: Authenticator<Claims>,
   token: string,
-  headers: Readonly<Record<string, string | readonly string[]>> = {},
+  request: Partial<AuthRequest> = {},
 ): Promise<AuthOutcome<Claims>> {
-  return await authenticator.authenticate({
-    method: 'GET',
-    url: '/',
-    headers: { ...headers, authorization: `Bearer ${token}` },
-  })
+  const headers = { ...request.headers, authorization: `Bearer ${token}` }
+  return await authenticator.authenticate({ method: 'GET', url: '/', ...request, headers })
 }
 
 /** `'accepted'`, or the code of the error that refused the token. */
-export async function verdict(authenticator: Authenticator<unknown>, token: string): Promise<string> {
-  const outcome = await authenticate(authenticator, token)
+export async function verdict(
+  authenticator: Authenticator<unknown>,
+  token: string,
+  request: Partial<AuthRequest> = {},
+): Promise<string> {
+  const outcome = await authenticate(authenticator, token, request)
   return outcome.ok ? 'accepted' : outcome.error.code
 }
