@@ -11,7 +11,6 @@ import { signTokens, startIssuer } from '../harness/tokens.mjs'
 const again = 'unprotected, again'
 const connections = 50
 const tokens = '200'
-const target = 0.94
 /** What is measured, and by which protection; each is each process's first, second, … application once. */
 const contenders = Object.freeze([
   { name: unprotected, protection: unprotected },
@@ -24,9 +23,9 @@ const contenders = Object.freeze([
  * request a hidden class of its own there, and how well its caches bear that is another matter in each process.
  */
 const frameworks = Object.freeze({
-  express: { name: 'Express', turns: 3 },
-  koa: { name: 'Koa', turns: 2 },
-  fastify: { name: 'Fastify', turns: 2 },
+  express: { name: 'Express', turns: 3, target: 0.88 },
+  koa: { name: 'Koa', turns: 2, target: 0.92 },
+  fastify: { name: 'Fastify', turns: 2, target: 0.92 },
 })
 
 /** @typedef {import('../harness/calls.mjs').Child} Child */
@@ -42,7 +41,7 @@ export async function run({ quick, log }) {
 
   const tables = []
   const targets = []
-  for (const [framework, { name: title, turns }] of Object.entries(frameworks)) {
+  for (const [framework, { name: title, turns, target }] of Object.entries(frameworks)) {
     log(framework)
     /** @type {Awaited<ReturnType<typeof measure>>[]} */
     const measured = []
@@ -68,7 +67,7 @@ export async function run({ quick, log }) {
     })
     targets.push({
       what: `protected / unprotected requests per second, ${title}, 200 tokens seen before`,
-      target: '≥ 94 % of what the same application against itself gives',
+      target: `≥ ${format.percent(target)} of what the same application against itself gives`,
       measured: format.share(shareOf(ours)),
       limit:
         `against itself: ${format.share(shareOf(again))}; with ${headerRead}: ${format.share(shareOf(headerRead))}; ` +

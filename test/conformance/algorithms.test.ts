@@ -1,6 +1,6 @@
+import { startAuthenticatorFor, verdict } from '@jwks-auth/test-support/start'
 import { createTestIssuer, signingAlgorithms, type TestIssuer } from '@jwks-auth/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startAuthenticatorFor, verdict } from '@jwks-auth/test-support/start'
 
 let issuer: TestIssuer
 

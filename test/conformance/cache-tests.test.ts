@@ -1,6 +1,6 @@
+import { startRegistryWith } from '@jwks-auth/test-support/start'
 import { type AnswerHeaders, createManualClock, createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startRegistryWith } from '@jwks-auth/test-support/start'
 
 /**
  * The cases of https://github.com/http-tests/cache-tests about freshness, `Age`, `Expires`, parsing of `Cache-Control` and

@@ -1,6 +1,6 @@
+import { audience, startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
 import { createManualClock } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { audience, startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
 
 const now = createManualClock().now() / 1_000
 

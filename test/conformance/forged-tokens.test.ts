@@ -1,8 +1,8 @@
 import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
+import { startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
 import type { SignOverrides, TestIssuer } from '@jwks-auth/testing'
 import type { JWK } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
 
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const foreignPrivate = pair.privateKey.export({ format: 'jwk' }) as JWK

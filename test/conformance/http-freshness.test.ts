@@ -1,7 +1,7 @@
 import type { ProviderOptions, Registry } from '@jwks-auth/core'
+import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 import { type AnswerHeaders, createManualClock } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 
 const start = createManualClock().now()
 

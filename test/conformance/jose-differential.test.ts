@@ -1,8 +1,8 @@
+import { audience, startAuthenticatorFor, verdict } from '@jwks-auth/test-support/start'
 import { createManualClock, createTestIssuer, type SigningAlgorithm } from '@jwks-auth/testing'
 import fc from 'fast-check'
 import { jwtVerify } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { audience, startAuthenticatorFor, verdict } from '@jwks-auth/test-support/start'
 import { type Forgery, forge, forgeries } from './forgery.ts'
 
 describe.each<SigningAlgorithm>(['ES256', 'EdDSA', 'PS256'])('whatever is done to a token by %s', (algorithm) => {

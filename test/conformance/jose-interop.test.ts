@@ -1,6 +1,6 @@
+import { audience, startIssuer, startRegistry, startRegistryWith } from '@jwks-auth/test-support/start'
 import { errors, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { audience, startIssuer, startRegistry, startRegistryWith } from '@jwks-auth/test-support/start'
 
 /** What a promise rejects with. */
 async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {

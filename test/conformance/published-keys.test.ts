@@ -1,8 +1,14 @@
 import { generateKeyPairSync } from 'node:crypto'
+import {
+  startAuthenticatorFor,
+  startIssuer,
+  startRegistry,
+  startRegistryWith,
+  verdict,
+} from '@jwks-auth/test-support/start'
 import { memoryStore, type TestIssuer } from '@jwks-auth/testing'
 import type { JWK } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { startAuthenticatorFor, startIssuer, startRegistry, startRegistryWith, verdict } from '@jwks-auth/test-support/start'
 import { collectRefusals } from './refused-keys.ts'
 
 /** Publishes the signing key with other members, beside a good key. */

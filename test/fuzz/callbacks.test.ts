@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import type { Authenticator, JwksAuthOptions } from '@jwks-auth/core'
+import { audience, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 import type { TestIssuer } from '@jwks-auth/testing'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, it } from 'vitest'
-import { audience, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 import { expectRefusal } from './answers.ts'
 import { overSockets, timeout } from './runs.ts'
 

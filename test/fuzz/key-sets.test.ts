@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
+import { authenticate, startAuthenticatorFor } from '@jwks-auth/test-support/start'
 import { createTestIssuer, signingAlgorithms } from '@jwks-auth/testing'
 import fc from 'fast-check'
 import { importJWK } from 'jose'
@@ -9,7 +10,6 @@ import { createKeySet, type KeySetReading, readKeySet, selectKeys } from '../../
 import { createKeyImporter, thumbprintOf } from '../../packages/core/src/jwks/verification-key.ts'
 import { readResponse } from '../../packages/core/src/jwks-cache/key-set-response.ts'
 import { reencodings } from '../conformance/key-encodings.ts'
-import { authenticate, startAuthenticatorFor } from '@jwks-auth/test-support/start'
 import { expectRefusalUnless } from './answers.ts'
 import { fragments, jsonText, latin1 } from './arbitraries.ts'
 import { inMemory, overSockets, timeout, withLongBodies, withSignatures } from './runs.ts'

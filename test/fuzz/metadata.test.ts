@@ -1,4 +1,5 @@
 import { JwksAuthError } from '@jwks-auth/core'
+import { authenticate, startAuthenticatorFor } from '@jwks-auth/test-support/start'
 import { createManualClock, createTestIssuer } from '@jwks-auth/testing'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -6,7 +7,6 @@ import type { Transport, TransportRequest } from '../../packages/core/src/http/t
 import { parseUrl } from '../../packages/core/src/http/url-rules.ts'
 import { createJwksSource } from '../../packages/core/src/registry/discovery.ts'
 import { checkRegistration } from '../../packages/core/src/registry/registration.ts'
-import { authenticate, startAuthenticatorFor } from '@jwks-auth/test-support/start'
 import { expectRefusalUnless } from './answers.ts'
 import { fragments, jsonText, latin1, objectText } from './arbitraries.ts'
 import { inMemory, overSockets, timeout } from './runs.ts'

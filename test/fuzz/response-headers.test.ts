@@ -1,4 +1,5 @@
 import { validateHeaderValue } from 'node:http'
+import { startAuthenticatorFor, startRegistryWith, verdict } from '@jwks-auth/test-support/start'
 import { createTestIssuer } from '@jwks-auth/testing'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -8,7 +9,6 @@ import { createKeySet } from '../../packages/core/src/jwks/key-set.ts'
 import { conditionalHeaders } from '../../packages/core/src/jwks-cache/key-set-response.ts'
 import { lifetimesOf, timeToLive } from '../../packages/core/src/jwks-cache/policy.ts'
 import { providerDefaults } from '../../packages/core/src/registry/provider-options.ts'
-import { startAuthenticatorFor, startRegistryWith, verdict } from '@jwks-auth/test-support/start'
 import { fragments, headerValue } from './arbitraries.ts'
 import { inMemory, overSockets, timeout } from './runs.ts'
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Registry } from '@jwks-auth/core'
 import { jwksAuth } from '@jwks-auth/express'
+import { audience, startAuthenticator, startIssuer, verdict } from '@jwks-auth/test-support/start'
 import { memoryStore, type TestIssuer } from '@jwks-auth/testing'
 import express from 'express'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { audience, startAuthenticator, startIssuer, verdict } from '@jwks-auth/test-support/start'
 
 /** All that a user has to write for keys that never change. */
 const settings = ({ issuer, jwksUri }: TestIssuer, publicKeyPath: string) =>

@@ -1,4 +1,3 @@
-import { describe, expect, it } from 'vitest'
 import {
   audience,
   startAuthenticator,
@@ -7,6 +6,7 @@ import {
   startRegistryWith,
   verdict,
 } from '@jwks-auth/test-support/start'
+import { describe, expect, it } from 'vitest'
 
 describe('1 000 first requests at once', () => {
   it('cause one upstream request', async () => {

@@ -1,7 +1,7 @@
 import { type JwksAuthOptions, tenantFromHeader, tenantFromHost, tenantFromPath } from '@jwks-auth/core'
+import { audience, authenticate, startAuthenticator, verdict } from '@jwks-auth/test-support/start'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { audience, authenticate, startAuthenticator, verdict } from '@jwks-auth/test-support/start'
 
 const tenants = ['acme', 'globex', '__proto__'] as const
 const providers = ['auth0', 'entra'] as const

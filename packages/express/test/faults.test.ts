@@ -3,7 +3,6 @@ import { createServer, IncomingMessage, request, ServerResponse } from 'node:htt
 import { type AddressInfo, connect, Socket } from 'node:net'
 import {
   getAuth,
-  type JwksAuthMiddleware,
   jwksAuth,
   requireScopes,
   tenantFromHost,
@@ -11,8 +10,8 @@ import {
   tokenFromCookie,
   tokenFromQuery,
 } from '@jwks-auth/express'
-import type { Express, NextFunction, Request, RequestHandler, Response } from 'express'
 import { authenticated, deferred } from '@jwks-auth/test-support/deferred'
+import type { Express, NextFunction, Request, RequestHandler, Response } from 'express'
 import { describe, expect, it, vi } from 'vitest'
 import { audience, expresses, useWorld } from './world.ts'
 

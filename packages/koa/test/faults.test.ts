@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { type JwksAuthMiddleware, requireScopes } from '@jwks-auth/koa'
-import type Koa3 from 'koa'
+import { requireScopes } from '@jwks-auth/koa'
 import { authenticated, deferred } from '@jwks-auth/test-support/deferred'
+import type Koa3 from 'koa'
 import { describe, expect, it, vi } from 'vitest'
 import { koas, useWorld } from './world.ts'
 

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
 import { startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
+import { describe, expect, it } from 'vitest'
 import { attacks } from './attacks.ts'
 
 describe('a request is refused with', () => {

@@ -1,7 +1,7 @@
 import { createHash, type JsonWebKey } from 'node:crypto'
+import { startAuthenticatorFor, startIssuer, startRegistryWith, verdict } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import { readKey } from '../../../packages/core/src/jwks/verification-key.ts'
-import { startAuthenticatorFor, startIssuer, startRegistryWith, verdict } from '@jwks-auth/test-support/start'
 import { collectRefusals } from '../refused-keys.ts'
 
 /** The prime of edwards25519, and a y of the points of order 8; the other one is the prime less this. */

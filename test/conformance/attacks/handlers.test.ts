@@ -1,7 +1,7 @@
 import type { Auth, Authenticator } from '@jwks-auth/core'
+import { authenticate, startAuthenticatorFor, startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 import { jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { authenticate, startAuthenticatorFor, startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 
 /** What a handler could write to if it meant to. */
 type Writable = Auth<Record<string, unknown>> & { header: Record<string, unknown>; scopes: Set<string> }

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
 import { startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
+import { describe, expect, it } from 'vitest'
 
 const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
 

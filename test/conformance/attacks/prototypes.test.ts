@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
 import { authenticate, startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
+import { describe, expect, it } from 'vitest'
 import { claimsText } from './attacks.ts'
 
 /** Claims, or a header, that would be good if members of `__proto__` counted. */

@@ -1,6 +1,6 @@
+import { startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
 import type { SigningAlgorithm } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
 
 /** The order of each algorithm's group, and the bytes of a number in a signature (FIPS 186-5, RFC 8032 §5.1). */
 const groups = {

@@ -1,6 +1,6 @@
+import { audience, startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
 import type { SignOverrides, TokenClaims } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { audience, startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
 
 const logoutEvent = { 'http://schemas.openid.net/event/backchannel-logout': {} }
 

@@ -1,6 +1,6 @@
+import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 import { createManualClock } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 
 describe('an issuer with an ETag that is none (RFC 9110 8.8.3)', () => {
   it.each(['*', ' * ', '"a", *', '"a", "b"', 'a b', '"'])(

@@ -1,7 +1,7 @@
+import { startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
 import { createManualClock } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { parseToken } from '../../../packages/core/src/auth/parse-token.ts'
-import { startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
 import { hmacVector, type PrivateKeyVector, signatureVectors, unsecuredVector } from './vectors.ts'
 import { isSigned, readSetOf } from './verify.ts'
 

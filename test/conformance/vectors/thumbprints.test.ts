@@ -1,7 +1,7 @@
+import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 import { calculateJwkThumbprint } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { createRevocations } from '../../../packages/core/src/jwks-cache/usable-keys.ts'
-import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 import { thumbprintVectors } from './vectors.ts'
 import { readSetOf } from './verify.ts'
 

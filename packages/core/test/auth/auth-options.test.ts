@@ -1,3 +1,4 @@
+import { startAuthenticator, startRegistry } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import {
   createAuthenticator,
@@ -7,7 +8,6 @@ import {
   tenantFromIssuer,
 } from '../../src/index.ts'
 import { wrongProviderOptions } from '../registry/option-cases.ts'
-import { startAuthenticator, startRegistry } from '@jwks-auth/test-support/start'
 
 const issuer = 'https://issuer.example'
 const single = { issuer, audience: 'api' }

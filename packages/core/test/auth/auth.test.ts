@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
+import { audience, authenticate, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import { createAuth } from '../../src/auth/auth.ts'
-import { audience, authenticate, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 
 const token = 'aaa.bbb.ccc'
 const auth = createAuth(

@@ -1,7 +1,14 @@
+import {
+  audience,
+  authenticate,
+  startAuthenticator,
+  startIssuer,
+  startRegistry,
+  verdict,
+} from '@jwks-auth/test-support/start'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { describe, expect, it } from 'vitest'
 import { type JwksAuthOptions, tenantFromHeader } from '../../src/index.ts'
-import { audience, authenticate, startAuthenticator, startIssuer, startRegistry, verdict } from '@jwks-auth/test-support/start'
 
 async function scene(options: Partial<JwksAuthOptions> = {}) {
   const issuer = await startIssuer()

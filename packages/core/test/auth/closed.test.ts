@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
 import { audience, authenticate, startAuthenticator, startIssuer, startRegistry } from '@jwks-auth/test-support/start'
+import { describe, expect, it } from 'vitest'
 
 const anonymous = { method: 'GET', url: '/', headers: {} }
 const refused = { ok: false, error: { code: 'ERR_REGISTRY_CLOSED' }, response: { status: 503 } }

@@ -1,6 +1,6 @@
+import { audience, authenticate, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import { type JwksAuthOptions, type RegistryEvents, tenantFromHeader } from '../../src/index.ts'
-import { audience, authenticate, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 
 /** Starts an API, and records its events. */
 async function start(options: (jwksUri: string) => object) {

@@ -1,7 +1,7 @@
+import { audience, authenticate, startAuthenticator, startIssuer, verdict } from '@jwks-auth/test-support/start'
 import type { TestIssuer } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { createAuthenticator, type JwksAuthOptions, type TenantConfig, tenantFromHeader } from '../../src/index.ts'
-import { audience, authenticate, startAuthenticator, startIssuer, verdict } from '@jwks-auth/test-support/start'
 
 const [contoso, fabrikam, stranger] = [
   '11111111-aaaa-4bbb-8ccc-000000000001',

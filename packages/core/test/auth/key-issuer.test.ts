@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
 import { audience, authenticate, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
+import { describe, expect, it } from 'vitest'
 
 const acme = '8f2c7a3e-0000-4000-8000-000000000001'
 const globex = '8f2c7a3e-0000-4000-8000-000000000002'

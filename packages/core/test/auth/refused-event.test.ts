@@ -1,7 +1,7 @@
+import { audience, startAuthenticator, startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import { checkGuard, recordAuthentication, scopeGuard } from '../../src/adapter.ts'
 import { createAuthenticator, type RefusedEvent } from '../../src/index.ts'
-import { audience, startAuthenticator, startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 
 async function scene() {
   const [issuer, other] = [await startIssuer(), await startIssuer()]

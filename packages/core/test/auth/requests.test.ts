@@ -1,6 +1,6 @@
+import { audience, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import { type AuthRequest, type JwksAuthOptions, tenantFromHost, tenantFromPath } from '../../src/index.ts'
-import { audience, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 
 async function scene(options: object = {}) {
   const issuer = await startIssuer()

@@ -1,6 +1,6 @@
+import { audience, authenticate, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import { type AccessTokenClaims, createAuthenticator, type JwksAuthOptions } from '../../src/index.ts'
-import { audience, authenticate, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 
 type Options = Partial<JwksAuthOptions>
 

@@ -1,6 +1,6 @@
+import { audience, startAuthenticator, startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import type { SigningAlgorithm } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { audience, startAuthenticator, startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 
 /** An authenticator with keys in memory, and a token that it has not seen. */
 async function scene(algorithm: SigningAlgorithm, options: object = {}) {

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { audience, startAuthenticator, startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Auth, JwksAuthError } from '../../src/index.ts'
-import { audience, startAuthenticator, startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import { authOf, setTokenScene, type TokenScene } from './token-cache/token-scene.ts'
 
 type Settings = Parameters<typeof setTokenScene>[0]

@@ -1,6 +1,6 @@
+import { audience, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import type { AuthRequest, JwksAuthOptions } from '../../src/index.ts'
-import { audience, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 
 async function scene(options: Partial<JwksAuthOptions> = {}) {
   const issuer = await startIssuer()

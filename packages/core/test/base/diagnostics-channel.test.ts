@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createEventBus } from '../../src/base/events.ts'
 import { registryEventTypes } from '../../src/jwks-cache/cache-events.ts'
-import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 
 interface Events {
   hit: { readonly n: number }

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer, request as sendRequest } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { HttpDispatcher } from '../../src/index.ts'
-import { startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 
 /** The part of undici that the tests use, the same in each major version. */
 interface Undici {

@@ -1,6 +1,6 @@
+import { startIssuer } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import { createTransport } from '../../src/http/transport.ts'
-import { startIssuer } from '@jwks-auth/test-support/start'
 import { failure, get, loopbackPolicy } from './transport-scene.ts'
 
 /** Loopback in other words. URLs make an IPv4 address of most of them; undici asks no lookup for any. */

@@ -1,9 +1,9 @@
 import { connect } from 'node:net'
+import { startIssuer } from '@jwks-auth/test-support/start'
 import type { TestIssuer } from '@jwks-auth/testing'
 import { Agent } from 'undici'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createTransport } from '../../src/http/transport.ts'
-import { startIssuer } from '@jwks-auth/test-support/start'
 import { failure, get, loopbackPolicy } from './transport-scene.ts'
 
 /** Sends whoever asks for the key set around in a circle that many times, then answers. */

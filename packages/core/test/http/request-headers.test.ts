@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
+import { startIssuer, startRegistry, startRegistryWith } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import type { ProviderOptions, RequestHeaders } from '../../src/index.ts'
-import { startIssuer, startRegistry, startRegistryWith } from '@jwks-auth/test-support/start'
 
 const secret = 'Bearer top-secret-value'
 const quick = { network: 'any', retryPolicy: { maxRetries: 0 } } as const

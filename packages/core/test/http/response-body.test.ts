@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
-import { describe, expect, it, onTestFinished } from 'vitest'
 import { startIssuer } from '@jwks-auth/test-support/start'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { failure, get } from './transport-scene.ts'
 
 const maxResponseBytes = 2_000

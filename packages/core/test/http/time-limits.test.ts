@@ -1,11 +1,11 @@
 import { once } from 'node:events'
+import { startIssuer } from '@jwks-auth/test-support/start'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { UpstreamTimedOutError } from '../../src/base/errors/upstream-errors.ts'
 import type { ResolveName } from '../../src/http/addresses.ts'
 import { createTransport } from '../../src/http/transport.ts'
 import type { HttpDispatcher } from '../../src/index.ts'
 import { createRegistryFrom } from '../../src/registry/create-registry.ts'
-import { startIssuer } from '@jwks-auth/test-support/start'
 import { startSilentServer, startUnacceptingServer } from './silent-server.ts'
 import { loopbackPolicy } from './transport-scene.ts'
 

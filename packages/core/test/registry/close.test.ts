@@ -1,8 +1,14 @@
+import {
+  audience,
+  startAuthenticator,
+  startIssuer,
+  startRegistry,
+  startRegistryWith,
+} from '@jwks-auth/test-support/start'
 import { type Answer, createManualClock } from '@jwks-auth/testing'
 import { jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import type { Registry } from '../../src/index.ts'
-import { audience, startAuthenticator, startIssuer, startRegistry, startRegistryWith } from '@jwks-auth/test-support/start'
 
 describe('a closed registry', () => {
   const provider = { tenant: 'globex', provider: 'okta', jwksUri: 'https://issuer.example/jwks' }

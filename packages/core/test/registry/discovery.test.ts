@@ -1,7 +1,7 @@
+import { startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import { type Answer, createManualClock, type TestIssuer, type TestIssuerOptions } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import type { ProviderOptions, Registry, RegistryOptions } from '../../src/index.ts'
-import { startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 
 /** A registry that knows an issuer only. */
 async function startDiscovering(

@@ -1,7 +1,7 @@
+import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 import { createManualClock } from '@jwks-auth/testing'
 import { describe, expect, it, vi } from 'vitest'
 import type { Registry, RegistryEvents } from '../../src/index.ts'
-import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 
 const types: readonly (keyof RegistryEvents)[] = [
   'fetch',

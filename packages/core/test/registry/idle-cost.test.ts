@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { startRegistry } from '@jwks-auth/test-support/start'
 import { createManualClock } from '@jwks-auth/testing'
 import { expect, it } from 'vitest'
 import { createAuthenticator } from '../../src/index.ts'
-import { startRegistry } from '@jwks-auth/test-support/start'
 
 const TENANTS = 20_000
 

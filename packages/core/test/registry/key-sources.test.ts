@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
 import { audience, startAuthenticator, startIssuer, startRegistry, verdict } from '@jwks-auth/test-support/start'
+import { describe, expect, it } from 'vitest'
 
 const name = { tenant: 'acme', provider: 'main' }
 const key = { kty: 'OKP', crv: 'Ed25519', kid: 'k', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }

@@ -1,7 +1,13 @@
+import {
+  audience,
+  authenticate,
+  startAuthenticator,
+  startIssuer,
+  startRegistryWith,
+} from '@jwks-auth/test-support/start'
 import { createManualClock } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { type EventLogger, type LogEventsOptions, logEvents } from '../../src/index.ts'
-import { audience, authenticate, startAuthenticator, startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 
 type Line = readonly [level: string, fields: Readonly<Record<string, unknown>>, message: string]
 

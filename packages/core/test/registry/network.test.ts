@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
 import { audience, startAuthenticator, startIssuer, startRegistry, verdict } from '@jwks-auth/test-support/start'
+import { describe, expect, it } from 'vitest'
 
 const quick = { retryPolicy: { maxRetries: 0 } }
 

@@ -1,6 +1,6 @@
+import { startIssuer, startRegistry, startRegistryWith } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import type { ProviderRegistration } from '../../src/index.ts'
-import { startIssuer, startRegistry, startRegistryWith } from '@jwks-auth/test-support/start'
 
 const base: ProviderRegistration = { tenant: 'acme', provider: 'auth0', jwksUri: 'http://127.0.0.1:1/jwks' }
 

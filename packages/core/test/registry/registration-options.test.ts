@@ -1,7 +1,7 @@
+import { startRegistry } from '@jwks-auth/test-support/start'
 import { Agent } from 'undici'
 import { describe, expect, it } from 'vitest'
 import type { ProviderRegistration, RegistryOptions } from '../../src/index.ts'
-import { startRegistry } from '@jwks-auth/test-support/start'
 import { wrongProviderOptions } from './option-cases.ts'
 
 const base = { tenant: 'acme', provider: 'auth0', jwksUri: 'https://issuer.example/jwks' }

@@ -1,6 +1,6 @@
+import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 import { createManualClock } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 
 async function kidsOf(keySet: Promise<{ readonly keys: readonly { readonly kid?: string }[] }>) {
   return (await keySet).keys.map(({ kid }) => kid)

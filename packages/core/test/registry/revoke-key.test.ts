@@ -1,7 +1,7 @@
+import { audience, startAuthenticator, startIssuer, startRegistryWith, verdict } from '@jwks-auth/test-support/start'
 import type { TestIssuer } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import type { Registry } from '../../src/index.ts'
-import { audience, startAuthenticator, startIssuer, startRegistryWith, verdict } from '@jwks-auth/test-support/start'
 
 async function kids(registry: Registry): Promise<readonly (string | undefined)[]> {
   return (await registry.resolve('acme', 'auth0')).keys.map(({ kid }) => kid)

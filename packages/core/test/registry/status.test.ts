@@ -1,7 +1,7 @@
+import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 import { createManualClock, type TestIssuer } from '@jwks-auth/testing'
 import { describe, expect, it } from 'vitest'
 import type { ProviderOptions, ProviderStatus, Registry } from '../../src/index.ts'
-import { startIssuer, startRegistryWith } from '@jwks-auth/test-support/start'
 
 const start = createManualClock().now()
 

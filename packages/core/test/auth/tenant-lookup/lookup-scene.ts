@@ -1,3 +1,4 @@
+import { audience, authenticate, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 import { createManualClock, type ManualClock, type TestIssuer } from '@jwks-auth/testing'
 import {
   type Authenticator,
@@ -7,7 +8,6 @@ import {
   type TenantConfig,
   tenantFromHeader,
 } from '../../../src/index.ts'
-import { audience, authenticate, startAuthenticator, startIssuer } from '@jwks-auth/test-support/start'
 
 /** An API whose tenants are in a database that the test controls. */
 export interface LookupScene {
@@ -61,7 +61,8 @@ export async function startLookup(options: Partial<JwksAuthOptions> = {}): Promi
     seen.set(type, events)
     authenticator.registry.on(type, (event) => events.push(event))
   }
-  const outcome: LookupScene['outcome'] = (tenant, token) => authenticate(authenticator, token, { headers: { 'x-tenant': tenant } })
+  const outcome: LookupScene['outcome'] = (tenant, token) =>
+    authenticate(authenticator, token, { headers: { 'x-tenant': tenant } })
   return Object.assign(scene, {
     clock,
     issuer,

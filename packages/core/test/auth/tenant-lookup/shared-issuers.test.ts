@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
 import { audience } from '@jwks-auth/test-support/start'
+import { describe, expect, it } from 'vitest'
 import { startLookup } from './lookup-scene.ts'
 
 describe('two looked-up tenants with one issuer', () => {

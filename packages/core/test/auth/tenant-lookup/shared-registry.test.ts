@@ -1,7 +1,7 @@
+import { audience, authenticate, startAuthenticator } from '@jwks-auth/test-support/start'
 import { memoryStore } from '@jwks-auth/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createRegistry, type JwksAuthOptions, tenantFromHeader } from '../../../src/index.ts'
-import { audience, authenticate, startAuthenticator } from '@jwks-auth/test-support/start'
 import { startLookup } from './lookup-scene.ts'
 
 async function startTwo() {

@@ -1,3 +1,4 @@
+import { startAuthenticator, startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import {
   createAuthenticator,
@@ -6,7 +7,6 @@ import {
   tokenFromCookie,
   tokenFromHeader,
 } from '../../../src/index.ts'
-import { startAuthenticator, startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import { authOf, setTokenScene, verdictOf } from './token-scene.ts'
 
 describe('a token that was verified', () => {

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
+import { startRegistry } from '@jwks-auth/test-support/start'
 import { describe, expect, it } from 'vitest'
 import type { CertificateAuthorities, ProviderRegistration } from '../../../src/index.ts'
-import { startRegistry } from '@jwks-auth/test-support/start'
 import { certify, createHierarchy, pinOf } from './certificates.ts'
 import { startTlsServer } from './tls-scene.ts'
 

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ProviderRegistration, Registry } from '../../../src/index.ts'
 import { createRegistryFrom } from '../../../src/registry/create-registry.ts'
 import { type Certified, certifyServer, createHierarchy, pinOf } from '../../http/tls/certificates.ts'
 import { startTlsServer, startTransport, type TlsServer } from '../../http/tls/tls-scene.ts'
-import { startIssuer, startRegistry } from '@jwks-auth/test-support/start'
 import { provider, rejectionOf, tenant } from '../scene.ts'
 
 const { root, intermediate, leaf } = createHierarchy()
