@@ -43,7 +43,7 @@ parentPort.postMessage(parts)
  * Parses JSON that someone else wrote, without stalling the event loop: a long text in a thread of its own, which returns
  * the parts that are read.
  *
- * @returns `undefined` for what is not JSON
+ * @returns `undefined` for what is not JSON; rejects where the thread ends early, for want of memory
  */
 export async function parseJson(text: string, parts: ReadParts): Promise<unknown> {
   if (text.length <= MAX_ON_EVENT_LOOP) return parseOnEventLoop(text)
