@@ -73,7 +73,7 @@ async function copyWorkspace(folder: string): Promise<string> {
   const privates = (await readdir(join(repository, 'examples'), { withFileTypes: true }))
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => `examples/${name}/package.json`)
-  const whole = ['.changeset', 'scripts', 'packages', 'test/package.json', ...privates]
+  const whole = ['.changeset', 'scripts', 'packages', 'test/package.json', 'test-support/package.json', ...privates]
   await symlink(join(repository, 'node_modules'), join(copy, 'node_modules'))
   for (const path of [...files, ...whole]) {
     await cp(join(repository, path), join(copy, path), {
