@@ -177,11 +177,12 @@ describe('a consumer in TypeScript', () => {
     await expect(run(folder, process.execPath, oldCompiler, '-p', '.')).resolves.toBe('')
   })
 
-  it('has the entry point for adapters', async () => {
-    const program =
-      "import { frameworkRequest } from '@jwks-auth/core/adapter'\nexport const made: object = frameworkRequest({}, { headers: {} })\n"
-    await writeFile(join(consumer, 'adapter.mts'), program)
-    const flags = ['--noEmit', '--module', 'nodenext', '--target', 'es2023', '--ignoreConfig', 'adapter.mts']
+  it.each([
+    ['adapter.mts', "import { frameworkRequest as used } from '@jwks-auth/core/adapter'"],
+    ['core.mts', "import { createRegistry as used } from '@jwks-auth/core'"],
+  ])('compiles %s by an entry point of core in a project that names no types', async (file, imported) => {
+    await writeFile(join(consumer, file), `${imported}\nexport const name: string = used.name\n`)
+    const flags = ['--noEmit', '--module', 'nodenext', '--target', 'es2023', '--ignoreConfig', file]
     await expect(run(consumer, tool('tsc'), ...flags)).resolves.toBe('')
   })
 

@@ -1,3 +1,5 @@
+// The declarations use Node's types, also in a project whose `types` is empty, as it is by default since TypeScript 6.
+/// <reference types="node" preserve="true" />
 /**
  * What only other packages of this repository need: applications import `@jwks-auth/core` or an adapter.
  *
