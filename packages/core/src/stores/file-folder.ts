@@ -155,12 +155,7 @@ async function removeFile(directory: string, name: string): Promise<void> {
 /** True where Node's permission model forbids to sync this directory. Rejects with no error. */
 export async function isSyncForbidden(directory: string): Promise<boolean> {
   try {
-    const handle = await open(directory)
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await openAndSync(directory)
     return false
   } catch (error) {
     return hasCode(error, FORBIDDEN)
@@ -227,14 +222,18 @@ async function makeOne(directory: string): Promise<boolean> {
 
 async function syncDirectory(directory: string): Promise<void> {
   try {
-    const handle = await open(directory)
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await openAndSync(directory)
   } catch (error) {
     if (!hasCode(error, ...NOT_SYNCABLE)) throw error
+  }
+}
+
+async function openAndSync(directory: string): Promise<void> {
+  const handle = await open(directory)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }
 
