@@ -4,10 +4,18 @@ import { generateKeyPairSync } from 'node:crypto'
 /** @typedef {import('./chance.mjs').Chance} Chance */
 /** @typedef {Record<string, unknown>} Jwk */
 
-const pairs = Array.from({ length: 8 }, () => generateKeyPairSync('rsa', { modulusLength: 2048 }))
-const publicKeys = pairs.map(({ publicKey }) => /** @type {Jwk} */ (publicKey.export({ format: 'jwk' })))
-const privateKeys = pairs.map(({ privateKey }) => /** @type {Jwk} */ (privateKey.export({ format: 'jwk' })))
-const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' })
+// Exported by the generation itself: on Node 20, a later `export` can wait for ever for the lock of a generation that is
+// garbage-collected meanwhile.
+const encodings = { publicKeyEncoding: { format: 'jwk' }, privateKeyEncoding: { format: 'jwk' } }
+const pairs = Array.from({ length: 8 }, () => generateKeys('rsa', { modulusLength: 2048 }))
+const publicKeys = pairs.map(({ publicKey }) => publicKey)
+const privateKeys = pairs.map(({ privateKey }) => privateKey)
+const curve = generateKeys('ec', { namedCurve: 'P-256' }).publicKey
+
+/** @param {string} type @param {object} options @returns {{ publicKey: Jwk, privateKey: Jwk }} */
+function generateKeys(type, options) {
+  return /** @type {any} */ (generateKeyPairSync)(type, { ...options, ...encodings })
+}
 
 /** The `kid` that the hostile tenant's tokens name; there is other material under it at each fetch. */
 export const hostileKid = 'same'
@@ -58,7 +66,7 @@ const kinds = {
     return keySet({ ...key, n: n.toString('base64'), e: 'AAEAAQ==' })
   },
   'a curve point of another length': (chance) => {
-    const x = Buffer.concat([Buffer.alloc(1), Buffer.from(String(curve.x), 'base64url')])
+    const x = Buffer.concat([Buffer.alloc(1), Buffer.from(String(curve['x']), 'base64url')])
     return keySet(goodKey(chance), { ...curve, kid: 'curve', x: x.toString('base64url') })
   },
   'a private key': (chance) =>

@@ -4,6 +4,7 @@ import { percentile, type SoakReport, soak } from './soak.ts'
 // `npm run soak` sets the minutes and asks for the limits on time, too, which hold on a machine with nothing else to do.
 const minutes = Number(process.env['SOAK_MINUTES'] ?? '1')
 const seed = Number(process.env['SOAK_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const hostileTenants = Number(process.env['SOAK_TENANTS'] ?? '10')
 const isTimed = process.env['SOAK_TIMED'] === 'yes'
 
 const closing: (() => Promise<unknown>)[] = []
@@ -14,8 +15,10 @@ afterEach(async () => {
 describe('an application with a good tenant beside hostile ones and unreachable ones', () => {
   const timeout = minutes * 60_000 + 60_000
 
-  it(`serves the good tenant and refuses the hostile ones (${minutes} min, seed ${seed})`, { timeout }, async () => {
-    const report = await soak({ milliseconds: minutes * 60_000, seed }, (close) => closing.push(close))
+  const run = `${minutes} min, hostile tenants: ${hostileTenants}, seed ${seed}`
+  it(`serves the good tenant and refuses the hostile ones (${run})`, { timeout }, async () => {
+    const options = { milliseconds: minutes * 60_000, seed, hostileTenants }
+    const report = await soak(options, (close) => closing.push(close))
     console.info(summaryOf(report))
 
     expect(report.exit, 'the exit of the application').toBeUndefined()

@@ -39,9 +39,10 @@ export interface SoakOptions {
   /** For all of it; a fifth is for the good tenant alone. */
   readonly milliseconds: number
   readonly seed: number
+  /** Hostile tenants, whose provider publishes something else at each fetch. */
+  readonly hostileTenants: number
 }
 
-const hostileTenants = 10
 const deadTenants = 40
 const audience = 'api'
 /** Milliseconds between two requests of a hostile client: the attack must leave the machine a part of its time. */
@@ -54,7 +55,7 @@ const hostilePause = 50
  * @param onEnd takes the functions that end what was started, to be called in reverse order
  */
 export async function soak(
-  { milliseconds, seed }: SoakOptions,
+  { milliseconds, seed, hostileTenants }: SoakOptions,
   onEnd: (close: () => Promise<unknown>) => void,
 ): Promise<SoakReport> {
   const directory = await mkdtemp(join(tmpdir(), 'soak-'))

@@ -262,8 +262,9 @@ function octetsOf(value: unknown): Buffer | undefined {
 }
 
 function withoutLeadingZeros(octets: Buffer): Buffer {
-  const first = octets.findIndex((octet) => octet !== 0)
-  return first < 0 ? octets.subarray(octets.length) : octets.subarray(first)
+  let first = 0
+  while (octets[first] === 0) first += 1
+  return octets.subarray(first)
 }
 
 /** A coordinate in the full length of its curve (RFC 7518 §6.2.1.2); `undefined` for a number that is longer. */
@@ -302,15 +303,13 @@ function verificationKey(
   // Entra's extension: whose tokens the key may verify. Of another type, it restricts nothing.
   const issuer = presentMember(jwk, 'issuer')
   const material = JSON.stringify(members)
-  const kept = {
-    ...members,
-    ...(kid === undefined ? {} : { kid }),
-    ...(typeof alg === 'string' ? { alg } : {}),
-    ...(typeof use === 'string' ? { use } : {}),
-    ...(isStringList(operations) ? { key_ops: [...new Set(operations)] } : {}),
-    ...(typeof issuer === 'string' ? { issuer } : {}),
-  }
-  const identity = JSON.stringify([material, kept.kid, kept.alg, kept.use, kept.key_ops, kept.issuer])
+  const kept: JWK & { issuer?: string } = { ...members }
+  if (kid !== undefined) kept.kid = kid
+  if (typeof alg === 'string') kept.alg = alg
+  if (typeof use === 'string') kept.use = use
+  if (isStringList(operations)) kept.key_ops = [...new Set(operations)]
+  if (typeof issuer === 'string') kept.issuer = issuer
+  const identity = material + JSON.stringify([kept.kid, kept.alg, kept.use, kept.key_ops, kept.issuer])
   return { jwk: Object.freeze(kept), kid, material, identity }
 }
 

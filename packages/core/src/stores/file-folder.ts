@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import { constants, type FileHandle, lstat, mkdir, open, readdir, realpath, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -100,8 +101,8 @@ async function parseExactly(bytes: Buffer): Promise<unknown> {
   const text = bytes.toString()
   const value = await parseSnapshot(text)
   try {
-    // Bytes, not texts: decoding replaces what is no UTF-8.
-    return value !== undefined && Buffer.from(JSON.stringify(value)).equals(bytes) ? value : text
+    // Decoding has replaced what is no UTF-8.
+    return value !== undefined && isUtf8(bytes) && JSON.stringify(value) === text ? value : text
   } catch {
     // Nested too deeply to be written.
     return text

@@ -21,7 +21,8 @@ export async function parseSnapshot(text: string): Promise<unknown> {
 export function plainJson(value: unknown): unknown {
   if (value === undefined) return undefined
   try {
-    return JSON.parse(JSON.stringify(value))
+    // A snapshot is flat: its payload, which may be long, need not be written and parsed.
+    return envelopeOf(value) ?? JSON.parse(JSON.stringify(value))
   } catch {
     return null
   }
@@ -73,11 +74,9 @@ export function createSnapshotSigner(keys: readonly string[]): SnapshotSigner {
       return { version: 1, payload: text, keepUntil, integrity: proof(text, keepUntil, signingKey) }
     },
     verify(value) {
-      if (!isObject(value)) return { ok: false, reason: 'malformed' }
-      const { version, payload, keepUntil, integrity } = value
-      if (version !== 1) return { ok: false, reason: typeof version === 'number' ? 'version' : 'malformed' }
-      const isWhole = typeof payload === 'string' && typeof integrity === 'string' && isText(keepUntil)
-      if (!isWhole) return { ok: false, reason: 'malformed' }
+      const envelope = envelopeOf(value)
+      if (envelope === undefined) return { ok: false, reason: hasOtherVersion(value) ? 'version' : 'malformed' }
+      const { payload, keepUntil, integrity } = envelope
       const candidates = signingKey === undefined ? [undefined] : keys
       // Text is compared, not bytes: base64url has several spellings of the same bytes.
       const signedBy = candidates.findIndex((key) => isEqual(integrity, proof(payload, keepUntil, key)))
@@ -98,8 +97,18 @@ function isEqual(one: string, other: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
-function isText(value: unknown): value is string | null {
-  return value === null || typeof value === 'string'
+/** The members of a signed envelope; `undefined` for anything else. */
+function envelopeOf(value: unknown): Snapshot | undefined {
+  if (!isObject(value)) return undefined
+  const { payload, keepUntil, integrity } = value
+  if (typeof payload !== 'string' || typeof integrity !== 'string') return undefined
+  if (keepUntil !== null && typeof keepUntil !== 'string') return undefined
+  const { version } = value
+  return version === 1 ? { version, payload, keepUntil, integrity } : undefined
+}
+
+function hasOtherVersion(value: unknown): boolean {
+  return isObject(value) && typeof value['version'] === 'number' && value['version'] !== 1
 }
 
 function parse(payload: string, isCurrent: boolean): VerifiedPayload {
