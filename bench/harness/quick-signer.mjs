@@ -3,7 +3,7 @@
  * multiplication, since a few nonces serve for all tokens. That gives the private key away to whoever sees two tokens,
  * and this key signs nothing but what is measured here.
  */
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { createECDH, createHash } from 'node:crypto'
 import { base64url, usualClaims } from './tokens.mjs'
 
 /** The order of P-256 (SEC 2, §2.4.2). */
@@ -17,9 +17,10 @@ const nonces = 64
 export function createQuickSigner({ issuer, signingKey: { kid, privateJwk } }) {
   const d = numberOf(privateJwk.d ?? '')
   const prepared = Array.from({ length: nonces }, () => {
-    const nonce = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
-    const r = numberOf(nonce.x ?? '') % order
-    return { r: bytesOf(r), rd: (r * d) % order, inverse: inverseOf(numberOf(nonce.d ?? '')) }
+    const nonce = createECDH('prime256v1')
+    const x = nonce.generateKeys().subarray(1, 33)
+    const r = numberOf(x.toString('base64url')) % order
+    return { r: bytesOf(r), rd: (r * d) % order, inverse: inverseOf(numberOf(nonce.getPrivateKey('base64url'))) }
   })
   const header = base64url(JSON.stringify({ alg: 'ES256', kid, typ: 'JWT' }))
   const iat = Math.floor(Date.now() / 1000)

@@ -1,10 +1,11 @@
-import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
+import type { JsonWebKey } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import { startAuthenticatorFor, startIssuer, verdict } from '@jwks-auth/test-support/start'
 import type { SignOverrides, TestIssuer } from '@jwks-auth/testing'
 import type { JWK } from 'jose'
 import { describe, expect, it } from 'vitest'
 
-const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const pair = generateKeys('ec', { namedCurve: 'P-256' })
 const foreignPrivate = pair.privateKey.export({ format: 'jwk' }) as JWK
 const foreignPublic: JsonWebKey = pair.publicKey.export({ format: 'jwk' })
 

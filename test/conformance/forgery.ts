@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import type { TestIssuer } from '@jwks-auth/testing'
 import fc from 'fast-check'
 import type { JWK } from 'jose'
@@ -75,7 +75,7 @@ export function forgeries(issuer: string, audience: string, now: number): fc.Arb
   })
 }
 
-const foreignKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }) as JWK
+const foreignKey = generateKeys('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }) as JWK
 
 /** Makes the token. */
 export async function forge(issuer: TestIssuer, forgery: Forgery): Promise<string> {

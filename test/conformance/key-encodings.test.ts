@@ -1,4 +1,5 @@
-import { generateKeyPairSync, type KeyObject, type KeyPairKeyObjectResult } from 'node:crypto'
+import type { KeyObject, KeyPairKeyObjectResult } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import fc from 'fast-check'
 import { calculateJwkThumbprint, createLocalJWKSet, importJWK, jwtVerify, SignJWT } from 'jose'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -17,10 +18,10 @@ const curves = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' } as const
 
 /** A key pair whose encoding begins with a zero octet where the key type allows: encoders differ there. */
 function pairFor(alg: string): KeyPairKeyObjectResult {
-  if (alg === 'EdDSA') return generateKeyPairSync('ed25519')
-  if (alg === 'RS256' || alg === 'PS256') return generateKeyPairSync('rsa', { modulusLength: 2048 })
+  if (alg === 'EdDSA') return generateKeys('ed25519')
+  if (alg === 'RS256' || alg === 'PS256') return generateKeys('rsa', { modulusLength: 2048 })
   for (;;) {
-    const pair = generateKeyPairSync('ec', { namedCurve: curves[alg as keyof typeof curves] })
+    const pair = generateKeys('ec', { namedCurve: curves[alg as keyof typeof curves] })
     if (Buffer.from(publicJwk(pair.publicKey)['x'] as string, 'base64url')[0] === 0) return pair
   }
 }

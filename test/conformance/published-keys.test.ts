@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import {
   startAuthenticatorFor,
   startIssuer,
@@ -133,7 +133,7 @@ describe('a key whose coordinate was written without its leading zero octet', ()
   ])('verifies tokens: %s', async (namedCurve, alg) => {
     const issuer = await startIssuer()
     for (;;) {
-      const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve })
+      const { publicKey, privateKey } = generateKeys('ec', { namedCurve })
       const jwk = publicKey.export({ format: 'jwk' })
       const x = Buffer.from(String(jwk.x), 'base64url')
       if (x[0] !== 0) continue
@@ -215,7 +215,7 @@ describe('an RSA key', () => {
     [1_024, 'ERR_KEY_NOT_FOUND'],
     [2_048, 'accepted'],
   ])('of %i bits: %s', async (modulusLength, outcome) => {
-    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength })
+    const { publicKey, privateKey } = generateKeys('rsa', { modulusLength })
     const issuer = await startIssuer()
     const rsa = { ...publicKey.export({ format: 'jwk' }), kid: 'rsa' }
     issuer.setJwks({ keys: [rsa, issuer.signingKey.publicJwk] })

@@ -1,4 +1,5 @@
-import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
+import type { JsonWebKey } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import { authenticate, startAuthenticatorFor } from '@jwks-auth/test-support/start'
 import { createTestIssuer, signingAlgorithms } from '@jwks-auth/testing'
 import fc from 'fast-check'
@@ -15,11 +16,11 @@ import { fragments, jsonText, latin1 } from './arbitraries.ts'
 import { inMemory, overSockets, timeout, withLongBodies, withSignatures } from './runs.ts'
 
 const pairs = [
-  generateKeyPairSync('rsa', { modulusLength: 2048 }),
-  generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-  generateKeyPairSync('ec', { namedCurve: 'P-384' }),
-  generateKeyPairSync('ec', { namedCurve: 'P-521' }),
-  generateKeyPairSync('ed25519'),
+  generateKeys('rsa', { modulusLength: 2048 }),
+  generateKeys('ec', { namedCurve: 'P-256' }),
+  generateKeys('ec', { namedCurve: 'P-384' }),
+  generateKeys('ec', { namedCurve: 'P-521' }),
+  generateKeys('ed25519'),
 ]
 const publicKeys: readonly JsonWebKey[] = pairs.map(({ publicKey }) => publicKey.export({ format: 'jwk' }))
 const privateKeys: readonly JsonWebKey[] = pairs.map(({ privateKey }) => privateKey.export({ format: 'jwk' }))

@@ -1,4 +1,5 @@
-import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { createHmac, createPrivateKey, createPublicKey, sign } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import type { TestIssuer, TokenClaims } from '@jwks-auth/testing'
 import type { JWK } from 'jose'
 
@@ -10,7 +11,7 @@ export interface Attack {
   readonly code: string
 }
 
-const foreignKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }) as JWK
+const foreignKey = generateKeys('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }) as JWK
 
 /** A claims set as text, with claims of its own behind the usual ones. */
 export function claimsText(issuer: TestIssuer, more: string): string {

@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -6,6 +6,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import { onTestFinished } from 'vitest'
 import { type Certified, certify, certifyServer, privateKeyOf } from '../../../core/test/http/tls/certificates.ts'
 
@@ -44,17 +45,17 @@ const authority = certify({ subject: 'root' })
 
 /** A key that a test may change. */
 export function rsaKey(members: Jwk = {}, bits = 2048): Jwk {
-  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: bits })
+  const { publicKey } = generateKeys('rsa', { modulusLength: bits })
   return { ...publicKey.export({ format: 'jwk' }), kid: 'rsa', alg: 'RS256', use: 'sig', ...members }
 }
 
 export function ecKey(members: Jwk = {}): Jwk {
-  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { publicKey } = generateKeys('ec', { namedCurve: 'P-256' })
   return { ...publicKey.export({ format: 'jwk' }), kid: 'ec', alg: 'ES256', use: 'sig', ...members }
 }
 
 export function privateKey(): Jwk {
-  const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { privateKey: key } = generateKeys('ec', { namedCurve: 'P-256' })
   return { ...key.export({ format: 'jwk' }), kid: 'private', alg: 'ES256', use: 'sig' }
 }
 

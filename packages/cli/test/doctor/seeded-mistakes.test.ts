@@ -1,5 +1,5 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import { describe, expect, it } from 'vitest'
 import { certify } from '../../../core/test/http/tls/certificates.ts'
 import { runCli } from '../terminal.ts'
@@ -314,7 +314,7 @@ const keys: readonly Mistake[] = [
     mistake: 'more than a thousand keys',
     found: ['large', 'too-many-keys'],
     seed(provider) {
-      const { publicKey } = generateKeyPairSync('ed25519')
+      const { publicKey } = generateKeys('ed25519')
       const unused = { ...publicKey.export({ format: 'jwk' }), use: 'enc', padding: 'x'.repeat(200) }
       provider.keys = [...provider.keys, ...Array.from({ length: 1_000 }, () => unused)]
     },

@@ -1,11 +1,5 @@
-import {
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  sign,
-  type VerifyKeyObjectInput,
-} from 'node:crypto'
+import { createPublicKey, type KeyObject, randomBytes, sign, type VerifyKeyObjectInput } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import { describe, expect, it } from 'vitest'
 import { createSignatureCheck } from '../../src/auth/signing-key.ts'
 import type { ImportedKey } from '../../src/jwks/verification-key.ts'
@@ -17,7 +11,7 @@ function imported(keyObject: KeyObject, hash: ImportedKey['hash'], options: obje
   return { keyObject, hash, verifyInput }
 }
 
-const ec = (namedCurve: string) => generateKeyPairSync('ec', { namedCurve })
+const ec = (namedCurve: string) => generateKeys('ec', { namedCurve })
 const p256 = ec('P-256')
 const dsa = { dsaEncoding: 'ieee-p1363' } as const
 const signature = sign('sha256', Buffer.from(signingInput), { key: p256.privateKey, ...dsa })
@@ -37,7 +31,7 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 describe('a signature check', () => {
   it.each([
     ['P-256', p256.publicKey, 'sha256'],
-    ['Ed25519', generateKeyPairSync('ed25519').publicKey, null],
+    ['Ed25519', generateKeys('ed25519').publicKey, null],
     ['RSA of 2048 bits', rsaKey(2048), 'sha256'],
     ['RSA of 4096 bits', rsaKey(4096), 'sha256'],
   ] as const)('with a key of %s runs on the spot', (_, key, hash) => {

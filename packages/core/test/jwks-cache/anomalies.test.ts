@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import { describe, expect, it } from 'vitest'
 import { provider, type Scene, setScene, startAuthenticator, tenant } from './scene.ts'
 
@@ -15,7 +15,7 @@ describe('a set with keys that are no good', () => {
     const scene = await setScene()
     const { issuer, resolve } = scene
     const keys = Array.from({ length: 499 }, (_, index) => {
-      const { publicKey } = generateKeyPairSync('ed25519')
+      const { publicKey } = generateKeys('ed25519')
       return { ...publicKey.export({ format: 'jwk' }), kid: `other-${index}` }
     })
     const broken = { ...issuer.signingKey.publicJwk, kid: 'broken', x: 'AA' }

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import { describe, expect, it } from 'vitest'
 import { freshnessOf, validatorsOf } from '../../src/http/freshness.ts'
 import {
@@ -13,7 +13,7 @@ import {
 
 const url = 'https://issuer.example/jwks'
 const now = Date.UTC(2025, 0, 1)
-const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const { publicKey, privateKey } = generateKeys('ec', { namedCurve: 'P-256' })
 const good = { ...publicKey.export({ format: 'jwk' }), kid: 'a' }
 const body = JSON.stringify({ keys: [good] })
 const modified = 'Tue, 31 Dec 2024 00:00:00 GMT'
@@ -165,7 +165,7 @@ describe('readResponse', async () => {
 
   it('keeps the objects of unchanged keys, in any order', async () => {
     const before = await known()
-    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' })
+    const other = generateKeys('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' })
     const keys = [{ ...other, kid: 'b' }, good]
     const { keySet } = await readResponse(response({ body: JSON.stringify({ keys }) }), before, now, 100)
     expect(keySet.byKid.get('a')?.[0]).toBe(before.keySet.keys[0])

@@ -1,11 +1,11 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import { calculateJwkThumbprint } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { type KeySet, readKeySet } from '../../src/jwks/key-set.ts'
 import { createRevocations } from '../../src/jwks-cache/usable-keys.ts'
 
 function jwk(kid: string | undefined): Record<string, unknown> {
-  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { publicKey } = generateKeys('ec', { namedCurve: 'P-256' })
   return { ...publicKey.export({ format: 'jwk' }), kid }
 }
 

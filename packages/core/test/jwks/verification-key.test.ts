@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import { calculateJwkThumbprint } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { fitsAlgorithm, readKey, thumbprintOf, type VerificationKey } from '../../src/jwks/verification-key.ts'
@@ -81,10 +81,10 @@ describe('readKey', () => {
     (type) => {
       const pair =
         type === 'rsa'
-          ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+          ? generateKeys('rsa', { modulusLength: 2048 })
           : type === 'ec'
-            ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-            : generateKeyPairSync('ed25519')
+            ? generateKeys('ec', { namedCurve: 'P-256' })
+            : generateKeys('ed25519')
       const jwk = { ...pair.privateKey.export({ format: 'jwk' }), kid: 'k' }
       const { material } = keyOf(pair.publicKey.export({ format: 'jwk' }))
       expect(readKey(jwk)).toEqual({ kind: 'refused', reason: 'private', kid: 'k', material })

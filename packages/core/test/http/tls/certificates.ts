@@ -1,4 +1,5 @@
-import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto'
+import { createHash, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto'
+import { generateKeys } from '@jwks-auth/test-support/generate-keys'
 import { der, objectIdentifier, sequence, tags } from './der.ts'
 
 const DAY = 86_400_000
@@ -33,7 +34,7 @@ export interface CertificateOptions {
 }
 
 export function createKeys(): Keys {
-  return generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return generateKeys('ec', { namedCurve: 'P-256' })
 }
 
 const ecdsaWithSha256 = sequence(objectIdentifier(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02))
