@@ -13,6 +13,7 @@ import { hostileKid } from './hostile-documents.mjs'
  * @property {number} seed
  * @property {readonly string[]} [tokens] what good clients send
  * @property {readonly string[]} [issuers] what hostile clients forge tokens of
+ * @property {boolean} [isRefusedUnread] whether the application is to refuse them without looking at their tokens
  */
 
 /** @type {Map<number, number>} How many requests ended with which status; 0 is a connection that broke. */
@@ -22,9 +23,10 @@ const latencies = []
 const stopping = new AbortController()
 
 /** @param {ClientOptions} options */
-async function run({ port, count, pause, seed, tokens = [], issuers = [] }) {
+async function run({ port, count, pause, seed, tokens = [], issuers = [], isRefusedUnread = false }) {
   const chance = createChance(seed)
   const agent = new Agent({ keepAlive: true, maxSockets: count })
+  const marks = isRefusedUnread ? { 'x-refuse-unread': 'yes' } : {}
   const nextToken = () =>
     tokens.length > 0
       ? chance.pick(/** @type {[string]} */ (tokens))
@@ -34,7 +36,7 @@ async function run({ port, count, pause, seed, tokens = [], issuers = [] }) {
     while (!stopping.signal.aborted) {
       const token = nextToken()
       const startedAt = performance.now()
-      const status = await send(agent, port, token)
+      const status = await send(agent, port, { authorization: `Bearer ${token}`, ...marks })
       latencies.push(performance.now() - startedAt)
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
       await new Promise((resolve) => setTimeout(resolve, pause))
@@ -47,18 +49,15 @@ async function run({ port, count, pause, seed, tokens = [], issuers = [] }) {
 /**
  * The status of the response; 0 where there was none.
  *
- * @param {Agent} agent @param {number} port @param {string} token
+ * @param {Agent} agent @param {number} port @param {Record<string, string>} headers
  * @returns {Promise<number>}
  */
-function send(agent, port, token) {
+function send(agent, port, headers) {
   return new Promise((resolve) => {
-    const sent = request(
-      { agent, port, host: '127.0.0.1', headers: { authorization: `Bearer ${token}` } },
-      (response) => {
-        response.resume()
-        response.once('close', () => resolve(response.statusCode ?? 0))
-      },
-    )
+    const sent = request({ agent, port, host: '127.0.0.1', headers }, (response) => {
+      response.resume()
+      response.once('close', () => resolve(response.statusCode ?? 0))
+    })
     sent.once('error', () => resolve(0))
     sent.end()
   })

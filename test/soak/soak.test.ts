@@ -38,7 +38,7 @@ describe('an application with a good tenant beside hostile ones and unreachable 
   })
 })
 
-function summaryOf({ alone, beside, hostile, longestStall, documents }: SoakReport): object {
+function summaryOf({ alone, besideUnread, beside, hostile, longestStall, documents }: SoakReport): object {
   const times = (seen: SoakReport['alone']) => ({
     requests: seen.latencies.length,
     p50: percentile(seen, 0.5).toFixed(2),
@@ -46,6 +46,7 @@ function summaryOf({ alone, beside, hostile, longestStall, documents }: SoakRepo
   })
   return {
     alone: times(alone),
+    'beside the same clients, refused unread': times(besideUnread),
     beside: times(beside),
     hostile: Object.fromEntries(hostile.statuses),
     longestStall,

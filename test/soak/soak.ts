@@ -19,8 +19,12 @@ export interface Seen {
 
 /** What a soak showed. */
 export interface SoakReport {
-  /** The good tenant's clients, without anything else and beside the hostile tenants. */
+  /**
+   * The good tenant's clients: without anything else; beside the hostile tenants' clients, all refused without a look at
+   * their tokens, which is the least that their requests can cost; and beside what these do to the package.
+   */
   readonly alone: Seen
+  readonly besideUnread: Seen
   readonly beside: Seen
   /** The hostile tenants' clients. */
   readonly hostile: Seen
@@ -36,7 +40,7 @@ export interface SoakReport {
 
 /** How long to soak, and how. */
 export interface SoakOptions {
-  /** For all of it; a fifth is for the good tenant alone. */
+  /** For all of it; a fifth is for the good tenant alone, and a fifth for the clients that are refused unread. */
   readonly milliseconds: number
   readonly seed: number
   /** Hostile tenants, whose provider publishes something else at each fetch. */
@@ -103,19 +107,27 @@ export async function soak(
   await sleep(milliseconds / 5)
   const alone = await alonePhase.stop()
   const before = await ask<AppReport>(app, 'report')
-
-  const attackers = [
-    start({ issuers: hostileIssuers, count: 24, pause: hostilePause }),
-    start({ issuers: deadIssuers, count: deadTenants, pause: hostilePause }),
+  const startAttackers = (isRefusedUnread: boolean) => [
+    start({ issuers: hostileIssuers, count: 24, pause: hostilePause, isRefusedUnread }),
+    start({ issuers: deadIssuers, count: deadTenants, pause: hostilePause, isRefusedUnread }),
   ]
+
+  const unread = startAttackers(true)
+  const unreadPhase = startGood()
+  await sleep(milliseconds / 5)
+  const [besideUnread] = await Promise.all([unreadPhase, ...unread].map((clients) => clients.stop()))
+  await ask(app, 'report')
+
+  const attackers = startAttackers(false)
   const besidePhase = startGood()
-  await Promise.race([sleep((milliseconds * 4) / 5), once(app, 'exit')])
+  await Promise.race([sleep((milliseconds * 3) / 5), once(app, 'exit')])
   const [beside, ...hostile] = await Promise.all([besidePhase, ...attackers].map((clients) => clients.stop()))
   const exit = app.exitCode ?? app.signalCode ?? undefined
   const after = exit === undefined ? await ask<AppReport>(app, 'report') : undefined
   const { counts } = await ask<{ counts: Record<string, number> }>(provider, 'report')
   return {
     alone,
+    besideUnread: besideUnread ?? alone,
     beside: beside ?? alone,
     hostile: together(hostile),
     escaped: after?.escaped ?? [],
