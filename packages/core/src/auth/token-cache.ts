@@ -46,8 +46,12 @@ export function createVerifiedToken(
 ): VerifiedToken {
   const isOwnOutput = output !== payload && isJsonData(output)
   const needsSchema = output !== payload && !isOwnOutput
+  const { from, until, last, expiresAt } = tokenTimes(payload, provider.rules)
   return {
-    ...tokenTimes(payload, provider.rules),
+    from,
+    until,
+    last,
+    expiresAt,
     // Copied: a slice of the request's header would keep all of that in memory.
     text: Buffer.from(text, 'latin1').toString('latin1'),
     provider,
