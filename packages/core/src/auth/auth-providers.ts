@@ -114,7 +114,7 @@ function configuredTenants(tenants: ReadonlyMap<string, readonly AuthProvider[]>
   return {
     directory,
     all,
-    find: (name) => (typeof name === 'string' ? directory.find(name) : undefined),
+    find: directory.find,
     algorithms: new Set(all.flatMap(({ algorithms }) => [...algorithms])),
     clockTolerance: Math.max(...new Set(all.map(({ rules }) => rules.clockTolerance))),
     invalidate: () => undefined,

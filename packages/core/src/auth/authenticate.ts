@@ -70,7 +70,7 @@ export interface AuthenticationParts {
   readonly registry: {
     readonly events: EventBus<RegistryEvents>
     readonly instrumentation: Instrumentation
-    isClosed(): boolean
+    readonly closed: AbortSignal
   }
   readonly options: CheckedAuthOptions
   readonly tenants: AuthTenants
@@ -131,7 +131,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
   /** The whole of authentication, from top to bottom. */
   function* authenticate(context: RequestContext): Steps<AuthOutcome<Claims>> {
     const { request, given } = context
-    if (isClosed || registry.isClosed()) return fail(new RegistryClosedError(), context)
+    if (isClosed || registry.closed.aborted) return fail(new RegistryClosedError(), context)
 
     // 1. Extract the token.
     const extracted = context.found ?? extract(context)
@@ -375,7 +375,7 @@ export function createAuthentication<Claims>(parts: AuthenticationParts): Authen
 
   /** Why a verified token is no longer accepted, its key aside. */
   function hasEnded(verified: VerifiedToken, { now }: RequestContext): JwksAuthError | undefined {
-    if (isClosed || registry.isClosed()) return new RegistryClosedError()
+    if (isClosed || registry.closed.aborted) return new RegistryClosedError()
     return verified.provider.registered.isRemoved ? new IssuerNotAllowedError() : checkValidity(verified, now.wall)
   }
 

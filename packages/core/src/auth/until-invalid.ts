@@ -58,14 +58,14 @@ const SHORTEST_PAUSE = 50
  * Creates what waits for tokens to become invalid. Each provider says when its keys have changed, and one timer serves all
  * tokens, so that a token that is waited for costs a place in a set.
  */
-export function createInvalidations(clock: Clock, registry: { isClosed(): boolean }): Invalidations {
+export function createInvalidations(clock: Clock, registry: { readonly closed: AbortSignal }): Invalidations {
   const providers = new Map<RegisteredProvider, WatchedProvider>()
   let earliest = Number.POSITIVE_INFINITY
   let cancelTimer: (() => void) | undefined
   let isClosed = false
 
   function whyInvalid({ registered }: Pick<WatchedProvider, 'registered'>, watch: Watch): JwksAuthError | undefined {
-    if (isClosed || registry.isClosed()) return new RegistryClosedError()
+    if (isClosed || registry.closed.aborted) return new RegistryClosedError()
     if (registered.isRemoved) return new IssuerNotAllowedError()
     if (clock.now() >= watch.endsAt) return watch.isTooOld ? new TokenTooOldError() : new TokenExpiredError()
     const standing = registered.cache.standingOf(watch.key)

@@ -17,6 +17,20 @@ export interface Clock {
   clearTimeout?(timer: unknown): void
 }
 
+/**
+ * The clock, with timers that call back in another async context.
+ *
+ * @param runDetached calls a function in that context
+ */
+export function detachedClock(clock: Clock, runDetached: <Value>(work: () => Value) => Value): Clock {
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    setTimeout: (callback, delay) => runDetached(() => clock.setTimeout(callback, delay)),
+    clearTimeout: (timer) => clock.clearTimeout?.(timer),
+  }
+}
+
 /** One moment on both clocks. */
 export interface Instant {
   /** {@link Clock.now} */

@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events'
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import { JWKSMultipleMatchingKeys } from 'jose/errors'
 import { LRUCache } from 'lru-cache'
-import { type Clock, instant, keepAlive } from '../base/clock.ts'
+import { type Clock, detachedClock, instant, keepAlive } from '../base/clock.ts'
 import { RegistryClosedError, StoreFailedError } from '../base/errors/jwks-auth-error.ts'
 import { AlgorithmNotAllowedError, KeyNotFoundError } from '../base/errors/request-errors.ts'
 import { createEventBus, type EventBus, type Instrumentation } from '../base/events.ts'
@@ -224,7 +224,7 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
       events,
       instrumentation,
       runDetached,
-      isClosed: () => closed.aborted,
+      closed,
       usage() {
         const now = instant(clock)
         return usedCaches().map((cache) => readUsage(cache, now))
@@ -262,16 +262,6 @@ const REPORTED = Object.freeze({
   refused: 'refused',
   failed: 'failed',
 } as const)
-
-/** The clock, with timers that call back in the async context in which the registry was created. */
-function detachedClock(clock: Clock, runDetached: CacheContext['runDetached']): Clock {
-  return {
-    now: () => clock.now(),
-    monotonic: () => clock.monotonic(),
-    setTimeout: (callback, delay) => runDetached(() => clock.setTimeout(callback, delay)),
-    clearTimeout: (timer) => clock.clearTimeout?.(timer),
-  }
-}
 
 function toJwks({ keys }: KeySet): JSONWebKeySet {
   return { keys: keys.map(({ jwk }) => structuredClone(jwk)) }

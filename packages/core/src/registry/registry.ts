@@ -302,8 +302,8 @@ export interface RegistryInternals extends Registry {
     readonly instrumentation: Instrumentation
     /** Runs background work in the async context in which the registry was created. */
     readonly runDetached: <Value>(work: () => Value) => Value
-    /** True after `close()`. */
-    isClosed(): boolean
+    /** Aborted by `close()`. */
+    readonly closed: AbortSignal
     /** The usage of every provider that was used. */
     usage(): readonly ProviderUsage[]
     /** Registers synchronously. Returns the existing provider where it is registered already. */

@@ -137,7 +137,7 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = Object.freeze({
 export function createStatusResponder<Request>(given: object, options: StatusHandlerOptions<Request>): StatusResponder {
   const { authorize, required } = checkStatusOptions(options)
   const registry = checkRegistry(given)
-  const { clock, isClosed } = registry[internals]
+  const { clock, closed } = registry[internals]
   const history = recordHistory(registry, clock)
 
   async function respond(request: AuthRequest, target: string): Promise<StatusResponse> {
@@ -207,7 +207,7 @@ export function createStatusResponder<Request>(given: object, options: StatusHan
 
   /** Ready while every required provider can serve. Where one has no keys, they are fetched: no request may come to do it. */
   function isReady(): boolean {
-    return !isClosed() && required.map(canServe).every(Boolean)
+    return !closed.aborted && required.map(canServe).every(Boolean)
   }
 
   function canServe({ tenant, provider }: ProviderKey): boolean {

@@ -14,8 +14,8 @@ export interface Tenant<Provider> {
 
 /** The configured tenants. In maps, so that no name matches a member of `Object.prototype`. */
 export interface TenantDirectory<Provider> {
-  /** The tenant of this name. */
-  find(name: string): Tenant<Provider> | undefined
+  /** The tenant of this name, which is unchecked: no other value than a name has a tenant. */
+  readonly find: (name: unknown) => Tenant<Provider> | undefined
   /** The tenants by issuer, where each issuer has one tenant. */
   readonly byIssuer: ReadonlyMap<string, Tenant<Provider>>
   /** An issuer that more than one tenant has, if there is one. */
@@ -30,7 +30,7 @@ export interface TenantDirectory<Provider> {
 export function createTenantDirectory<Provider extends DirectoryProvider>(
   tenants: ReadonlyMap<string, readonly Provider[]>,
 ): TenantDirectory<Provider> {
-  const byName = new Map<string, Tenant<Provider>>()
+  const byName = new Map<unknown, Tenant<Provider>>()
   const byIssuer = new Map<string, Tenant<Provider>>()
   let sharedIssuer: string | undefined
   for (const [name, providers] of tenants) {
