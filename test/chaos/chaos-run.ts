@@ -139,7 +139,10 @@ export async function runChaos(run: ChaosRun): Promise<readonly string[]> {
       `every process is well again; ${log.join('; ')}`,
       async () => {
         const statuses = await Promise.all(processes.map(async ({ member }) => await member.status()))
-        return statuses.every(({ store, health }) => store === 'ready' && health === 'fresh')
+        const unwell = statuses.filter(({ store, health }) => store !== 'ready' || health !== 'fresh')
+        // Which state it was in comes with the failure, as its cause.
+        if (unwell.length > 0) throw new Error(JSON.stringify(unwell))
+        return true
       },
       RECOVERY,
     )
