@@ -67,7 +67,7 @@ describe.skipIf(!redisAvailable).each(versions)('notices through $name', (versio
     const isLast = (notice: FleetNotice) => notice.kind === 'snapshot' && notice.key.provider === last.provider
     await from.coordination.saveIf(last, snapshotOf('last'), undefined, 'g')
     await eventually('the last notice', () => notices.some(isLast))
-    notices.splice(notices.findIndex(isLast))
+    notices.splice(notices.findIndex(isLast), 1)
   }
 
   it('announce snapshots and revocations that another process saved', async () => {
