@@ -38,7 +38,7 @@ function serve(options) {
   const authenticator = createAuthenticator(options)
   /** @param {import('node:http').IncomingMessage} request @param {import('node:http').ServerResponse} response */
   async function handle({ method = 'GET', url = '/', headers }, response) {
-    // What the same clients cost an application that does not look at their tokens: no package can cost less.
+    // What the same clients cost an application that does not read their tokens: no package can cost less.
     if (headers['x-refuse-unread'] !== undefined) {
       response.writeHead(401).end()
       return

@@ -13,7 +13,7 @@ import { hostileKid } from './hostile-documents.mjs'
  * @property {number} seed
  * @property {readonly string[]} [tokens] what good clients send
  * @property {readonly string[]} [issuers] what hostile clients forge tokens of
- * @property {boolean} [isRefusedUnread] whether the application is to refuse them without looking at their tokens
+ * @property {boolean} [isRefusedUnread] whether the application is to refuse them without reading their tokens
  */
 
 /** @type {Map<number, number>} How many requests ended with which status; 0 is a connection that broke. */

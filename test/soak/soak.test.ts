@@ -25,6 +25,7 @@ describe('an application with a good tenant beside hostile ones and unreachable 
     expect(report.escaped).toEqual([])
     // The good tenant's requests all pass, and none of the unsigned tokens does.
     expect([...report.alone.statuses.keys()]).toEqual([200])
+    expect([...report.besideUnread.statuses.keys()]).toEqual([200])
     expect([...report.beside.statuses.keys()]).toEqual([200])
     expect([...report.hostile.statuses.keys()].filter((status) => ![400, 401, 503].includes(status))).toEqual([])
     // A run without an attack would prove nothing.

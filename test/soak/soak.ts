@@ -20,8 +20,8 @@ export interface Seen {
 /** What a soak showed. */
 export interface SoakReport {
   /**
-   * The good tenant's clients: without anything else; beside the hostile tenants' clients, all refused without a look at
-   * their tokens, which is the least that their requests can cost; and beside what these do to the package.
+   * The good tenant's clients: without anything else; beside the hostile tenants' clients where their tokens are not read,
+   * which is the least that their requests can cost; and beside the same clients where the package refuses them.
    */
   readonly alone: Seen
   readonly besideUnread: Seen

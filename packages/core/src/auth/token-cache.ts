@@ -46,6 +46,7 @@ export function createVerifiedToken(
 ): VerifiedToken {
   const isOwnOutput = output !== payload && isJsonData(output)
   const needsSchema = output !== payload && !isOwnOutput
+  // Not spread into the entry: that makes it slow to create and to read (docs/decisions/011-verified-token-cache.md).
   const { from, until, last, expiresAt } = tokenTimes(payload, provider.rules)
   return {
     from,
