@@ -49,6 +49,8 @@ function serve(options) {
   }
   // The longest token has to reach the package. A rejection goes unhandled, and so is reported.
   const server = createServer({ maxHeaderSize: 65_536 }, (request, response) => void handle(request, response))
+  // A connection that is closed while its client sends the next request would count as a failure.
+  server.keepAliveTimeout = 0
   server.listen(0, '127.0.0.1', () => {
     const address = server.address()
     process.send?.({ port: typeof address === 'object' ? address?.port : undefined })

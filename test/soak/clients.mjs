@@ -16,7 +16,7 @@ import { hostileKid } from './hostile-documents.mjs'
  * @property {boolean} [isRefusedUnread] whether the application is to refuse them without reading their tokens
  */
 
-/** @type {Map<number, number>} How many requests ended with which status; 0 is a connection that broke. */
+/** @type {Map<number | string, number>} How many requests ended with which status, or with which code of an error. */
 const statuses = new Map()
 /** @type {number[]} Milliseconds that each request took, in order of its end. */
 const latencies = []
@@ -47,10 +47,10 @@ async function run({ port, count, pause, seed, tokens = [], issuers = [], isRefu
 }
 
 /**
- * The status of the response; 0 where there was none.
+ * The status of the response; the error's code where there was none.
  *
  * @param {Agent} agent @param {number} port @param {Record<string, string>} headers
- * @returns {Promise<number>}
+ * @returns {Promise<number | string>}
  */
 function send(agent, port, headers) {
   return new Promise((resolve) => {
@@ -58,7 +58,7 @@ function send(agent, port, headers) {
       response.resume()
       response.once('close', () => resolve(response.statusCode ?? 0))
     })
-    sent.once('error', () => resolve(0))
+    sent.once('error', (/** @type {NodeJS.ErrnoException} */ { code, message }) => resolve(code ?? message))
     sent.end()
   })
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { constants, setPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -11,8 +11,8 @@ import { startFullBacklog } from './full-backlog.mjs'
 
 /** What clients saw. */
 export interface Seen {
-  /** How many requests ended with which status; 0 is a connection that broke. */
-  readonly statuses: ReadonlyMap<number, number>
+  /** How many requests ended with which status, or with which code of an error. */
+  readonly statuses: ReadonlyMap<number | string, number>
   /** Milliseconds that each request took, in order of its end. */
   readonly latencies: readonly number[]
 }
@@ -51,6 +51,8 @@ const deadTenants = 40
 const audience = 'api'
 /** Milliseconds between two requests of a hostile client: the attack must leave the machine a part of its time. */
 const hostilePause = 50
+/** Hostile clients and their provider have machines of their own: here, they give way to the application. */
+const elsewhere = constants.priority.PRIORITY_LOW
 
 /**
  * Runs an application in a process of its own, with a good tenant, hostile ones that do all they can, and ones whose
@@ -69,7 +71,7 @@ export async function soak(
   good.setHeaders('jwks', { 'cache-control': 'max-age=5' })
   const backlog = await startFullBacklog()
   onEnd(() => backlog.close())
-  const provider = startProcess('hostile-provider.mjs')
+  const provider = startProcess('hostile-provider.mjs', elsewhere)
   onEnd(() => end(provider))
   const { port: hostilePort } = await ask<{ port: number }>(provider, { seed })
 
@@ -149,7 +151,7 @@ export function percentile({ latencies }: Seen, share: number): number {
 }
 
 function together(parts: readonly Seen[]): Seen {
-  const statuses = new Map<number, number>()
+  const statuses = new Map<number | string, number>()
   for (const part of parts) {
     for (const [status, count] of part.statuses) statuses.set(status, (statuses.get(status) ?? 0) + count)
   }
@@ -163,20 +165,23 @@ interface Clients {
 }
 
 function startClients(options: ClientOptions, onEnd: (close: () => Promise<unknown>) => void): Clients {
-  const child = startProcess('clients.mjs')
+  const child = startProcess('clients.mjs', options.issuers === undefined ? undefined : elsewhere)
   onEnd(() => end(child))
   child.send(options)
   return {
     async stop() {
-      const { statuses, latencies } = await ask<{ statuses: [number, number][]; latencies: number[] }>(child, 'stop')
+      const { statuses, latencies } = await ask<{ statuses: [number | string, number][]; latencies: number[] }>(child, 'stop')
       await end(child)
       return { statuses: new Map(statuses), latencies }
     },
   }
 }
 
-function startProcess(file: string): ChildProcess {
-  return fork(fileURLToPath(new URL(file, import.meta.url)), { env: { ...process.env, NODE_ENV: 'production' } })
+function startProcess(file: string, priority: number = constants.priority.PRIORITY_NORMAL): ChildProcess {
+  const env = { ...process.env, NODE_ENV: 'production' }
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), { env })
+  if (child.pid !== undefined) setPriority(child.pid, priority)
+  return child
 }
 
 async function ask<Reply>(child: ChildProcess, message: object | string): Promise<Reply> {
