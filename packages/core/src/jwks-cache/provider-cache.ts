@@ -7,8 +7,9 @@ import { type Operation, resolveOperation, traced } from '../base/events.ts'
 import type { ProviderKey } from '../base/provider-key.ts'
 import { isThenable } from '../base/steps.ts'
 import { storedPolicy } from '../http/freshness.ts'
-import { createKeySet, type KeySet, type KeySetChanges, selectKeys } from '../jwks/key-set.ts'
+import { createKeySet, type KeySet, selectKeys } from '../jwks/key-set.ts'
 import type { ImportedKey, KeyImporter, VerificationKey } from '../jwks/verification-key.ts'
+import type { CacheBackend, FetchOutcome, FetchPlan } from './cache-backend.ts'
 import type { CacheEvent, FetchReason } from './cache-events.ts'
 import type { CacheOptions } from './cache-options.ts'
 import {
@@ -50,70 +51,13 @@ import {
   type UnknownKidSearch,
 } from './unknown-kid.ts'
 import type { FetchResult, Upstream, UpstreamContext } from './upstream.ts'
-import type { Revocation, Revocations } from './usable-keys.ts'
+import type { Revocations } from './usable-keys.ts'
 
 /** What the caches of one registry share. */
 export interface CacheContext extends UpstreamContext {
   readonly importer: KeyImporter
   /** Called on each use of a cache that has keys: the least recently used one may have to be evicted. */
   touch(cache: ProviderCache): void
-}
-
-/** How a fetch ended. */
-export type FetchOutcome =
-  | ({
-      readonly ok: true
-      /** False where the published keys are the ones that were cached. */
-      readonly modified: boolean
-      /** The keys that may be used now. */
-      readonly keySet: KeySet
-    } & KeySetChanges)
-  | {
-      readonly ok: false
-      /** What went wrong; the cached keys stay. */
-      readonly error: JwksAuthError
-    }
-
-/** A fetch that is about to be made. */
-export interface FetchPlan {
-  readonly reason: FetchReason
-  /** When it was planned. */
-  readonly startedAt: Instant
-  /** Milliseconds that whoever waits will wait. */
-  readonly deadline: number
-  /** Says whether the cached keys have become good enough without it. */
-  isSatisfied(): boolean
-}
-
-/** What to do about a {@link FetchPlan}. */
-export type FetchDecision =
-  /** Fetch, and call `end` with the outcome. */
-  | {
-      readonly kind: 'fetch'
-      /** True where another process has taken over meanwhile, and its keys are cached now. */
-      isOvertaken(): Promise<boolean>
-      /** Ends the permission. Never throws. */
-      end(outcome: FetchOutcome, failure: CacheState['failure']): void
-    }
-  /** The cached keys are as new as they get: another process has fetched, or the fleet's budget is spent. */
-  | { readonly kind: 'unchanged' }
-  /** Another process has failed; back off with it. */
-  | { readonly kind: 'failed'; readonly error: JwksAuthError; readonly count: number; readonly pause: number }
-
-/** What a store adds to a cache. None of its methods throws or rejects. */
-export interface CacheBackend {
-  /** Decides whether this process may fetch. */
-  plan(plan: FetchPlan): Promise<FetchDecision>
-  /** The load from the store that is in flight, if there is one. */
-  pendingLoad(): Promise<unknown> | undefined
-  /** The cached keys have changed. */
-  changed(): void
-  /** Revocations have learned the thumbprints of their keys. */
-  completed(records: readonly Revocation[]): void
-  /** The last refetch has found what it was for: the fleet's budget is given back. */
-  returnRefetch(): void
-  /** Settles when nothing remains to be saved; `undefined` where nothing does. */
-  pendingSave(): Promise<unknown> | undefined
 }
 
 /** Whether a request asks for keys for the first time, or once more after it has waited: it counts once. */
@@ -162,7 +106,7 @@ export class ProviderCache {
       isInline: () => this.#state.cached?.source === 'inline',
       fetchedAt: () => this.#state.cached?.fetchedAt,
       usable: () => this.#usableNow(),
-      flight: () => this.#flight,
+      flight: () => this.#flight && { isRefetch: this.#flight.reason === 'unknown-kid', done: this.#flight.done },
       hasNews: () => upstream.newsSince(this.#seenResult) !== undefined,
       takeNews: () => this.#takeNews(),
       refetch: (isSatisfied, timeLeft) => this.#refetch(isSatisfied, timeLeft),

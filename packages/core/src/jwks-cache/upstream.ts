@@ -20,9 +20,9 @@ import {
   UNCONDITIONAL_HEADERS,
   UnusableKeySet,
 } from './key-set-response.ts'
-import { createRefetchBudget, type RefetchBudget, type RefusedKids } from './refetch-budget.ts'
 import type { Random } from './retry.ts'
 import { withRetries } from './retry.ts'
+import { createRefetchBudget, type RefetchBudget, type RefusedKids } from './unknown-kid.ts'
 
 /** What the key sets of one registry share. */
 export interface UpstreamContext {

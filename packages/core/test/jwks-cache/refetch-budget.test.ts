@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Instant } from '../../src/base/clock.ts'
 import type { VerificationKey } from '../../src/jwks/verification-key.ts'
-import { createRefetchBudget, createRefusedKids } from '../../src/jwks-cache/refetch-budget.ts'
+import { createRefetchBudget, createRefusedKids } from '../../src/jwks-cache/unknown-kid.ts'
 import { published } from './immutable-scene.ts'
 
 const COOLDOWN = 10_000
