@@ -1,6 +1,6 @@
 import type { LookupAddress, LookupAllOptions } from 'node:dns'
 import { BlockList, isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
+import type ipaddr from 'ipaddr.js'
 import { LRUCache } from 'lru-cache'
 import { orAborted } from '../base/steps.ts'
 
@@ -46,8 +46,53 @@ const LAST_BYTES = [12, 13, 14, 15] as const
 const NAT64_BYTES = [LAST_BYTES, [9, 10, 11, 12], [7, 9, 10, 11], [6, 7, 9, 10]] as const
 const SIX_TO_FOUR_BYTES = [2, 3, 4, 5] as const
 
-/** Compiles the rules; `allowAddresses` must have passed {@link isAddressOrBlock}. */
-export function createAddressCheck({ network, allowAddresses }: AddressRules): AddressCheck {
+/**
+ * Compiles the rules; `allowAddresses` must have passed {@link isAddressOrBlock}. ipaddr.js is loaded by the first call: it
+ * is a third of what it takes to load this package, and a process that has its keys on disk may never need it.
+ */
+export async function createAddressCheck({ network, allowAddresses }: AddressRules): Promise<AddressCheck> {
+  const { default: ipaddr } = await import('ipaddr.js')
+
+  /** Unwraps ::ffff:a.b.c.d, so that a mapped address is judged as the IPv4 address that it is. */
+  function parseAddress(text: string): Address {
+    const [, groups, dotted] = /^(.*:)(\d+\.[\d.]+)$/.exec(withoutZone(text)) ?? []
+    if (groups === undefined || dotted === undefined) return ipaddr.process(withoutZone(text))
+    // ipaddr.js would take ::a.b.c.d for mapped, too, but not the same address in groups.
+    const [a = 0, b = 0, c = 0, d = 0] = ipaddr.IPv4.parse(dotted).octets
+    return ipaddr.process(`${groups}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`)
+  }
+
+  function blockList(entries: readonly string[]): BlockList {
+    const list = new BlockList()
+    for (const entry of entries) {
+      if (entry.includes('/')) {
+        const [base, bits] = ipaddr.parseCIDR(entry)
+        list.addSubnet(base.toString(), bits, base.kind())
+      } else {
+        const address = parseAddress(entry)
+        list.addAddress(address.toString(), address.kind())
+      }
+    }
+    return list
+  }
+
+  /** The IPv4 addresses that a packet to this address may end up at, once gateways have had it. */
+  function embeddedAddresses(address: Address): readonly ipaddr.IPv4[] {
+    if (!isIPv6(address)) return []
+    const bytes = address.toByteArray()
+    return embeddingOf(address).map((places) => new ipaddr.IPv4(places.map((place) => bytes[place] ?? 0)))
+  }
+
+  /** By IANA's special-purpose registries; of IPv6 only 2000::/3 is assigned for global unicast (RFC 4291 §2.4). */
+  function isPublic(address: Address): boolean {
+    // NAT64's well-known prefix is globally reachable; behind a DNS64 every IPv4 host has such an address (RFC 6052 §3.1).
+    if (isIPv6(address) && startsWith(address, [0x64, 0xff9b, 0, 0, 0, 0])) {
+      return isPublic(new ipaddr.IPv4(address.toByteArray().slice(12)))
+    }
+    if (address.range() !== 'unicast') return false
+    return !isIPv6(address) || ((address.parts[0] ?? 0) & 0xe000) === 0x2000
+  }
+
   const exempt = blockList(allowAddresses)
   const metadata = blockList(CLOUD_METADATA)
   return (text) => {
@@ -60,20 +105,10 @@ export function createAddressCheck({ network, allowAddresses }: AddressRules): A
   }
 }
 
-/** Unwraps ::ffff:a.b.c.d, so that a mapped address is judged as the IPv4 address that it is. */
-function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 {
-  const [, groups, dotted] = /^(.*:)(\d+\.[\d.]+)$/.exec(withoutZone(text)) ?? []
-  if (groups === undefined || dotted === undefined) return ipaddr.process(withoutZone(text))
-  // ipaddr.js would take ::a.b.c.d for mapped, too, but not the same address in groups.
-  const [a = 0, b = 0, c = 0, d = 0] = ipaddr.IPv4.parse(dotted).octets
-  return ipaddr.process(`${groups}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`)
-}
+type Address = ipaddr.IPv4 | ipaddr.IPv6
 
-/** The IPv4 addresses that a packet to this address may end up at, once gateways have had it. */
-function embeddedAddresses(address: ipaddr.IPv4 | ipaddr.IPv6): readonly ipaddr.IPv4[] {
-  if (address instanceof ipaddr.IPv4) return []
-  const bytes = address.toByteArray()
-  return embeddingOf(address).map((places) => new ipaddr.IPv4(places.map((place) => bytes[place] ?? 0)))
+function isIPv6(address: Address): address is ipaddr.IPv6 {
+  return address.kind() === 'ipv6'
 }
 
 function embeddingOf(address: ipaddr.IPv6): readonly (readonly number[])[] {
@@ -87,33 +122,12 @@ function startsWith(address: ipaddr.IPv6, groups: readonly number[]): boolean {
   return groups.every((group, index) => address.parts[index] === group)
 }
 
-/** True for an IP address or a CIDR block. */
+/** True for an IP address, or a CIDR block (RFC 4632 §3.1, RFC 4291 §2.3). */
 export function isAddressOrBlock(text: string): boolean {
-  return isIP(text) !== 0 || (text.includes('/') && isIP(text.split('/')[0] ?? '') !== 0 && ipaddr.isValidCIDR(text))
-}
-
-/** By IANA's special-purpose registries; of IPv6 only 2000::/3 is assigned for global unicast (RFC 4291 §2.4). */
-function isPublic(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
-  // NAT64's well-known prefix is globally reachable; behind a DNS64 every IPv4 host has such an address (RFC 6052 §3.1).
-  if (address instanceof ipaddr.IPv6 && startsWith(address, [0x64, 0xff9b, 0, 0, 0, 0])) {
-    return isPublic(new ipaddr.IPv4(address.toByteArray().slice(12)))
-  }
-  if (address.range() !== 'unicast') return false
-  return address instanceof ipaddr.IPv4 || ((address.parts[0] ?? 0) & 0xe000) === 0x2000
-}
-
-function blockList(entries: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const entry of entries) {
-    if (entry.includes('/')) {
-      const [base, bits] = ipaddr.parseCIDR(entry)
-      list.addSubnet(base.toString(), bits, base.kind())
-    } else {
-      const address = parseAddress(entry)
-      list.addAddress(address.toString(), address.kind())
-    }
-  }
-  return list
+  const [address = '', length, ...rest] = text.split('/')
+  const version = isIP(address)
+  if (version === 0 || rest.length > 0) return false
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128))
 }
 
 function withoutZone(address: string): string {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { createAddressCheck, isAddressOrBlock } from '../../src/http/addresses.ts'
 
-const isPublic = createAddressCheck({ network: 'public', allowAddresses: [] })
-const isAny = createAddressCheck({ network: 'any', allowAddresses: [] })
+const isPublic = await createAddressCheck({ network: 'public', allowAddresses: [] })
+const isAny = await createAddressCheck({ network: 'any', allowAddresses: [] })
 
 const reachable = [
   '1.1.1.1',
@@ -133,20 +133,36 @@ describe('allowAddresses', () => {
     ['169.254.169.254', '169.254.169.254', true],
     ['0.0.0.0/0', '127.0.0.1', true],
     ['0.0.0.0/0', '::1', false],
-  ])('with %s says of %s: %s', (entry, address, allowed) => {
-    expect(createAddressCheck({ network: 'public', allowAddresses: [entry] })(address)).toBe(allowed)
+  ])('with %s says of %s: %s', async (entry, address, allowed) => {
+    const isAllowed = await createAddressCheck({ network: 'public', allowAddresses: [entry] })
+    expect(isAllowed(address)).toBe(allowed)
   })
 })
 
 describe('an entry of allowAddresses', () => {
-  it.each(['127.0.0.1', '10.0.0.0/8', '::1', 'fd00::/8', '0.0.0.0/0'])('may be %s', (text) => {
-    expect(isAddressOrBlock(text)).toBe(true)
-  })
-
-  it.each(['localhost', '127.1', '0x7f.0.0.1', '10.0.0.0/33', '10.0.0.0/', '10.0.0/8', '/8', 'fd00::/129', '*', '1'])(
-    'may not be %s',
-    (text) => {
-      expect(isAddressOrBlock(text)).toBe(false)
+  it.each(['127.0.0.1', '10.0.0.0/8', '10.0.0.0/32', '::1', 'fd00::/8', 'fd00::/128', '0.0.0.0/0'])(
+    'may be %s',
+    async (text) => {
+      expect(isAddressOrBlock(text)).toBe(true)
+      // What may be an entry can be compiled.
+      await expect(createAddressCheck({ network: 'public', allowAddresses: [text] })).resolves.toBeTypeOf('function')
     },
   )
+
+  it.each([
+    'localhost',
+    '127.1',
+    '0x7f.0.0.1',
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    '10.0.0.0/-1',
+    '10.0.0.0/8/8',
+    '10.0.0/8',
+    '/8',
+    'fd00::/129',
+    '*',
+    '1',
+  ])('may not be %s', (text) => {
+    expect(isAddressOrBlock(text)).toBe(false)
+  })
 })
