@@ -170,7 +170,10 @@ function startClients(options: ClientOptions, onEnd: (close: () => Promise<unkno
   child.send(options)
   return {
     async stop() {
-      const { statuses, latencies } = await ask<{ statuses: [number | string, number][]; latencies: number[] }>(child, 'stop')
+      const { statuses, latencies } = await ask<{ statuses: [number | string, number][]; latencies: number[] }>(
+        child,
+        'stop',
+      )
       await end(child)
       return { statuses: new Map(statuses), latencies }
     },
