@@ -79,8 +79,8 @@ async function notModified() {
     })
   }
 
+  const refresh = nextRefresh()
   const functions = await executedBy(async () => {
-    const refresh = nextRefresh()
     const before = issuer.requestCount()
     // In small steps, so that the clock stands still while the request is on its way.
     while (issuer.requestCount() === before) await clock.advance(second)

@@ -15,8 +15,8 @@ import {
 } from '../base/errors/request-errors.ts'
 import { isObject, objectOption, stringListOption, stringOption, stringsOption } from '../base/options.ts'
 import { type AccessTokenClaims, bytesOfJson, cloneJson } from './auth.ts'
-import { type ClaimRules, canonicalType } from './claim-rules.ts'
-import type { ParsedToken } from './parse-token.ts'
+import type { ClaimRules } from './claim-rules.ts'
+import { canonicalType, type ParsedToken } from './parse-token.ts'
 
 /** The claims of a token, as they came. */
 export type Claims = Readonly<Record<string, unknown>>

@@ -9,6 +9,7 @@ import {
   TEN_YEARS,
   type Unchecked,
 } from '../base/options.ts'
+import { canonicalType } from './parse-token.ts'
 
 /** In an issuer, stands for the `tid` of the token: Entra ID's `common` issues tokens of all its tenants. */
 export const TENANT_PLACEHOLDER = '{tenantid}'
@@ -179,11 +180,6 @@ function checkAudience(name: string, value: unknown): ReadonlySet<string> | unde
   if (value === false) return undefined
   if (value !== undefined) return stringSet(name, value)
   throw new TypeError(`${name} is required: the API's identifier, a list of them, or false to accept any`)
-}
-
-/** RFC 7515 §4.1.9: a media type without case, `application/` left out. */
-export function canonicalType(typ: string): string {
-  return typ.toLowerCase().replace(/^application\//, '')
 }
 
 /** Checks claims with the exact values that are wanted. */

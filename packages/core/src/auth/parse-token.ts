@@ -85,6 +85,11 @@ function readHeader(
   return header as TokenHeader
 }
 
+/** RFC 7515 §4.1.9: a media type without case, `application/` left out. */
+export function canonicalType(typ: string): string {
+  return typ.toLowerCase().replace(/^application\//, '')
+}
+
 /** The JSON object in one part of a token; `undefined` if there is none. */
 function decodeObject(part: string): Readonly<Record<string, unknown>> | undefined {
   const bytes = decodeBase64url(part)

@@ -1,3 +1,4 @@
+import type { LRUCache } from 'lru-cache'
 import { duration, elapsed, type Instant, instant, keepAlive } from '../base/clock.ts'
 import type { JwksAuthError } from '../base/errors/jwks-auth-error.ts'
 import { RegistryClosedError } from '../base/errors/jwks-auth-error.ts'
@@ -56,8 +57,8 @@ import type { Revocations } from './usable-keys.ts'
 /** What the caches of one registry share. */
 export interface CacheContext extends UpstreamContext {
   readonly importer: KeyImporter
-  /** Called on each use of a cache that has keys: the least recently used one may have to be evicted. */
-  touch(cache: ProviderCache): void
+  /** The caches that have keys: the least recently used one is evicted where there are too many. */
+  readonly inMemory: LRUCache<ProviderCache, true>
 }
 
 /** Whether a request asks for keys for the first time, or once more after it has waited: it counts once. */
@@ -645,7 +646,8 @@ export class ProviderCache {
 
   #touch(): void {
     this.#isEvicting = false
-    this.#context.touch(this)
+    const { inMemory } = this.#context
+    if (inMemory.get(this) === undefined) inMemory.set(this, true)
   }
 
   #since(startedAt: Instant): number {

@@ -171,11 +171,9 @@ export function createRegistryFrom(options: RegistryOptions, { random, transport
     runDetached,
     importer: createKeyImporter(),
     refusedKids: createRefusedKids(),
-    touch: (cache) => {
-      if (inMemory.get(cache) === undefined) inMemory.set(cache, true)
-    },
+    inMemory,
   }
-  const table = createProviderTable(providers, checked, { context, persistence, connections, inMemory })
+  const table = createProviderTable(providers, checked, { context, persistence, connections })
   const { find, usedCaches } = table
 
   function statusOf({ key, usedCache }: RegisteredProvider) {

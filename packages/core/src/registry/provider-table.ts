@@ -1,4 +1,3 @@
-import type { LRUCache } from 'lru-cache'
 import { ProviderNotRegisteredError, RegistryClosedError } from '../base/errors/jwks-auth-error.ts'
 import { type ProviderKey, providerName } from '../base/provider-key.ts'
 import type { Transport } from '../http/transport.ts'
@@ -36,8 +35,6 @@ export interface ProviderTableParts {
   readonly context: CacheContext
   readonly persistence: Persistence
   readonly connections: Transport
-  /** The caches that have keys in memory, the least recently used first. */
-  readonly inMemory: LRUCache<ProviderCache, true>
 }
 
 /**
@@ -48,9 +45,9 @@ export interface ProviderTableParts {
 export function createProviderTable(
   providers: Map<string, RegisteredProvider>,
   { rules, defaults, maxProviders }: Pick<CheckedRegistryOptions, 'rules' | 'defaults' | 'maxProviders'>,
-  { context, persistence, connections, inMemory }: ProviderTableParts,
+  { context, persistence, connections }: ProviderTableParts,
 ): ProviderTable {
-  const { closed } = context
+  const { closed, inMemory } = context
   const share = createSharedValues<CheckedProviderOptions>()
   const upstreams = createUpstreams(connections, context)
   const parts: ProviderParts = { context, persistence, upstreamOf: upstreams.use }
