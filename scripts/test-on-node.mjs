@@ -72,6 +72,7 @@ function testOn(version, folder) {
           '--exclude=test/contract/readme.test.ts',
           '--exclude=test/migrating/**',
           '--exclude=test/fuzz/**',
+          '--exclude=**/*-properties.test.ts',
           '--reporter=default',
           '--reporter=json',
           `--outputFile.json=${report}`,

@@ -29,7 +29,8 @@ export async function createWorld(): Promise<World> {
   )
   if (!acme || !globex || !stranger || !dark) throw new Error('an issuer did not start')
   await acme.addKey({ kid: 'acme-revoked' })
-  await dark.stop()
+  // Not by `stop()`: an application of the tests could be given its port, and would be asked for its keys.
+  for (const endpoint of ['openid', 'oauth', 'jwks'] as const) dark.answerAlways(endpoint, { kind: 'reset' })
   return {
     acme,
     globex,

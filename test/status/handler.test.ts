@@ -13,7 +13,8 @@ let down: TestIssuer
 beforeAll(async () => {
   issuer = await createTestIssuer({ algorithm: 'ES256', kid: 'key-1' })
   down = await createTestIssuer({ algorithm: 'ES256' })
-  await down.stop()
+  // Not by `stop()`: an application of the tests could be given its port.
+  down.answerAlways('jwks', { kind: 'reset' })
 })
 afterAll(() => Promise.all([issuer.close(), down.close()]))
 
