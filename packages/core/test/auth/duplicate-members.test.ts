@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { hasSameMembers } from '../../src/auth/parse-token.ts'
@@ -48,15 +49,25 @@ function repeatsAName(value: Written): boolean {
   return seen.size < value.members.length || value.members.some(([, member]) => repeatsAName(member))
 }
 
+/** What was written, the last of equal names. */
+function meaningOf(value: Written): unknown {
+  if (value.kind === 'value') return JSON.parse(value.text)
+  if (value.kind === 'list') return value.items.map(meaningOf)
+  return Object.fromEntries(value.members.map(([name, member]) => [name, meaningOf(member)]))
+}
+
 describe('duplicate members', () => {
   it('are found exactly where a name was written twice', () => {
     let found = 0
     fc.assert(
       fc.property(written, space, fc.boolean(), (value, gap, isEscaped) => {
         const text = textOf(value, gap, isEscaped)
+        const parsed: unknown = JSON.parse(text)
         const repeats = repeatsAName(value)
         found += repeats ? 1 : 0
-        expect(hasSameMembers(Buffer.from(text), JSON.parse(text))).toBe(!repeats)
+        // In some releases of V8, where another test of this process has parsed a name with a backslash.
+        const isMisread = !isDeepStrictEqual(parsed, meaningOf(value))
+        expect(hasSameMembers(Buffer.from(text), parsed)).toBe(!repeats && !isMisread)
       }),
       { numRuns: 2_000 },
     )
