@@ -67,12 +67,6 @@ function testOn(version, folder) {
           'run',
           // The others take long, and do not depend on the version of Node.
           '--project=quick*',
-          // Neither do the texts that these read and compile, the libraries that they compare with, and random inputs.
-          '--exclude=test/architecture/**',
-          '--exclude=test/contract/readme.test.ts',
-          '--exclude=test/migrating/**',
-          '--exclude=test/fuzz/**',
-          '--exclude=**/*-properties.test.ts',
           '--reporter=default',
           '--reporter=json',
           `--outputFile.json=${report}`,
