@@ -186,19 +186,19 @@ function scanMembers(json: Uint8Array, literals?: string[]): WrittenMembers {
 function countMembers(value: unknown, names?: string[]): number {
   let count = 0
   const pending: object[] = []
-  const walk = (child: unknown): void => {
+  const addPending = (child: unknown): void => {
     if (typeof child === 'object' && child !== null) pending.push(child)
   }
-  walk(value)
+  addPending(value)
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if (Array.isArray(next)) {
-      for (const item of next) walk(item)
+      for (const item of next) addPending(item)
       continue
     }
     for (const name of Object.keys(next)) {
       count += 1
       names?.push(name)
-      walk((next as Record<string, unknown>)[name])
+      addPending((next as Record<string, unknown>)[name])
     }
   }
   return count
