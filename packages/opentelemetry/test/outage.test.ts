@@ -23,12 +23,13 @@ describe('an outage in OpenTelemetry', () => {
       retryPolicy: { maxRetries: 0 },
       tenants: { acme: { providers: { auth0: { issuer: issuer.issuer, jwksUri: issuer.jwksUri, audience } } } },
     })
-    const ask = async (name: string, jti: string) => {
-      const token = await issuer.sign({ jti, exp: 4_000_000_000 })
+    const sign = (jti: string) => issuer.sign({ jti, exp: 4_000_000_000 })
+    const send = async (name: string, token: string) => {
       const headers = { authorization: `Bearer ${token}` }
       const { ok } = await sdk.inRequest(name, () => authenticator.authenticate({ method: 'GET', url: '/', headers }))
       return ok
     }
+    const ask = async (name: string, jti: string) => send(name, await sign(jti))
     /** The one point of a metric. */
     const number = async (name: string): Promise<unknown> => {
       const points = await sdk.points(name)
@@ -39,10 +40,12 @@ describe('an outage in OpenTelemetry', () => {
     expect(await ask('fresh', '1')).toBe(true)
     expect(await number('jwks.cache.time_until_unusable')).toBe(660)
 
+    // Signed before: the refresh fails at once, and a request that begins later does not wait for it.
+    const [token, otherToken] = [await sign('2'), await sign('3')]
     await issuer.stop()
     await clock.advance(600_000)
     sdk.clear()
-    expect(await Promise.all([ask('stale', '2'), ask('stale too', '3')])).toEqual([true, true])
+    expect(await Promise.all([send('stale', token), send('stale too', otherToken)])).toEqual([true, true])
     const [refresh, ...otherRefreshes] = sdk.named('jwks.refresh')
     expect(otherRefreshes).toEqual([])
     expect(refresh?.status.code).toBe(SpanStatusCode.ERROR)
