@@ -61,6 +61,8 @@ export default defineConfig({
     ],
   },
   test: {
+    // The default leaves a core free, which is half of a machine with two.
+    maxWorkers: '100%',
     testTimeout: 20_000,
     hookTimeout: 30_000,
     projects: [
