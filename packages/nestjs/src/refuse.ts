@@ -14,11 +14,11 @@ export class RequestNotAuthenticatedException extends HttpException {
   readonly headers: Readonly<Record<string, string>>
 
   constructor({ code, message, status, headers, cause }: RequestNotAuthenticatedError) {
-    // Like all refusals without a stack trace, which would cost more than checking a bad token.
+    // Like all refusals without a stack trace, which would cost more than checking a bad token; save where `Error` is frozen.
     const limit = Error.stackTraceLimit
-    Error.stackTraceLimit = 0
+    Reflect.set(Error, 'stackTraceLimit', 0)
     super({ error: code, error_description: message }, status, { cause })
-    Error.stackTraceLimit = limit
+    Reflect.set(Error, 'stackTraceLimit', limit)
     this.message = message
     this.code = code
     this.headers = headers

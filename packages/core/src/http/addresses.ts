@@ -1,6 +1,5 @@
 import type { LookupAddress, LookupAllOptions } from 'node:dns'
-import { BlockList, isIP } from 'node:net'
-import type ipaddr from 'ipaddr.js'
+import { BlockList, type IPVersion, isIP, isIPv4 } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { orAborted } from '../base/steps.ts'
 
@@ -22,7 +21,7 @@ export type AddressCheck = (address: string) => boolean
  * Where clouds serve the credentials of their machines: AWS, Azure, GCP and most others; ECS tasks; Tencent; Scaleway;
  * Alibaba; Azure's wire server; Oracle; and AWS's, GCP's, OpenStack's and Scaleway's over IPv6.
  */
-const CLOUD_METADATA = [
+const CLOUD_METADATA = blockList([
   '169.254.169.254',
   '169.254.170.2',
   '169.254.170.23',
@@ -36,90 +35,132 @@ const CLOUD_METADATA = [
   'fd20:ce::254',
   'fe80::a9fe:a9fe',
   'fd00:42::42',
-]
+])
 
 /**
- * Which bytes of an IPv6 address can hold the IPv4 address that it leads to: by the prefixes of NAT64 (RFC 6052 §2.2;
- * 96, 64, 56 and 48 bits long), of SIIT (RFC 6145), of 6to4 (RFC 3056), and as IPv4-compatible (RFC 4291 §2.5.5.1).
+ * IPv4 addresses that no provider of keys has: IANA's special-purpose registry (RFC 6890 and its updates), those that it
+ * calls globally reachable (AS112, AMT, the deprecated relays of 6to4) included; multicast (RFC 5771 §3); and what is
+ * reserved (RFC 1112 §4).
+ */
+const SPECIAL_IPV4 = blockList([
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.31.196.0/24',
+  '192.52.193.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '192.175.48.0/24',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+])
+
+/** All that is assigned for global unicast of IPv6 (RFC 4291 §2.4). */
+const UNICAST_IPV6 = blockList(['2000::/3'])
+
+/** The same as {@link SPECIAL_IPV4}, of what is assigned for global unicast. */
+const SPECIAL_IPV6 = blockList(['2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20'])
+
+/** NAT64's well-known prefix (RFC 6052 §2.1). */
+const NAT64 = blockList(['64:ff9b::/96'])
+
+/**
+ * Which bytes of an IPv6 address hold the IPv4 address that a gateway would send it to: by the prefixes of NAT64 (RFC 6052
+ * §2.2; the local ones of RFC 8215 are 96, 64, 56 or 48 bits long), of SIIT (RFC 6145), of 6to4 (RFC 3056), and as
+ * IPv4-compatible (RFC 4291 §2.5.5.1).
  */
 const LAST_BYTES = [12, 13, 14, 15] as const
-const NAT64_BYTES = [LAST_BYTES, [9, 10, 11, 12], [7, 9, 10, 11], [6, 7, 9, 10]] as const
-const SIX_TO_FOUR_BYTES = [2, 3, 4, 5] as const
+const EMBEDDED_IPV4 = [
+  { block: NAT64, places: [LAST_BYTES] },
+  { block: blockList(['64:ff9b:1::/48']), places: [LAST_BYTES, [9, 10, 11, 12], [7, 9, 10, 11], [6, 7, 9, 10]] },
+  { block: blockList(['::ffff:0:0:0/96', '::/96']), places: [LAST_BYTES] },
+  { block: blockList(['2002::/16']), places: [[2, 3, 4, 5]] },
+] as const
 
-/**
- * Compiles the rules; `allowAddresses` must have passed {@link isAddressOrBlock}. ipaddr.js is loaded by the first call: it
- * is a third of what it takes to load this package, and a process that has its keys on disk may never need it.
- */
-export async function createAddressCheck({ network, allowAddresses }: AddressRules): Promise<AddressCheck> {
-  const { default: ipaddr } = await import('ipaddr.js')
+/** An IP address; one that is mapped into IPv6 (`::ffff:a.b.c.d`, RFC 4291 §2.5.5.2) as the IPv4 address that it is. */
+interface Address {
+  readonly text: string
+  readonly version: IPVersion
+  readonly bytes: readonly number[]
+}
 
-  /** Unwraps ::ffff:a.b.c.d, so that a mapped address is judged as the IPv4 address that it is. */
-  function parseAddress(text: string): Address {
-    const [, groups, dotted] = /^(.*:)(\d+\.[\d.]+)$/.exec(withoutZone(text)) ?? []
-    if (groups === undefined || dotted === undefined) return ipaddr.process(withoutZone(text))
-    // ipaddr.js would take ::a.b.c.d for mapped, too, but not the same address in groups.
-    const [a = 0, b = 0, c = 0, d = 0] = ipaddr.IPv4.parse(dotted).octets
-    return ipaddr.process(`${groups}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`)
-  }
-
-  function blockList(entries: readonly string[]): BlockList {
-    const list = new BlockList()
-    for (const entry of entries) {
-      if (entry.includes('/')) {
-        const [base, bits] = ipaddr.parseCIDR(entry)
-        list.addSubnet(base.toString(), bits, base.kind())
-      } else {
-        const address = parseAddress(entry)
-        list.addAddress(address.toString(), address.kind())
-      }
-    }
-    return list
-  }
-
-  /** The IPv4 addresses that a packet to this address may end up at, once gateways have had it. */
-  function embeddedAddresses(address: Address): readonly ipaddr.IPv4[] {
-    if (!isIPv6(address)) return []
-    const bytes = address.toByteArray()
-    return embeddingOf(address).map((places) => new ipaddr.IPv4(places.map((place) => bytes[place] ?? 0)))
-  }
-
-  /** By IANA's special-purpose registries; of IPv6 only 2000::/3 is assigned for global unicast (RFC 4291 §2.4). */
-  function isPublic(address: Address): boolean {
-    // NAT64's well-known prefix is globally reachable; behind a DNS64 every IPv4 host has such an address (RFC 6052 §3.1).
-    if (isIPv6(address) && startsWith(address, [0x64, 0xff9b, 0, 0, 0, 0])) {
-      return isPublic(new ipaddr.IPv4(address.toByteArray().slice(12)))
-    }
-    if (address.range() !== 'unicast') return false
-    return !isIPv6(address) || ((address.parts[0] ?? 0) & 0xe000) === 0x2000
-  }
-
+/** Compiles the rules; `allowAddresses` must have passed {@link isAddressOrBlock}. */
+export function createAddressCheck({ network, allowAddresses }: AddressRules): AddressCheck {
   const exempt = blockList(allowAddresses)
-  const metadata = blockList(CLOUD_METADATA)
   return (text) => {
     const address = parseAddress(text)
-    const canonical = address.toString()
-    if (exempt.check(canonical, address.kind())) return true
-    if (metadata.check(canonical, address.kind())) return false
-    if (embeddedAddresses(address).some((embedded) => metadata.check(embedded.toString()))) return false
+    if (contains(exempt, address)) return true
+    if ([address, ...embeddedAddresses(address)].some((each) => contains(CLOUD_METADATA, each))) return false
     return network === 'any' || isPublic(address)
   }
 }
 
-type Address = ipaddr.IPv4 | ipaddr.IPv6
-
-function isIPv6(address: Address): address is ipaddr.IPv6 {
-  return address.kind() === 'ipv6'
+function isPublic(address: Address): boolean {
+  if (address.version === 'ipv4') return !contains(SPECIAL_IPV4, address)
+  // Behind a DNS64 every IPv4 host has such an address (RFC 6052 §3.1).
+  if (contains(NAT64, address)) return embeddedAddresses(address).every(isPublic)
+  return contains(UNICAST_IPV6, address) && !contains(SPECIAL_IPV6, address)
 }
 
-function embeddingOf(address: ipaddr.IPv6): readonly (readonly number[])[] {
-  const range = address.range()
-  if (range === 'rfc6052') return NAT64_BYTES
-  if (range === '6to4') return [SIX_TO_FOUR_BYTES]
-  return range === 'rfc6145' || startsWith(address, [0, 0, 0, 0, 0, 0]) ? [LAST_BYTES] : []
+/** The IPv4 addresses that a packet to this address may end up at, once gateways have had it. */
+function embeddedAddresses({ version, text, bytes }: Address): readonly Address[] {
+  if (version === 'ipv4') return []
+  const places = EMBEDDED_IPV4.find(({ block }) => block.check(text, version))?.places ?? []
+  return places.map((each) => ipv4(each.map((place) => bytes[place] ?? 0)))
 }
 
-function startsWith(address: ipaddr.IPv6, groups: readonly number[]): boolean {
-  return groups.every((group, index) => address.parts[index] === group)
+function parseAddress(text: string): Address {
+  const address = withoutZone(text)
+  if (isIPv4(address)) return ipv4(address.split('.').map(Number))
+  const bytes = ipv6Bytes(address)
+  const isMapped = bytes.every((byte, place) => place > 11 || byte === (place < 10 ? 0 : 0xff))
+  return isMapped ? ipv4(bytes.slice(12)) : { text: address, version: 'ipv6', bytes }
+}
+
+function ipv4(bytes: readonly number[]): Address {
+  return { text: bytes.join('.'), version: 'ipv4', bytes }
+}
+
+/** The 16 bytes of an IPv6 address. Throws a `TypeError` for anything else. */
+function ipv6Bytes(address: string): readonly number[] {
+  // A URL writes all of its forms alike: groups of hexadecimal digits, at most one `::`, no dots (WHATWG URL, 3.5).
+  const [head = [], tail = []] = new URL(`http://[${address}]`).hostname
+    .slice(1, -1)
+    .split('::')
+    .map((groups) =>
+      groups
+        .split(':')
+        .filter((group) => group !== '')
+        .map((group) => Number.parseInt(group, 16)),
+    )
+  const zeros = Array<number>(8 - head.length - tail.length).fill(0)
+  return [...head, ...zeros, ...tail].flatMap((group) => [group >> 8, group & 0xff])
+}
+
+function contains(list: BlockList, { text, version }: Address): boolean {
+  return list.check(text, version)
+}
+
+function blockList(entries: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const entry of entries) {
+    const [base = '', length] = entry.split('/')
+    if (length === undefined) {
+      const { text, version } = parseAddress(base)
+      list.addAddress(text, version)
+    } else {
+      list.addSubnet(base, Number(length), isIPv4(base) ? 'ipv4' : 'ipv6')
+    }
+  }
+  return list
 }
 
 /** True for an IP address, or a CIDR block (RFC 4632 §3.1, RFC 4291 §2.3). */

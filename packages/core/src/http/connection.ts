@@ -218,12 +218,10 @@ export type Connect = (target: ConnectionTarget, attempt: Attempt) => Promise<So
  * the connection that is being made.
  */
 export function createConnect(rules: ConnectionRules, { resolver, trustAnchors }: ConnectionParts): Connect {
-  let isAllowed: AddressCheck | undefined
+  const isAllowed = createAddressCheck(rules)
   const pins = new Set(rules.pinnedSpki)
 
   async function addressesOf(host: string, attempt: Attempt): Promise<readonly LookupAddress[]> {
-    // Kept once it is there: a failure to load it must not last.
-    isAllowed ??= await createAddressCheck(rules)
     const family = isIP(host)
     if (family !== 0) return allowedOf([{ address: host, family }], isAllowed)
     attempt.step = 'name resolution'

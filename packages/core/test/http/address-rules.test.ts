@@ -1,8 +1,10 @@
+import fc from 'fast-check'
+import ipaddr from 'ipaddr.js'
 import { describe, expect, it } from 'vitest'
 import { createAddressCheck, isAddressOrBlock } from '../../src/http/addresses.ts'
 
-const isPublic = await createAddressCheck({ network: 'public', allowAddresses: [] })
-const isAny = await createAddressCheck({ network: 'any', allowAddresses: [] })
+const isPublic = createAddressCheck({ network: 'public', allowAddresses: [] })
+const isAny = createAddressCheck({ network: 'any', allowAddresses: [] })
 
 const reachable = [
   '1.1.1.1',
@@ -119,6 +121,67 @@ describe("network 'any'", () => {
   })
 })
 
+/** The same rules by the tables of ipaddr.js: whether an address is public. */
+function isPublicByIpaddr(text: string): boolean {
+  const address = ipaddr.process(text)
+  if (address instanceof ipaddr.IPv4) return address.range() === 'unicast'
+  if (address.match(ipaddr.IPv6.parse('64:ff9b::'), 96)) {
+    return new ipaddr.IPv4(address.toByteArray().slice(12)).range() === 'unicast'
+  }
+  return address.range() === 'unicast' && address.match(ipaddr.IPv6.parse('2000::'), 3)
+}
+
+type Block = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
+
+/** The first and last address of every block that ipaddr.js knows, and their neighbours, as bytes. */
+const edges = [ipaddr.IPv4, ipaddr.IPv6].flatMap(({ prototype }) => {
+  // Its types leave them out.
+  const ranges = (prototype as unknown as { SpecialRanges: Record<string, Block | readonly Block[]> }).SpecialRanges
+  return Object.values(ranges)
+    .flatMap((range) => (isBlock(range) ? [range] : range))
+    .flatMap(([base, length]) => {
+      const bytes = base.toByteArray()
+      const first = BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
+      const end = 1n << BigInt(bytes.length * 8)
+      const size = end >> BigInt(length)
+      return [first - 1n, first, first + size - 1n, first + size]
+        .filter((value) => value >= 0n && value < end)
+        .map((value) => [...Buffer.from(value.toString(16).padStart(bytes.length * 2, '0'), 'hex')])
+    })
+})
+
+function isBlock(range: Block | readonly Block[]): range is Block {
+  return typeof range[1] === 'number'
+}
+
+describe('the blocks that are not public', () => {
+  const bytes = (length: number) => fc.array(fc.integer({ min: 0, max: 255 }), { minLength: length, maxLength: length })
+  const ipv4 = bytes(4)
+  const ipv6 = fc.oneof(
+    bytes(16),
+    // Most of what is random is reserved.
+    bytes(15).map((rest) => [0x20, ...rest]),
+    bytes(14).map((rest) => [0x20, 0x01, ...rest]),
+    ipv4.map((last) => [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, ...last]),
+    ipv4.map((last) => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...last]),
+  )
+  const check = (each: number[]) => {
+    const address = ipaddr.fromByteArray(each)
+    for (const text of [address.toString(), address.toNormalizedString()]) {
+      expect(isPublic(text), text).toBe(isPublicByIpaddr(text) && isAny(text))
+    }
+  }
+
+  it('begin and end where those of ipaddr.js do', () => {
+    expect(edges.length).toBeGreaterThan(100)
+    for (const each of edges) check(each)
+  })
+
+  it('are those of ipaddr.js', () => {
+    fc.assert(fc.property(fc.oneof(ipv4, ipv6), check), { numRuns: 5_000 })
+  })
+})
+
 describe('allowAddresses', () => {
   it.each([
     ['10.1.2.3', '10.1.2.3', true],
@@ -133,8 +196,8 @@ describe('allowAddresses', () => {
     ['169.254.169.254', '169.254.169.254', true],
     ['0.0.0.0/0', '127.0.0.1', true],
     ['0.0.0.0/0', '::1', false],
-  ])('with %s says of %s: %s', async (entry, address, allowed) => {
-    const isAllowed = await createAddressCheck({ network: 'public', allowAddresses: [entry] })
+  ])('with %s says of %s: %s', (entry, address, allowed) => {
+    const isAllowed = createAddressCheck({ network: 'public', allowAddresses: [entry] })
     expect(isAllowed(address)).toBe(allowed)
   })
 })
@@ -142,10 +205,10 @@ describe('allowAddresses', () => {
 describe('an entry of allowAddresses', () => {
   it.each(['127.0.0.1', '10.0.0.0/8', '10.0.0.0/32', '::1', 'fd00::/8', 'fd00::/128', '0.0.0.0/0'])(
     'may be %s',
-    async (text) => {
+    (text) => {
       expect(isAddressOrBlock(text)).toBe(true)
       // What may be an entry can be compiled.
-      await expect(createAddressCheck({ network: 'public', allowAddresses: [text] })).resolves.toBeTypeOf('function')
+      expect(createAddressCheck({ network: 'public', allowAddresses: [text] })).toBeTypeOf('function')
     },
   )
 

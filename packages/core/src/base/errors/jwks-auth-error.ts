@@ -81,9 +81,10 @@ export abstract class JwksAuthError extends Error {
 export abstract class RequestRefusedError extends JwksAuthError {
   constructor(message: string, options?: ErrorOptions) {
     const limit = Error.stackTraceLimit
-    Error.stackTraceLimit = 0
+    // An assignment would throw where `Error` is frozen, as with `--frozen-intrinsics`. There, it has a stack trace.
+    Reflect.set(Error, 'stackTraceLimit', 0)
     super(message, options)
-    Error.stackTraceLimit = limit
+    Reflect.set(Error, 'stackTraceLimit', limit)
   }
 }
 
