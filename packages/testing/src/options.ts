@@ -30,7 +30,7 @@ export interface TestIssuerOptions {
    * include it gets 406, as from Kubernetes' API server. Default: `application/json`, whatever `Accept` says.
    */
   readonly keySetType?: string
-  /** Where `iat`, `exp` and `Date` come from. Default: `Date`. Delays of answers are real time always. */
+  /** Where `iat`, `exp` and `Date` come from. Default: `Date.now()`. Delays of answers are real time always. */
   readonly clock?: IssuerClock
 }
 
@@ -56,7 +56,8 @@ const table = {
   port: optional(integer(0, 65_535), 0),
   cacheControl: optional(headerValue, 'max-age=600'),
   keySetType: optional(headerValue),
-  clock: optional(valid<IssuerClock>(isClock, 'an object with a function now'), Date),
+  // Not `Date` itself: a test framework may replace it after the issuer was created.
+  clock: optional(valid<IssuerClock>(isClock, 'an object with a function now'), { now: () => Date.now() }),
 } satisfies OptionTable<TestIssuerOptions>
 
 function isClock(value: unknown): boolean {
