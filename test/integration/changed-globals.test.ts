@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { createTestIssuer, type TestIssuer } from '@jwks-auth/testing'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { runProgram } from '../../test-support/run-program.ts'
 
 /** What applications and test frameworks do to globals, and flags of Node that do it. */
 const changes = {
@@ -132,25 +130,6 @@ const frozenApps = `
   process.send(observed, () => process.exit())
 `
 
-/** Runs a program as a process of its own; resolves with what it sent, and with what it wrote to standard error. */
-async function run(code: string, env: Readonly<Record<string, string>>, flags: readonly string[] = []) {
-  const child = spawn(process.execPath, [...flags, '--input-type=module', '--eval', code], {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { ...process.env, ISSUER: issuer.issuer, EXPIRED: await issuer.sign({ exp: 1 }), ...env },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  })
-  let sent: unknown
-  child.on('message', (message) => {
-    sent = message
-  })
-  let errors = ''
-  child.stderr?.on('data', (chunk: Buffer) => {
-    errors += chunk.toString()
-  })
-  const [exitCode] = await once(child, 'close')
-  return { exitCode, errors, sent }
-}
-
 const all = (outcome: string): string[] => Array<string>(4).fill(outcome)
 
 let issuer: TestIssuer
@@ -165,7 +144,8 @@ describe.each(Object.entries(changes))('a process in which %s', (_, change) => {
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const { flags, code } = typeof change === 'string' ? { flags: [], code: change } : { ...change, code: '' }
     const token = await issuer.sign({ claim: { constructor: 'a', toString: 'b', valueOf: [{ hasOwnProperty: 'c' }] } })
-    expect(await run(`${code}\n${program}`, { TOKEN: token, FOLDER: folder }, flags)).toEqual({
+    const env = { ISSUER: issuer.issuer, TOKEN: token, EXPIRED: await issuer.sign({ exp: 1 }), FOLDER: folder }
+    expect(await runProgram(`${code}\n${program}`, { env, flags })).toEqual({
       exitCode: 0,
       errors: '',
       sent: {
@@ -192,7 +172,8 @@ describe.each(Object.entries(changes))('a process in which %s', (_, change) => {
 describe('a process in which Object.prototype and Error are frozen after everything was loaded', () => {
   it('accepts and refuses requests in every framework', async () => {
     const statuses = [401, 401, 401, 200]
-    expect(await run(frozenApps, { TOKEN: await issuer.sign() })).toEqual({
+    const env = { ISSUER: issuer.issuer, TOKEN: await issuer.sign(), EXPIRED: await issuer.sign({ exp: 1 }) }
+    expect(await runProgram(frozenApps, { env })).toEqual({
       exitCode: 0,
       errors: '',
       sent: { express: statuses, fastify: statuses, fetch: statuses, koa: statuses, nestjs: 401 },

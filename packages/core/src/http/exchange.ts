@@ -2,6 +2,7 @@ import { type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import type { Socket } from 'node:net'
 import type { buildConnector, Client } from 'undici'
+import { loadUndici } from '#load-undici'
 import { UpstreamRequestFailedError } from '../base/errors/upstream-errors.ts'
 import type { Attempt, Connect } from './connection.ts'
 import type { IncomingBody } from './content-coding.ts'
@@ -137,10 +138,9 @@ export function createGuardedClients(connect: Connect): GuardedClients {
   const all = new Set<Client>()
   let isRetired = false
 
-  async function open(origin: string, attempt: Attempt): Promise<Connection> {
+  function open(origin: string, attempt: Attempt): Connection {
     // Loaded with the first fetch: a process that has its keys on disk may never need it.
-    const { Client } = await import('undici')
-    attempt.signal.throwIfAborted()
+    const { Client } = loadUndici()
     const connector: Connector = ({ hostname, port, protocol }, onConnect) => {
       const host = hostname.replace(/^\[|\]$/g, '')
       const isTls = protocol === 'https:'
@@ -209,14 +209,14 @@ export function createGuardedClients(connect: Connect): GuardedClients {
     async exchange(request, attempt) {
       const { origin } = request.url
       const reused = idle.take(origin)
-      if (reused === undefined) return await send(request, attempt, await open(origin, attempt))
+      if (reused === undefined) return await send(request, attempt, open(origin, attempt))
       const bytesBefore = reused.socket?.bytesRead
       try {
         return await send(request, attempt, reused)
       } catch (error) {
         // RFC 9112 §9.3.1: closed before the first byte of a response, the request may be repeated.
         if (attempt.signal.aborted || reused.socket?.bytesRead !== bytesBefore) throw error
-        return await send(request, attempt, await open(origin, attempt))
+        return await send(request, attempt, open(origin, attempt))
       }
     },
     retire() {

@@ -1,0 +1,3 @@
+import type undici = require('undici')
+
+export declare function loadUndici(): typeof undici
