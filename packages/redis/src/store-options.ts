@@ -39,6 +39,9 @@ const table = {
  * @throws TypeError that names a wrong option
  */
 export function checkStoreOptions(options: unknown): CheckedStoreOptions {
+  if (isObject(options) && (missingMethods(options).length === 0 || isNodeRedis(options))) {
+    throw new TypeError('redisStore takes options, { client }, and not the client itself')
+  }
   const checked = packageOptions(options, table)
   return { ...checked, keyPrefix: keyPrefixOf(checked.client) }
 }

@@ -18,6 +18,8 @@ describe('the options of redisStore', () => {
     ['redis://localhost', 'options must be an object'],
     [[], 'options must be an object'],
     [{}, 'client must be'],
+    [client(), 'takes options, { client }'],
+    [{ evalSha() {}, eval() {}, sendCommand() {} }, 'takes options, { client }'],
     [{ client: 'redis://localhost' }, 'client must be'],
     [{ client: {} }, 'client must be'],
     [{ client: {} }, 'evalsha and eval is missing'],
@@ -39,7 +41,8 @@ describe('the options of redisStore', () => {
     [{ client: client(), namespace: 'a\n' }, 'namespace must be'],
     [{ client: client(), coordinate: 'yes' }, 'coordinate must be'],
     [{ client: client(), coordinate: null }, 'coordinate must be'],
-    [{ client: client(), nameSpace: 'a' }, '"nameSpace"; it takes client, namespace, coordinate'],
+    [{ client: client(), nameSpace: 'a' }, 'options has no option "nameSpace"; did you mean "namespace"?'],
+    [{ client: client(), prefix: 'a' }, 'options has no option "prefix"; it takes client, namespace, coordinate'],
   ])('are refused where they are %j', (options, message) => {
     expect(() => make(options)).toThrow(TypeError)
     expect(() => make(options)).toThrow(message)

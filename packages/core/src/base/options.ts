@@ -122,13 +122,11 @@ export function argumentOptions<Table extends AnyTable>(
   return readOptions('', given, table)
 }
 
-/** Checks the options of another package's function. They are few, so the message names them all. */
+/** Checks the options of another package's function. */
 export function packageOptions<Table extends AnyTable>(value: unknown, table: Table): CheckedOptions<Table> {
   const given = objectOption('options', value)
-  const names = Object.keys(table)
-  const unknown = Object.keys(given).find((name) => given[name] !== undefined && !names.includes(name))
-  if (unknown === undefined) return readOptions('', given, table)
-  throw new TypeError(`options has no option ${JSON.stringify(unknown)}; it takes ${names.join(', ')}`)
+  knownOptions('options', given, Object.keys(table))
+  return readOptions('', given, table)
 }
 
 /** Ten years, in milliseconds: a longer duration is a mistake. */
@@ -148,29 +146,44 @@ export function isObject(value: unknown): value is Unchecked {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** A message about an unknown option names all known ones if they are no more than this. */
+const FEW_NAMES = 6
+
 /** Refuses unknown members, and suggests the nearest known name: a misspelt option must not be ignored silently. */
 export function knownOptions(where: string, options: Unchecked, known: readonly string[]): void {
   for (const name of Object.keys(options)) {
     if (options[name] === undefined || known.includes(name)) continue
     const nearest = nearestName(name, known)
-    const hint = nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`
+    const names = known.length <= FEW_NAMES ? `; it takes ${known.join(', ')}` : ''
+    const hint = nearest === undefined ? names : `; did you mean ${JSON.stringify(nearest)}?`
     throw new TypeError(`${where} has no option ${JSON.stringify(name)}${hint}`)
   }
 }
 
-/** The known name with the fewest typing errors in it, if these are at most a third of its letters. */
+/**
+ * The known name with the fewest typing errors in it, if these are at most a third of its letters, or if one of both names
+ * begins with the other.
+ */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined
   let fewest = Number.POSITIVE_INFINITY
+  const wanted = name.toLowerCase()
   // A name that is much longer than any option resembles none, and comparing it would take long.
   for (const candidate of name.length > 64 ? [] : known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
-    if (distance < fewest && distance <= Math.max(1, Math.floor(candidate.length / 3))) {
+    const text = candidate.toLowerCase()
+    const distance = editDistance(wanted, text)
+    const isNear = distance <= Math.max(1, Math.floor(candidate.length / 3))
+    if (distance < fewest && (isNear || isBeginning(wanted, text) || isBeginning(text, wanted))) {
       nearest = candidate
       fewest = distance
     }
   }
   return nearest
+}
+
+/** As `issuer` is of `issuerBaseURL`. With fewer letters, too many names would be. */
+function isBeginning(part: string, whole: string): boolean {
+  return part.length >= 6 && whole.startsWith(part)
 }
 
 /** Insertions, deletions and replacements of one letter that lead from one text to the other (Levenshtein). */

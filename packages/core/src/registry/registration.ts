@@ -108,6 +108,11 @@ function checkLocation(where: string, given: Unchecked, options: CheckedProvider
   checkUrlOption(`${where}issuer`, text, options)
   // RFC 8414 §2: an issuer identifier has no query and no fragment.
   if (/[?#]/.test(text)) throw new TypeError(`${where}issuer must have neither query nor fragment`)
+  if (text.includes('/.well-known/')) {
+    throw new TypeError(
+      `${where}issuer must be the iss of tokens; jwksUri takes the URL of keys, metadataUri that of metadata`,
+    )
+  }
   return { ...none, issuers: [text] }
 }
 

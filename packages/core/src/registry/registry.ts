@@ -330,7 +330,9 @@ export const internals: unique symbol = Symbol('jwks-auth registry internals')
  */
 export function internalsOf(registry: unknown): RegistryInternals {
   if (typeof registry !== 'object' || registry === null || !(internals in registry)) {
-    throw new TypeError('registry must be one that createRegistry made')
+    throw new TypeError(
+      'registry must be one that createRegistry made, or the registry of a middleware or authenticator',
+    )
   }
   return registry as RegistryInternals
 }

@@ -27,6 +27,16 @@ const wrongOptions: readonly Wrong[] = [
   ['an issuer that is no URL', { ...single, issuer: 'issuer.example' }, 'issuer must be an absolute URL'],
   ['an issuer with http:', { ...single, issuer: 'http://issuer.example' }, 'issuer is not allowed'],
   ['an issuer with a query', { ...single, issuer: `${issuer}?a` }, 'issuer must have neither'],
+  [
+    'the URL of keys as issuer',
+    { ...single, issuer: `${issuer}/.well-known/jwks.json` },
+    'jwksUri takes the URL of keys',
+  ],
+  [
+    'the URL of metadata as issuer',
+    { ...single, issuer: `${issuer}/.well-known/openid-configuration` },
+    'metadataUri that of metadata',
+  ],
   ['a jwksUri with credentials', { ...single, jwksUri: 'https://u:p@issuer.example' }, 'jwksUri is not allowed'],
   ['no audience', { issuer }, 'audience is required'],
   ['an unknown option', { ...single, audiance: 'api' }, 'jwksAuth has no option "audiance"'],

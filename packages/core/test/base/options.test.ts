@@ -57,12 +57,24 @@ describe('an option of the wrong kind is a TypeError that names it', () => {
     ['JWKSURI', 'register has no option "JWKSURI"; did you mean "jwksUri"?'],
     ['jwks_uri', 'register has no option "jwks_uri"; did you mean "jwksUri"?'],
     ['audiense', 'register has no option "audiense"; did you mean "audience"?'],
+    ['issuerBaseURL', 'register has no option "issuerBaseURL"; did you mean "issuer"?'],
+    ['AUDIENCES', 'register has no option "AUDIENCES"; did you mean "audience"?'],
+    ['unknownKid', 'register has no option "unknownKid"; did you mean "unknownKidCooldown"?'],
     ['x', 'register has no option "x"'],
+    ['clockSkew', 'register has no option "clockSkew"'],
+    ['jwksPublished', 'register has no option "jwksPublished"'],
     ['completelyDifferent', 'register has no option "completelyDifferent"'],
     ['issuer'.repeat(1_000), `register has no option "${'issuer'.repeat(1_000)}"`],
   ])('names an unknown member, and the known one that it resembles: %.20s', (name, message) => {
-    const known = ['audience', 'issuer', 'jwks', 'jwksUri', 'maxKeys']
+    const known = ['audience', 'clock', 'issuer', 'jwks', 'jwksUri', 'maxKeys', 'unknownKidCooldown']
     expect(() => knownOptions('register', { [name]: 'a' }, known)).toThrow(new TypeError(message))
+  })
+
+  it('names all members where they are few, and none is like the unknown one', () => {
+    const message = 'retryPolicy has no option "limit"; it takes a, b, c, d, e, f'
+    expect(() => knownOptions('retryPolicy', { limit: 1 }, ['a', 'b', 'c', 'd', 'e', 'f'])).toThrow(
+      new TypeError(message),
+    )
   })
 
   it('takes undefined for absent', () => {

@@ -71,7 +71,7 @@ describe('options of fileStore', () => {
     [{ directory: '/tmp/../sys/keys' }, 'directory must not be in /sys, a special file system'],
     [{ directory: '/dev/keys' }, 'directory must not be in /dev, a special file system'],
     [{ directory: 'a\0b' }, 'directory must not contain a null character'],
-    [{ directory: 'a', mode: 0o644 }, 'fileStore has no option "mode"'],
+    [{ directory: 'a', mode: 0o644 }, 'fileStore has no option "mode"; it takes directory'],
     [{ direktory: 'a' }, 'fileStore has no option "direktory"; did you mean "directory"?'],
   ])('are refused when they are %j', (options, message) => {
     expect(() => Reflect.apply(fileStore, undefined, [options])).toThrow(new TypeError(message))
