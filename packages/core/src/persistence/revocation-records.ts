@@ -98,6 +98,12 @@ function separateRecords(
 ): RevocationRecords {
   let revision = ''
   let loaded: string | undefined
+  /**
+   * A store that loses a record before the next poll, restored from a backup say, has the revision of what was loaded
+   * again. So a save is a reason to load, too.
+   */
+  let saves = 0
+  let savesWhenLoaded = 0
 
   /** Judges each record alone, before anything else of the store is believed. */
   function read(values: readonly unknown[]): readonly StoredRevocation[] {
@@ -126,11 +132,12 @@ function separateRecords(
       const attempt = await circuit.attempt({ operation: 'load', key: EVERY_PROVIDER, work, isRetry })
       if (!attempt.ok) return false
       revision = attempt.value
-      return revision !== loaded
+      return revision !== loaded || saves !== savesWhenLoaded
     },
     async load(_key, isRetry) {
       // What changes while this reads has another revision, and is read the next time.
       const reading = revision
+      const savesBefore = saves
       const work = async (): Promise<readonly unknown[]> => {
         const values: unknown = await store.load()
         if (!isList(values)) throw new TypeError('load() of the revocations must return an array')
@@ -140,13 +147,16 @@ function separateRecords(
       const attempt = await circuit.attempt({ operation: 'load', key: EVERY_PROVIDER, work, patience, isRetry })
       if (!attempt.ok) return undefined
       loaded = reading
+      savesWhenLoaded = savesBefore
       return read(attempt.value)
     },
     async save(key, record, _all, isRetry) {
       const work = async (): Promise<void> => {
         await store.save(record.id, circuit.signer.sign(revocationPayload(key, record), null))
       }
-      return await circuit.attempt({ operation: 'revoke', key, work, timeout: BACKGROUND_TIMEOUT, isRetry })
+      const attempt = await circuit.attempt({ operation: 'revoke', key, work, timeout: BACKGROUND_TIMEOUT, isRetry })
+      saves += 1
+      return attempt
     },
     invalidate() {
       loaded = undefined

@@ -265,6 +265,18 @@ describe('a store that was emptied', () => {
     expect(areRevoked(other.log, acme, 'a')).toEqual([false])
   })
 
+  it('gets back what it loses before the next poll, with the revision of before the save', async () => {
+    const { store, kept } = apartStore()
+    // As of a directory that is restored from a copy: it depends on nothing but the content.
+    const revision = async () => [...kept.keys()].join()
+    const { log, clock } = openLog({ ...store, revocations: { ...store.revocations, revision } })
+    await log.load(acme)
+    await revoke(log, acme, 'a')
+    kept.clear()
+    await clock.advance(5_000)
+    expect(kept.size).toBe(1)
+  })
+
   it('gets everything back although its revision is the same as before', async () => {
     const { store, kept, fail } = apartStore()
     const { revocations } = store
